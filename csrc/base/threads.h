@@ -1,0 +1,20 @@
+// The only file that knows OpenMP.
+#ifndef LT_BASE_THREADS_H
+#define LT_BASE_THREADS_H
+
+#include <stdint.h>
+
+// One piece of work: the half-open range [begin, end).
+typedef void (*lt_piece)(void *context, int64_t begin, int64_t end);
+
+// Cuts [0, n) into pieces of `grain` (the last may be shorter) and runs them on the threads there are. Where a
+// piece starts never depends on the number of threads, so results do not either. Calls inside a piece run in line.
+void lt_parallel(int64_t n, int64_t grain, lt_piece piece, void *context);
+
+int lt_threads(void);
+void lt_threads_set(int n); // at least 1
+
+// Index of the calling thread inside lt_parallel, from 0 to lt_threads() - 1: for scratch memory only.
+int lt_thread_index(void);
+
+#endif

@@ -1,0 +1,37 @@
+// Floor 1: arithmetic on float* and sizes, nothing else. Every file <family>.c here is compiled once for each
+// instruction set (see the Makefile: portable, avx2, avx512) with LT_ISA naming it, and defines one constant table of
+// functions. dispatch.c picks the best set that the processor has, once, at load; LATERNA_ISA forces one.
+#ifndef LT_KERNEL_KERNEL_H
+#define LT_KERNEL_KERNEL_H
+
+#include "kernel/attention.h"
+#include "kernel/conv.h"
+#include "kernel/gemm.h"
+#include "kernel/norm.h"
+#include "kernel/pointwise.h"
+#include "kernel/pool.h"
+#include "kernel/reduce.h"
+#include "kernel/resample.h"
+#include "kernel/softmax.h"
+#include "kernel/update.h"
+
+typedef struct {
+    const char *isa; // "portable", "avx2", "avx512"
+    const lt_pointwise_kernels *pointwise;
+    const lt_reduce_kernels *reduce;
+    const lt_softmax_kernels *softmax;
+    const lt_norm_kernels *norm;
+    const lt_update_kernels *update;
+    const lt_gemm_kernels *gemm;
+    const lt_conv_kernels *conv;
+    const lt_pool_kernels *pool;
+    const lt_resample_kernels *resample;
+    const lt_attention_kernels *attention;
+} lt_kernels;
+
+extern lt_kernels lt_k; // lt_k.gemm->...; filled by lt_kernels_init
+
+// Chooses the instruction set; `forced` may be NULL. LT_FAIL when the forced one is unknown or not of this machine.
+int lt_kernels_init(const char *forced);
+
+#endif

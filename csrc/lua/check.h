@@ -1,0 +1,95 @@
+// What every binding needs: arguments in, tensors out, errors raised. One way to check, one way to raise.
+//
+// The rule that keeps memory safe: a Lua error longjmps, so nothing may be held in C while Lua can raise. Read every
+// argument first (they stay alive on the Lua stack), then make the result's box, then compute into it: LT_PUSH.
+#ifndef LT_LUA_CHECK_H
+#define LT_LUA_CHECK_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/random.h"
+#include "tensor/tensor.h"
+
+// A function and where it lives: in the module (lt.f), as a method (x:f), or both.
+typedef struct {
+    const char *name;
+    lua_CFunction function;
+    int where;
+} lt_function;
+
+enum { LT_IN_MODULE = 1, LT_AS_METHOD = 2, LT_IN_BOTH = 3 };
+
+// Registers functions (ended by {NULL}) into the module table on top of the stack and the tensor's methods.
+void lt_register(lua_State *L, const lt_function *functions);
+
+// "bad argument #arg to 'f' (message)"; f is the name it was registered under, methods count as Lua does.
+int lt_bad_argument(lua_State *L, int arg, const char *format, ...);
+// Raises what lt_fail... recorded (with "bad argument" when it was lt_fail_arg).
+int lt_raise(lua_State *L);
+
+// ---- arguments; `name` is what messages call it -------------------------------------------------------------
+lt_tensor *lt_arg_tensor(lua_State *L, int arg, const char *name);        // refuses freed ones
+lt_tensor *lt_arg_tensor_or_nil(lua_State *L, int arg, const char *name); // nil or nothing: NULL
+int64_t lt_arg_integer(lua_State *L, int arg, const char *name, int64_t min,
+                       int64_t max); // 3.0 is fine, 3.5 and NaN are not
+int64_t lt_arg_integer_or(lua_State *L, int arg, const char *name, int64_t min, int64_t max, int64_t otherwise);
+double lt_arg_number(lua_State *L, int arg, const char *name); // numbers only: no strings; NaN passes
+double lt_arg_number_or(lua_State *L, int arg, const char *name, double otherwise);
+bool lt_arg_boolean_or(lua_State *L, int arg, const char *name, bool otherwise);
+const char *lt_arg_string(lua_State *L, int arg, const char *name, size_t *length); // strings only: no numbers
+lt_random *lt_arg_generator_or_default(lua_State *L, int arg, const char *name);
+// Sizes from a table at arg, or from the numbers from arg on (stops at the first non-number; *next tells where).
+int lt_arg_shape(lua_State *L, int arg, const char *name, int64_t *shape, int *next);
+// Axes: a number, a table of numbers, or nil (*n = 0) -> 0-based, sorted, no repeats.
+void lt_arg_axes(lua_State *L, int arg, const lt_tensor *t, int *axes, int *n);
+
+// ---- option tables: {stride = 2}; unknown keys are errors ------------------------------------------------------
+typedef enum {
+    LT_OPTION_INTEGER,   // int64_t, within min..max
+    LT_OPTION_NUMBER,    // double, within min..max
+    LT_OPTION_BOOLEAN,   // bool
+    LT_OPTION_PAIR,      // int64_t[2]: a number for both, or {h, w}; within min..max
+    LT_OPTION_STRING,    // const char *, kept alive by the table
+    LT_OPTION_TENSOR,    // lt_tensor *, kept alive by the table
+    LT_OPTION_GENERATOR, // lt_random *, kept alive by the table
+} lt_option_kind;
+
+typedef struct {
+    const char *key;
+    lt_option_kind kind;
+    void *out;       // left as it is when the key is missing
+    double min, max; // both 0: any
+} lt_option;
+
+// Reads the table at arg (nil or nothing: no options). options end with {NULL}.
+void lt_arg_options(lua_State *L, int arg, const lt_option *options);
+
+// ---- results -------------------------------------------------------------------------------------------------
+// A new, empty tensor userdata on the stack. Collects garbage when memory in use has grown a lot.
+lt_tensor **lt_box(lua_State *L);
+// After a failed allocation: full collection, then true ("try once more"); false when it was another error.
+bool lt_collect_for_memory(lua_State *L);
+
+// Evaluates `expression` (a new lt_tensor *, or NULL after lt_fail) into a box on the stack; raises on failure.
+#define LT_PUSH(L, expression)                                                                                         \
+    do {                                                                                                               \
+        lt_tensor **box_ = lt_box(L);                                                                                  \
+        *box_ = (expression);                                                                                          \
+        if (!*box_ && lt_collect_for_memory(L))                                                                        \
+            *box_ = (expression);                                                                                      \
+        if (!*box_)                                                                                                    \
+            lt_raise(L);                                                                                               \
+    } while (0)
+
+// The same for an int result: LT_OK or LT_FAIL.
+#define LT_TRY(L, expression)                                                                                          \
+    do {                                                                                                               \
+        int status_ = (expression);                                                                                    \
+        if (status_ != LT_OK && lt_collect_for_memory(L))                                                              \
+            status_ = (expression);                                                                                    \
+        if (status_ != LT_OK)                                                                                          \
+            lt_raise(L);                                                                                               \
+    } while (0)
+
+#endif

@@ -1,0 +1,80 @@
+// The record that backward walks. A node says which operation made a tensor, from what, and what was saved for
+// its gradient. Nodes point at the nodes of their inputs, never at the inputs themselves: memory that no gradient
+// needs is free as soon as the script drops it.
+#ifndef LT_TENSOR_TAPE_H
+#define LT_TENSOR_TAPE_H
+
+#include "tensor/tensor.h"
+
+typedef struct lt_node lt_node;
+
+// An operation as backward sees it. `backward` fills dx[i] for every input i that lt_wants(node, i), with a new
+// reference each, and leaves the others NULL. It is written with operations (op/*.h), so that with create_graph it
+// is recorded in turn. On failure it returns LT_FAIL; what it already put into dx is released by the caller.
+typedef struct lt_op {
+    const char *name;
+    int (*backward)(lt_node *node, lt_tensor *dy, lt_tensor **dx);
+} lt_op;
+
+typedef struct {
+    lt_tensor *tensor; // shares memory with what was saved, carries no node
+    uint32_t version;
+    int input; // index of the input that this is (its gradient goes there), -1: the node's own output, -2: neither
+} lt_saved_slot;
+
+struct lt_node {
+    int refs;
+    const lt_op *op; // NULL: a leaf
+    uint64_t order;  // counts up; an operation's inputs always have a smaller one
+    int inputs, saved_count;
+    lt_node **input; // NULL entries want no gradient
+    lt_saved_slot *saved;
+    void *attributes;          // a copy of the operation's settings
+    int64_t shape[LT_MAX_DIM]; // of the output
+    int ndim;
+    bool freed;      // saved tensors were given back by an earlier backward
+    lt_tensor *grad; // leaves: what .grad shows
+    lt_tensor *sum;  // backward's scratch: gradient gathered so far
+    unsigned mark;   // backward's scratch: visited / needed / wanted
+};
+
+// True when gradients are being recorded at all (lt_grad_mode) and any of the inputs has a node.
+bool lt_recording(int n, lt_tensor *const *inputs);
+bool lt_grad_mode(void);
+bool lt_grad_mode_set(bool on); // returns the old mode
+
+// If recording: gives `out` a node and returns out. saved[] may hold inputs, `out` itself, or other tensors; NULL
+// entries stay NULL. attributes are copied. On failure releases out and returns NULL. If not recording, or out is
+// NULL, it returns out as it is. Use the LT_RECORD macro.
+lt_tensor *lt_record(lt_tensor *out, const lt_op *op, int n, lt_tensor *const *inputs, int nsaved,
+                     lt_tensor *const *saved, const void *attributes, size_t size);
+
+#define LT_LIST(...)                                                                                                   \
+    (int)(sizeof((lt_tensor *[]){__VA_ARGS__}) / sizeof(lt_tensor *)), (lt_tensor *[])                                 \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+#define LT_NONE 0, NULL
+// lt_record(out, &op_mul, LT_LIST(a, b), LT_LIST(a, b), &attr, sizeof attr)
+
+bool lt_wants(const lt_node *node, int i); // does input i need a gradient?
+// The i-th saved tensor, borrowed from the node until backward of this node returns; with its place on the tape
+// when gradients of gradients are recorded. (An edited one never gets here: backward checks versions first.)
+lt_tensor *lt_saved(lt_node *node, int i);
+
+lt_node *lt_node_retain(lt_node *node);
+void lt_node_release(lt_node *node); // iterative: a chain of a million nodes needs no stack
+
+int lt_requires_grad(lt_tensor *t, bool on); // makes a leaf; refuses on the result of an operation and on integers
+bool lt_is_leaf(const lt_tensor *t);
+
+// Gradients of the scalar `y` (or of any shape, given dy) into .grad of every leaf it depends on.
+int lt_backward(lt_tensor *y, lt_tensor *dy, bool retain_graph, bool create_graph);
+// Gradients of y with respect to x[0..n): out[i] is a new reference, or NULL where y does not depend on x[i].
+int lt_grad(lt_tensor *y, lt_tensor *dy, int n, lt_tensor *const *x, lt_tensor **out, bool retain_graph,
+            bool create_graph);
+
+// For operations that write in place: refused while the tensor has a place on the tape and gradients are on.
+int lt_may_edit(const lt_tensor *t, int arg);
+
+#endif
