@@ -1,0 +1,119 @@
+--- Argument checks for Lua, in the words of the C half: `bad argument #2 to 'grid' (pad: expected ..., got ...)`.
+-- Every check returns the value it was given, so `local n = check.integer("grid", 2, "columns", n, 1)` reads well.
+-- Errors point at the nearest line outside the library, which is the user's, however deep the check is.
+-- @module laterna.check
+local check = {}
+local HOME = debug.getinfo(1, "S").source:match "^(.*)check%.lua$" or "?"
+
+-- The level, counted for the function that calls this one, of the nearest Lua function outside the library.
+local function user_level()
+  for level = 2, math.huge do
+    local info = debug.getinfo(level, "S")
+    if not info then return 0 end
+    if info.what ~= "C" and info.source:sub(1, #HOME) ~= HOME then return level - 1 end
+  end
+end
+
+--- Is it a tensor (freed ones are tensors too)?
+function check.is_tensor(v)
+  return type(v) == "userdata" and (debug.getmetatable(v) or {}).__name == "laterna.Tensor"
+end
+
+--- A few words for what came: `nil`, `3.5`, `"text"`, `tensor`, `table`.
+function check.describe(v)
+  local kind = type(v)
+  if kind == "number" or kind == "boolean" then return tostring(v) end
+  if kind ~= "string" then return check.is_tensor(v) and "tensor" or kind end
+  v = #v > 40 and v:sub(1, 37) .. "..." or v
+  return '"' .. v:gsub("%c", function(c) return ("\\%03d"):format(c:byte()) end) .. '"'
+end
+
+--- Raises `bad argument #i to 'fname' (message)`; i is nil when it is not about one argument.
+function check.fail(fname, i, message, ...)
+  if select("#", ...) > 0 then message = message:format(...) end
+  error(("bad argument %sto '%s' (%s)"):format(i and "#" .. i .. " " or "", fname, message), user_level())
+end
+
+local function expected(fname, i, name, what, v)
+  check.fail(fname, i, "%s: expected %s, got %s", name, what, check.describe(v))
+end
+
+local function is(v, kind)
+  if kind == "tensor" then return check.is_tensor(v) end
+  if kind == "integer" then return type(v) == "number" and math.tointeger(v) ~= nil end
+  if kind ~= "callable" then return type(v) == kind end
+  local mt = debug.getmetatable(v)
+  return type(v) == "function" or (mt ~= nil and mt.__call ~= nil)
+end
+
+--- Checks a type: Lua's names, "tensor", "integer" (3.0 is one), "callable"; alternatives as in "number|string|nil".
+function check.type(fname, i, name, v, kinds)
+  for kind in kinds:gmatch "[^|]+" do
+    if is(v, kind) then return v end
+  end
+  expected(fname, i, name, kinds:gsub("|", " or "), v)
+end
+
+local function range(what, min, max)
+  if min and max then return ("%s from %s to %s"):format(what, min, max) end
+  return min and what .. " of at least " .. min or max and what .. " of at most " .. max or what
+end
+
+--- A number, NaN refused, within min..max where given.
+function check.number(fname, i, name, v, min, max)
+  if type(v) == "number" and v == v and (not min or v >= min) and (not max or v <= max) then return v end
+  expected(fname, i, name, range("number", min, max), v)
+end
+
+--- An integer within min..max where given; returned as Lua's integer subtype.
+function check.integer(fname, i, name, v, min, max)
+  local n = type(v) == "number" and math.tointeger(v)
+  if n and (not min or n >= min) and (not max or n <= max) then return n end
+  expected(fname, i, name, range("integer", min, max), v)
+end
+
+--- One value of a list.
+function check.one_of(fname, i, name, v, list)
+  local words = {}
+  for k, choice in ipairs(list) do
+    if rawequal(v, choice) then return v end
+    words[k] = check.describe(choice)
+  end
+  expected(fname, i, name, table.concat(words, ", "):gsub(", ([^,]*)$", " or %1"), v)
+end
+
+local function option(fname, i, key, v, rule)
+  local kind = rule[1]
+  if rule.one_of then return check.one_of(fname, i, key, v, rule.one_of) end
+  if kind == "integer" then return check.integer(fname, i, key, v, rule.min, rule.max) end
+  if kind == "number" then return check.number(fname, i, key, v, rule.min, rule.max) end
+  if type(kind) == "string" then return check.type(fname, i, key, v, kind) end
+  local ok, what = kind(v)
+  if not ok then expected(fname, i, key, what or "another value", v) end
+  return v
+end
+
+--- An option table (nil: none): a new table with every known key, checked, or its default. Unknown keys are errors.
+-- @tparam table known what a key takes: a type as for check.type, or a function of the value that returns true, or
+-- false and words for what was expected; or a table of one of these, the default, and any of `required = true`,
+-- `one_of = {...}`, and `min`, `max` for numbers and integers: `{"integer", 3, min = 1}`.
+function check.options(fname, i, t, known)
+  if t ~= nil and type(t) ~= "table" then expected(fname, i, "options", "table or nil", t) end
+  local out, keys = {}, {}
+  for key, rule in pairs(known) do
+    local v = t and rawget(t, key)
+    rule = type(rule) == "table" and rule or { rule }
+    if v ~= nil then out[key] = option(fname, i, key, v, rule) else out[key] = rule[2] end
+    if v == nil and rule.required then check.fail(fname, i, "option %s is missing", key) end
+    keys[#keys + 1] = key
+  end
+  for key in next, t or {} do
+    if known[key] == nil then
+      table.sort(keys)
+      check.fail(fname, i, "unknown option %s; known: %s", check.describe(key), table.concat(keys, ", "))
+    end
+  end
+  return out
+end
+
+return check
