@@ -33,8 +33,8 @@ typedef struct {
     lt_unary_kernel add_scalar; // x + p[0]
     lt_unary_kernel mul_scalar; // x * p[0]
 
-    lt_binary_kernel add, sub, mul, div, pow_of, maximum, minimum; // maximum and minimum: NaN wins
-    lt_binary_kernel eq, ne, lt, le, gt, ge;                       // 1 or 0
+    lt_binary_kernel add, sub, mul, div, power, maximum, minimum; // maximum and minimum: NaN wins
+    lt_binary_kernel eq, ne, lt, le, gt, ge;                      // 1 or 0
 
     void (*fill)(int64_t n, float value, float *y);
     void (*mul_add)(int64_t n, const float *a, const float *b, float *y);               // y += a * b
