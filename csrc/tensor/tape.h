@@ -35,7 +35,9 @@ struct lt_node {
     bool freed;      // saved tensors were given back by an earlier backward
     lt_tensor *grad; // leaves: what .grad shows
     lt_tensor *sum;  // backward's scratch: gradient gathered so far
-    unsigned mark;   // backward's scratch: visited / needed / wanted
+    unsigned mark;   // backward's scratch: the run that visited it last
+    bool needed;     // backward's scratch: leads to something whose gradient is asked for
+    lt_node *link;   // release's scratch: the list of nodes to be freed
 };
 
 // True when gradients are being recorded at all (lt_grad_mode) and any of the inputs has a node.

@@ -1,0 +1,261 @@
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+int lt_bytes_append(lt_bytes *b, const void *data, size_t n)
+{
+    if (n > b->capacity - b->size) {
+        size_t capacity = b->capacity ? b->capacity : 4096;
+        while (capacity - b->size < n) {
+            if (capacity > SIZE_MAX / 2)
+                return lt_fail_memory(SIZE_MAX);
+            capacity *= 2;
+        }
+        uint8_t *grown = lt_alloc(capacity);
+        if (!grown)
+            return LT_FAIL;
+        if (b->size)
+            memcpy(grown, b->data, b->size);
+        lt_free(b->data);
+        b->data = grown;
+        b->capacity = capacity;
+    }
+    if (n)
+        memcpy(b->data + b->size, data, n);
+    b->size += n;
+    return LT_OK;
+}
+
+void lt_bytes_free(lt_bytes *b)
+{
+    lt_free(b->data);
+    *b = (lt_bytes){0};
+}
+
+// "cannot <verb> '<path>': <reason>"
+static int fail_errno(const char *verb, const char *path)
+{
+    return lt_fail("cannot %s '%s': %s", verb, lt_shown(path, strlen(path)), strerror(errno));
+}
+
+static int want_regular(const struct stat *s, const char *verb, const char *path)
+{
+    if (S_ISREG(s->st_mode))
+        return LT_OK;
+    return lt_fail("cannot %s '%s': %s", verb, lt_shown(path, strlen(path)),
+                   S_ISDIR(s->st_mode) ? "it is a directory" : "it is not a regular file");
+}
+
+// ---- reading -------------------------------------------------------------------------------------------------
+
+int lt_file_open(const char *path, uint64_t *size)
+{
+    struct stat s;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // without O_NONBLOCK a pipe would wait for a writer
+    if (fd < 0)
+        return fail_errno("open", path);
+    if (fstat(fd, &s) != 0)
+        fail_errno("open", path);
+    else if (want_regular(&s, "open", path) == LT_OK) {
+        *size = (uint64_t)s.st_size;
+        return fd;
+    }
+    close(fd);
+    return LT_FAIL;
+}
+
+int lt_file_read_at(int fd, const char *path, uint64_t offset, void *out, size_t n)
+{
+    for (uint8_t *p = out; n > 0;) {
+        ssize_t got = pread(fd, p, n < (1u << 30) ? n : 1u << 30, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail_errno("read", path);
+        if (got == 0)
+            return lt_fail("cannot read '%s': it became shorter while it was read", lt_shown(path, strlen(path)));
+        p += got;
+        n -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return LT_OK;
+}
+
+int lt_file_read(const char *path, uint64_t max, lt_bytes *out)
+{
+    uint64_t size;
+    int fd = lt_file_open(path, &size), status = LT_FAIL;
+    if (fd < 0)
+        return LT_FAIL;
+    if (size > max || size > SIZE_MAX)
+        lt_fail("cannot read '%s': %llu bytes are more than the limit of %llu", lt_shown(path, strlen(path)),
+                (unsigned long long)size, (unsigned long long)max);
+    else if ((out->data = lt_alloc(size)) != NULL) {
+        out->size = out->capacity = size;
+        status = lt_file_read_at(fd, path, 0, out->data, size);
+        if (status != LT_OK)
+            lt_bytes_free(out);
+    }
+    close(fd);
+    return status;
+}
+
+// ---- replacing -----------------------------------------------------------------------------------------------
+
+static int open_temporary(lt_replacement *r)
+{
+    static atomic_uint count;
+    for (int attempt = 0; attempt < 100; attempt++) {
+        int length = snprintf(r->temporary, sizeof r->temporary, "%s.tmp-%ld-%u", r->path, (long)getpid(),
+                              atomic_fetch_add(&count, 1));
+        if (length < 0 || (size_t)length >= sizeof r->temporary) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        int fd = open(r->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
+}
+
+int lt_replace_begin(lt_replacement *r, const char *path)
+{
+    struct stat s;
+    r->fd = -1;
+    if (!realpath(path, r->path)) { // a new file, or an error that opening will tell
+        if (strlen(path) >= sizeof r->path) {
+            errno = ENAMETOOLONG;
+            return fail_errno("write", path);
+        }
+        strcpy(r->path, path);
+    }
+    bool exists = stat(r->path, &s) == 0;
+    if (exists && want_regular(&s, "write", path) != LT_OK)
+        return LT_FAIL;
+    if (exists && access(r->path, W_OK) != 0) // rename would not care, the owner of a read-only file does
+        return fail_errno("write", path);
+    if ((r->fd = open_temporary(r)) < 0)
+        return fail_errno("write", path);
+    if (exists && fchmod(r->fd, s.st_mode & 0777) != 0) {
+        fail_errno("write", path);
+        lt_replace_abort(r);
+        return LT_FAIL;
+    }
+    return LT_OK;
+}
+
+int lt_replace_write(lt_replacement *r, const void *data, size_t n)
+{
+    for (const uint8_t *p = data; n > 0;) {
+        ssize_t put = write(r->fd, p, n < (1u << 30) ? n : 1u << 30);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return fail_errno("write", r->path);
+        p += put;
+        n -= (size_t)put;
+    }
+    return LT_OK;
+}
+
+void lt_replace_abort(lt_replacement *r)
+{
+    if (r->fd < 0)
+        return;
+    close(r->fd);
+    unlink(r->temporary);
+    r->fd = -1;
+}
+
+static int sync_retrying(int fd)
+{
+    int status;
+    do
+        status = fsync(fd);
+    while (status != 0 && errno == EINTR);
+    return status;
+}
+
+// The new name is durable only when its folder is. Some file systems cannot sync a folder: nothing more can be done.
+static int sync_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (length ? (int)length : 1) : 1, slash ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) // a folder that may be written but not read
+        return LT_OK;
+    int status = sync_retrying(fd), reason = errno;
+    close(fd);
+    errno = reason;
+    return status == 0 || reason == EINVAL || reason == ENOTSUP || reason == EBADF ? LT_OK : LT_FAIL;
+}
+
+int lt_replace_commit(lt_replacement *r)
+{
+    int status = sync_retrying(r->fd);
+    if (status == 0) {
+        status = close(r->fd); // some file systems only tell here that the disk is full
+        if (status == 0)
+            status = rename(r->temporary, r->path);
+        if (status != 0) {
+            fail_errno("write", r->path);
+            unlink(r->temporary);
+        }
+        r->fd = -1;
+    } else {
+        fail_errno("write", r->path);
+        lt_replace_abort(r);
+    }
+    if (status != 0)
+        return LT_FAIL;
+    return sync_folder(r->path) == LT_OK ? LT_OK : fail_errno("sync the folder of", r->path);
+}
+
+int lt_file_save(const char *path, const void *data, size_t n)
+{
+    lt_replacement r;
+    if (lt_replace_begin(&r, path) != LT_OK)
+        return LT_FAIL;
+    if (lt_replace_write(&r, data, n) == LT_OK)
+        return lt_replace_commit(&r);
+    lt_replace_abort(&r);
+    return LT_FAIL;
+}
+
+// ---- messages ------------------------------------------------------------------------------------------------
+
+int lt_fail_in_file(const char *path)
+{
+    char message[512];
+    if (lt_error_is_memory())
+        return LT_FAIL;
+    snprintf(message, sizeof message, "%s", lt_error_message());
+    return lt_fail("'%s': %s", lt_shown(path, strlen(path)), message);
+}
+
+const char *lt_shown(const char *text, size_t n)
+{
+    enum { LONGEST = 200 };
+    static _Thread_local char buffers[4][LONGEST + 4];
+    static _Thread_local unsigned turn;
+    char *out = buffers[turn++ % 4];
+    size_t length = n > LONGEST ? LONGEST : n;
+    while (length < n && length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
+        length--; // do not cut inside a UTF-8 sequence
+    for (size_t i = 0; i < length; i++)
+        out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i];
+    strcpy(out + length, length < n ? "..." : "");
+    return out;
+}

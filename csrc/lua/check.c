@@ -1,0 +1,316 @@
+#include "lua/check.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "lua/types.h"
+
+// ---- registering and raising ------------------------------------------------------------------------------------
+
+void lt_register(lua_State *L, const lt_function *functions)
+{
+    luaL_getmetatable(L, LT_TENSOR_TYPE);
+    lua_getfield(L, -1, "methods");
+    for (; functions->name; functions++) {
+        lua_pushstring(L, functions->name);
+        lua_pushcclosure(L, functions->function, 1); // the name, for messages
+        if (functions->where & LT_IN_MODULE) {
+            lua_pushvalue(L, -1);
+            lua_setfield(L, -5, functions->name);
+        }
+        if (functions->where & LT_AS_METHOD) {
+            lua_pushvalue(L, -1);
+            lua_setfield(L, -3, functions->name);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+}
+
+static const char *function_name(lua_State *L)
+{
+    const char *name = lua_tostring(L, lua_upvalueindex(1));
+    return name ? name : "?";
+}
+
+static int raise_argument(lua_State *L, int arg, const char *message)
+{
+    lua_Debug ar;
+    if (lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "method") == 0 && --arg == 0)
+        return luaL_error(L, "calling '%s' on bad self (%s)", function_name(L), message);
+    return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, function_name(L), message);
+}
+
+int lt_bad_argument(lua_State *L, int arg, const char *format, ...)
+{
+    va_list va;
+    va_start(va, format);
+    const char *message = lua_pushvfstring(L, format, va);
+    va_end(va);
+    return raise_argument(L, arg, message);
+}
+
+int lt_raise(lua_State *L)
+{
+    if (lt_error_is_memory()) {
+        lua_pushfstring(L, "%s: %s, %I bytes live", function_name(L), lt_error_message(),
+                        (LUAI_UACINT)lt_memory().live);
+        return lua_error(L);
+    }
+    lua_pushstring(L, lt_error_message());
+    if (lt_error_arg())
+        return raise_argument(L, lt_error_arg(), lua_tostring(L, -1));
+    return luaL_error(L, "%s: %s", function_name(L), lua_tostring(L, -1));
+}
+
+static int wrong_type(lua_State *L, int arg, const char *name, const char *expected)
+{
+    return lt_bad_argument(L, arg, "%s: %s expected, got %s", name, expected, lt_type_name(L, arg));
+}
+
+// ---- plain arguments ---------------------------------------------------------------------------------------------
+
+lt_tensor *lt_arg_tensor(lua_State *L, int arg, const char *name)
+{
+    lt_tensor **box = luaL_testudata(L, arg, LT_TENSOR_TYPE);
+    if (!box)
+        wrong_type(L, arg, name, "tensor");
+    if (!*box)
+        lt_bad_argument(L, arg, "%s: this tensor was freed", name);
+    return *box;
+}
+
+lt_tensor *lt_arg_tensor_or_nil(lua_State *L, int arg, const char *name)
+{
+    return lua_isnoneornil(L, arg) ? NULL : lt_arg_tensor(L, arg, name);
+}
+
+double lt_arg_number(lua_State *L, int arg, const char *name)
+{
+    if (lua_type(L, arg) != LUA_TNUMBER)
+        wrong_type(L, arg, name, "number");
+    return lua_tonumber(L, arg);
+}
+
+double lt_arg_number_or(lua_State *L, int arg, const char *name, double otherwise)
+{
+    return lua_isnoneornil(L, arg) ? otherwise : lt_arg_number(L, arg, name);
+}
+
+// The integer at a stack index; what is not one raises about argument `arg`.
+static int64_t integer_at(lua_State *L, int index, int arg, const char *name, int64_t min, int64_t max)
+{
+    int exact = 0;
+    int64_t value = 0;
+    if (lua_type(L, index) == LUA_TNUMBER)
+        value = lua_tointegerx(L, index, &exact);
+    else
+        lt_bad_argument(L, arg, "%s: integer expected, got %s", name, lt_type_name(L, index));
+    if (!exact)
+        lt_bad_argument(L, arg, "%s: integer expected, got %f", name, lua_tonumber(L, index));
+    if (value < min || value > max) {
+        if (max == INT64_MAX)
+            lt_bad_argument(L, arg, "%s: expected at least %I, got %I", name, (LUAI_UACINT)min, (LUAI_UACINT)value);
+        lt_bad_argument(L, arg, "%s: expected %I to %I, got %I", name, (LUAI_UACINT)min, (LUAI_UACINT)max,
+                        (LUAI_UACINT)value);
+    }
+    return value;
+}
+
+int64_t lt_arg_integer(lua_State *L, int arg, const char *name, int64_t min, int64_t max)
+{
+    return integer_at(L, arg, arg, name, min, max);
+}
+
+int64_t lt_arg_integer_or(lua_State *L, int arg, const char *name, int64_t min, int64_t max, int64_t otherwise)
+{
+    return lua_isnoneornil(L, arg) ? otherwise : lt_arg_integer(L, arg, name, min, max);
+}
+
+bool lt_arg_boolean_or(lua_State *L, int arg, const char *name, bool otherwise)
+{
+    if (lua_isnoneornil(L, arg))
+        return otherwise;
+    if (!lua_isboolean(L, arg))
+        wrong_type(L, arg, name, "boolean");
+    return lua_toboolean(L, arg);
+}
+
+const char *lt_arg_string(lua_State *L, int arg, const char *name, size_t *length)
+{
+    if (lua_type(L, arg) != LUA_TSTRING)
+        wrong_type(L, arg, name, "string");
+    return lua_tolstring(L, arg, length);
+}
+
+lt_random *lt_arg_generator_or_default(lua_State *L, int arg, const char *name)
+{
+    if (lua_isnoneornil(L, arg))
+        return lt_default_generator(L);
+    lt_random *r = luaL_testudata(L, arg, LT_GENERATOR_TYPE);
+    if (!r)
+        wrong_type(L, arg, name, "generator");
+    return r;
+}
+
+int lt_arg_shape(lua_State *L, int arg, const char *name, int64_t *shape, int *next)
+{
+    int n = 0;
+    if (lua_istable(L, arg)) {
+        lua_Unsigned length = lua_rawlen(L, arg);
+        if (length > LT_MAX_DIM)
+            lt_bad_argument(L, arg, "%s: at most %d axes, got %I", name, LT_MAX_DIM, (LUAI_UACINT)length);
+        for (; n < (int)length; n++) {
+            lua_rawgeti(L, arg, n + 1);
+            shape[n] = integer_at(L, -1, arg, name, INT64_MIN, INT64_MAX);
+            lua_pop(L, 1);
+        }
+        *next = arg + 1;
+        return n;
+    }
+    for (; lua_type(L, arg + n) == LUA_TNUMBER; n++) {
+        if (n == LT_MAX_DIM)
+            lt_bad_argument(L, arg + n, "%s: at most %d axes", name, LT_MAX_DIM);
+        shape[n] = lt_arg_integer(L, arg + n, name, INT64_MIN, INT64_MAX);
+    }
+    *next = arg + n;
+    return n;
+}
+
+void lt_arg_axes(lua_State *L, int arg, const lt_tensor *t, int *axes, int *n)
+{
+    int64_t given[LT_MAX_DIM];
+    int next, seen = 0;
+    *n = 0;
+    if (lua_isnoneornil(L, arg))
+        return;
+    if (!lua_istable(L, arg) && lua_type(L, arg) != LUA_TNUMBER)
+        wrong_type(L, arg, "axes", "number or table");
+    int count = lua_istable(L, arg) ? lt_arg_shape(L, arg, "axes", given, &next) : 1;
+    if (!lua_istable(L, arg))
+        given[0] = lt_arg_integer(L, arg, "axes", INT64_MIN, INT64_MAX);
+    for (int i = 0; i < count; i++) {
+        int axis;
+        LT_TRY(L, lt_axis(t, given[i], arg, &axis));
+        if (seen & 1 << axis)
+            lt_bad_argument(L, arg, "axes: axis %d is named twice", axis + 1);
+        seen |= 1 << axis;
+    }
+    for (int axis = 0; axis < t->ndim; axis++)
+        if (seen & 1 << axis)
+            axes[(*n)++] = axis;
+}
+
+// ---- option tables -------------------------------------------------------------------------------------------------
+
+static void read_pair(lua_State *L, int arg, const lt_option *o, int64_t *out)
+{
+    int64_t min = o->min == 0 && o->max == 0 ? INT64_MIN : (int64_t)o->min;
+    int64_t max = o->min == 0 && o->max == 0 ? INT64_MAX : (int64_t)o->max;
+    if (!lua_istable(L, -1)) {
+        out[0] = out[1] = integer_at(L, -1, arg, o->key, min, max);
+        return;
+    }
+    if (lua_rawlen(L, -1) != 2)
+        lt_bad_argument(L, arg, "%s: a number or a pair expected", o->key);
+    for (int i = 0; i < 2; i++) {
+        lua_rawgeti(L, -1, i + 1);
+        out[i] = integer_at(L, -1, arg, o->key, min, max);
+        lua_pop(L, 1);
+    }
+}
+
+static void read_number(lua_State *L, int arg, const lt_option *o, double *out)
+{
+    if (lua_type(L, -1) != LUA_TNUMBER)
+        lt_bad_argument(L, arg, "%s: number expected, got %s", o->key, lt_type_name(L, -1));
+    double v = lua_tonumber(L, -1);
+    if ((o->min != 0 || o->max != 0) && !(v >= o->min && v <= o->max))
+        lt_bad_argument(L, arg, "%s: expected %f to %f, got %f", o->key, o->min, o->max, v);
+    *out = v;
+}
+
+// The value on top of the stack into o->out.
+static void read_option(lua_State *L, int arg, const lt_option *o)
+{
+    bool any = o->min == 0 && o->max == 0;
+    void *userdata;
+    switch (o->kind) {
+    case LT_OPTION_INTEGER:
+        *(int64_t *)o->out = integer_at(L, -1, arg, o->key, any ? INT64_MIN : (int64_t)o->min,
+                                        any || o->max >= 0x1p63 ? INT64_MAX : (int64_t)o->max);
+        return;
+    case LT_OPTION_NUMBER:
+        read_number(L, arg, o, o->out);
+        return;
+    case LT_OPTION_BOOLEAN:
+        if (!lua_isboolean(L, -1))
+            lt_bad_argument(L, arg, "%s: boolean expected, got %s", o->key, lt_type_name(L, -1));
+        *(bool *)o->out = lua_toboolean(L, -1);
+        return;
+    case LT_OPTION_PAIR:
+        read_pair(L, arg, o, o->out);
+        return;
+    case LT_OPTION_STRING:
+        if (lua_type(L, -1) != LUA_TSTRING)
+            lt_bad_argument(L, arg, "%s: string expected, got %s", o->key, lt_type_name(L, -1));
+        *(const char **)o->out = lua_tostring(L, -1);
+        return;
+    case LT_OPTION_TENSOR:
+        userdata = luaL_testudata(L, -1, LT_TENSOR_TYPE);
+        if (!userdata || !*(lt_tensor **)userdata)
+            lt_bad_argument(L, arg, "%s: tensor expected, got %s", o->key, lt_type_name(L, -1));
+        *(lt_tensor **)o->out = *(lt_tensor **)userdata;
+        return;
+    case LT_OPTION_GENERATOR:
+        userdata = luaL_testudata(L, -1, LT_GENERATOR_TYPE);
+        if (!userdata)
+            lt_bad_argument(L, arg, "%s: generator expected, got %s", o->key, lt_type_name(L, -1));
+        *(lt_random **)o->out = userdata;
+        return;
+    }
+}
+
+static int unknown_option(lua_State *L, int arg, const lt_option *options, const char *key)
+{
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (const lt_option *o = options; o->key; o++) {
+        luaL_addstring(&b, o == options ? "" : ", ");
+        luaL_addstring(&b, o->key);
+    }
+    luaL_pushresult(&b);
+    return lt_bad_argument(L, arg, "unknown option '%s' (known: %s)", key, lua_tostring(L, -1));
+}
+
+void lt_arg_options(lua_State *L, int arg, const lt_option *options)
+{
+    if (lua_isnoneornil(L, arg))
+        return;
+    if (!lua_istable(L, arg))
+        wrong_type(L, arg, "options", "table");
+    luaL_checkstack(L, 8, "options");
+    lua_pushnil(L);
+    while (lua_next(L, arg)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            lt_bad_argument(L, arg, "options: keys are names, got a %s", lt_type_name(L, -2));
+        const char *key = lua_tostring(L, -2);
+        const lt_option *o = options;
+        while (o->key && strcmp(o->key, key) != 0)
+            o++;
+        if (!o->key)
+            unknown_option(L, arg, options, key);
+        read_option(L, arg, o);
+        lua_pop(L, 1);
+    }
+}
+
+void lt_metamethod(lua_State *L, const char *name, lua_CFunction function)
+{
+    luaL_getmetatable(L, LT_TENSOR_TYPE);
+    lua_pushstring(L, name);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,11 @@
+// Every family of bindings, in the order in which they open. Each opens with the module table on top of the stack.
+LT_FAMILY(lt_open_types)
+LT_FAMILY(lt_open_tensor)
+LT_FAMILY(lt_open_index)
+LT_FAMILY(lt_open_create)
+LT_FAMILY(lt_open_random)
+LT_FAMILY(lt_open_autograd)
+LT_FAMILY(lt_open_arith)
+LT_FAMILY(lt_open_reduce)
+LT_FAMILY(lt_open_shape)
+LT_FAMILY(lt_open_system)

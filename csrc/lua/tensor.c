@@ -1,0 +1,217 @@
+// What a tensor is made of, as scripts see it: shape, type, values in and out.
+#include <string.h>
+
+#include "kernel/kernel.h"
+#include "lua/types.h"
+#include "op/cast.h"
+#include "tensor/tape.h"
+
+static void push_shape(lua_State *L, const lt_tensor *t)
+{
+    lua_createtable(L, t->ndim, 0);
+    for (int i = 0; i < t->ndim; i++) {
+        lua_pushinteger(L, t->shape[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+void lt_push_element(lua_State *L, const lt_tensor *t, int64_t i)
+{
+    if (t->dtype == LT_FLOAT32)
+        lua_pushnumber(L, (lua_Number)lt_f32(t)[i]);
+    else
+        lua_pushinteger(L, t->dtype == LT_UINT8 ? lt_u8(t)[i] : lt_i32(t)[i]);
+}
+
+/*** Sizes of a tensor: all of them as a table, or one.
+@function size
+@tparam Tensor self
+@tparam[opt] integer axis from 1, or from the end when negative
+@treturn table|integer */
+static int size(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    if (lua_isnoneornil(L, 2)) {
+        push_shape(L, t);
+        return 1;
+    }
+    int axis;
+    LT_TRY(L, lt_axis(t, lt_arg_integer(L, 2, "axis", INT64_MIN, INT64_MAX), 2, &axis));
+    lua_pushinteger(L, t->shape[axis]);
+    return 1;
+}
+
+/*** Number of axes.
+@function dim
+@tparam Tensor self
+@treturn integer */
+static int dim(lua_State *L)
+{
+    lua_pushinteger(L, lt_arg_tensor(L, 1, "self")->ndim);
+    return 1;
+}
+
+/*** Number of elements.
+@function numel
+@tparam Tensor self
+@treturn integer */
+static int numel(lua_State *L)
+{
+    lua_pushinteger(L, lt_arg_tensor(L, 1, "self")->size);
+    return 1;
+}
+
+/*** The value of a tensor with one element.
+@function item
+@tparam Tensor self any shape, one element
+@treturn number */
+static int item(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    if (t->size != 1)
+        return lt_bad_argument(L, 1, "self: one element expected, got shape %s", lt_shape_text(t));
+    lt_push_element(L, t, 0);
+    return 1;
+}
+
+static int64_t push_nested(lua_State *L, const lt_tensor *t, int axis, int64_t at)
+{
+    if (axis == t->ndim) {
+        lt_push_element(L, t, at);
+        return at + 1;
+    }
+    lua_createtable(L, t->shape[axis] < 1 << 20 ? (int)t->shape[axis] : 0, 0);
+    for (int64_t i = 0; i < t->shape[axis]; i++) {
+        at = push_nested(L, t, axis + 1, at);
+        lua_rawseti(L, -2, i + 1);
+    }
+    return at;
+}
+
+/*** The values as nested tables (a number for a scalar).
+@function totable
+@tparam Tensor self
+@treturn table|number */
+static int totable(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    luaL_checkstack(L, t->ndim + 2, "totable");
+    push_nested(L, t, 0, 0);
+    return 1;
+}
+
+/*** The raw bytes of the elements, little-endian, first axis slowest.
+@function to_string
+@tparam Tensor self
+@treturn string */
+static int to_string(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    lua_pushlstring(L, t->data, (size_t)t->size * lt_dtype_size(t->dtype));
+    return 1;
+}
+
+static int next_row(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    int64_t i = lt_arg_integer(L, 2, "row", 0, INT64_MAX);
+    if (i >= t->shape[0])
+        return 0;
+    lua_pushinteger(L, i + 1);
+    lua_pushinteger(L, i + 1);
+    lua_gettable(L, 1); // t[i + 1]: recorded like any other selection
+    return 2;
+}
+
+/*** Iterates over the leading axis: `for i, row in t:rows() do`; each row is a view.
+@function rows
+@tparam Tensor self at least one axis */
+static int rows(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    if (t->ndim == 0)
+        return lt_bad_argument(L, 1, "self: a scalar has no rows");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushcclosure(L, next_row, 1);
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, 0);
+    return 3;
+}
+
+static int length(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    if (t->ndim == 0)
+        return lt_bad_argument(L, 1, "self: a scalar has no length");
+    lua_pushinteger(L, t->shape[0]);
+    return 1;
+}
+
+/*** The same values as float32, int32 or uint8. Floats are cut towards zero for int32, rounded and clamped to
+0..255 for uint8; NaN becomes 0. Gradients do not pass through integers. A tensor that has the type already is returned
+as it is (a view).
+@function float
+@function int
+@function byte
+@tparam Tensor self
+@treturn Tensor */
+static int to_float(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    LT_PUSH(L, lt_cast(t, LT_FLOAT32));
+    return 1;
+}
+
+static int to_int(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    LT_PUSH(L, lt_cast(t, LT_INT32));
+    return 1;
+}
+
+static int to_byte(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    LT_PUSH(L, lt_cast(t, LT_UINT8));
+    return 1;
+}
+
+// Properties: t.shape, t.dtype, t.grad, t.requires_grad, t.is_leaf. 0 when `key` is none of them.
+int lt_push_property(lua_State *L, lt_tensor *t, const char *key)
+{
+    if (strcmp(key, "shape") == 0)
+        push_shape(L, t);
+    else if (strcmp(key, "dtype") == 0)
+        lua_pushstring(L, lt_dtype_name(t->dtype));
+    else if (strcmp(key, "requires_grad") == 0)
+        lua_pushboolean(L, t->node != NULL);
+    else if (strcmp(key, "is_leaf") == 0)
+        lua_pushboolean(L, lt_is_leaf(t));
+    else if (strcmp(key, "grad") == 0) {
+        if (t->node && t->node->grad)
+            LT_PUSH(L, lt_retain(t->node->grad));
+        else
+            lua_pushnil(L);
+    } else
+        return 0;
+    return 1;
+}
+
+void lt_open_tensor(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"size", size, LT_AS_METHOD},
+        {"dim", dim, LT_AS_METHOD},
+        {"numel", numel, LT_AS_METHOD},
+        {"item", item, LT_AS_METHOD},
+        {"rows", rows, LT_AS_METHOD},
+        {"totable", totable, LT_AS_METHOD},
+        {"to_string", to_string, LT_AS_METHOD},
+        {"float", to_float, LT_AS_METHOD},
+        {"int", to_int, LT_AS_METHOD},
+        {"byte", to_byte, LT_AS_METHOD},
+        {NULL, NULL, 0},
+    };
+    lt_register(L, functions);
+    lt_metamethod(L, "__len", length);
+}

@@ -1,0 +1,28 @@
+// The two userdata types of the module and what surrounds them. Private to csrc/lua.
+#ifndef LT_LUA_TYPES_H
+#define LT_LUA_TYPES_H
+
+#include "lua/check.h"
+
+#define LT_TENSOR_TYPE    "laterna.Tensor"
+#define LT_GENERATOR_TYPE "laterna.Generator"
+
+// "tensor", "freed tensor", "generator", or Lua's name of the type.
+const char *lt_type_name(lua_State *L, int index);
+lt_random *lt_default_generator(lua_State *L);
+
+// A table of tensors at arg (a list) -> C array in a userdata pushed on the stack; *n gets its length.
+lt_tensor **lt_arg_tensors(lua_State *L, int arg, const char *name, int *n);
+
+void lt_push_element(lua_State *L, const lt_tensor *t, int64_t i); // a number
+int lt_push_property(lua_State *L, lt_tensor *t, const char *key); // t.shape and the like; 0: no such property
+
+// Sets a metamethod of tensors.
+void lt_metamethod(lua_State *L, const char *name, lua_CFunction function);
+
+// One function a family, listed in lua/families.h; each is called with the module table on top of the stack.
+#define LT_FAMILY(open) void open(lua_State *L);
+#include "lua/families.h"
+#undef LT_FAMILY
+
+#endif

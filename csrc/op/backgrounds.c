@@ -1,0 +1,150 @@
+// Backgrounds are functions of the place and a seed, made of gradients, value noise and jittered grids, so that a
+// picture of 8 and one of 512 pixels show the same scene. Only + - * / floor: the same bits on every machine.
+#include "op/scenery.h"
+
+// A number in [0, 1) for a cell of a grid; `salt` tells the uses apart.
+static float cell(uint32_t seed, int32_t i, int32_t j, uint32_t salt)
+{
+    uint32_t h = seed * 0x9e3779b1u ^ (uint32_t)i * 0x85ebca77u ^ (uint32_t)j * 0xc2b2ae3du ^ salt * 0x27d4eb2fu;
+    h = (h ^ h >> 15) * 0x2c1b3c6du;
+    h = (h ^ h >> 12) * 0x297a2d39u;
+    h ^= h >> 15;
+    return (float)(h >> 8) * (1.0f / 16777216.0f);
+}
+
+// Value noise: cells' numbers, smoothly interpolated.
+static float noise(uint32_t seed, float x, float y, uint32_t salt)
+{
+    float fx = floorf(x), fy = floorf(y);
+    int32_t i = (int32_t)fx, j = (int32_t)fy;
+    float u = x - fx, v = y - fy;
+    u = u * u * (3 - 2 * u);
+    v = v * v * (3 - 2 * v);
+    float top = lt_mix(cell(seed, i, j, salt), cell(seed, i + 1, j, salt), u);
+    float bottom = lt_mix(cell(seed, i, j + 1, salt), cell(seed, i + 1, j + 1, salt), u);
+    return lt_mix(top, bottom, v);
+}
+
+// A sine-like wave of period 1 and height -1 .. 1, from two parabolas.
+static float wave(float t)
+{
+    t = t - floorf(t);
+    return t < 0.5f ? 16 * t * (0.5f - t) : -16 * (t - 0.5f) * (1 - t);
+}
+
+static float ramp(float x, float from, float to)
+{
+    float t = lt_clamp01((x - from) / (to - from));
+    return t * t * (3 - 2 * t);
+}
+
+static lt_rgb day_sky(uint32_t seed, float x, float y, float pixel)
+{
+    lt_rgb sky = lt_mix_rgb((lt_rgb){0.30f, 0.56f, 0.90f}, (lt_rgb){0.72f, 0.87f, 0.98f}, y);
+    float drift = 8 * cell(seed, 0, 0, 1);
+    float cloud = 0.65f * noise(seed, x * 2.6f + drift, y * 5, 2) + 0.35f * noise(seed, x * 6 + drift, y * 10, 3);
+    return lt_mix_rgb(sky, (lt_rgb){0.98f, 0.99f, 1}, 0.85f * ramp(cloud, 0.52f, 0.74f));
+}
+
+// Round spots, at most one in each cell of a jittered grid and never over its edge.
+static float spots(uint32_t seed, float x, float y, float pixel, float step, float radius, float chance)
+{
+    float u = x / step, v = y / step;
+    int32_t i = (int32_t)floorf(u), j = (int32_t)floorf(v);
+    if (cell(seed, i, j, 4) >= chance)
+        return 0;
+    float r = radius * (0.6f + 0.8f * cell(seed, i, j, 5));
+    float room = 1 - 2 * fminf(0.5f, (r + pixel / 2) / step);
+    float dx = (u - (float)i - 0.5f - room * (cell(seed, i, j, 6) - 0.5f)) * step;
+    float dy = (v - (float)j - 0.5f - room * (cell(seed, i, j, 7) - 0.5f)) * step;
+    // A spot smaller than a pixel is drawn one pixel wide and fainter.
+    float wide = fmaxf(r, pixel * 0.5f);
+    return lt_cover(sqrtf(dx * dx + dy * dy) - wide, pixel) * fminf(1, 0.35f + 0.65f * r / wide);
+}
+
+static lt_rgb night_sky(uint32_t seed, float x, float y, float pixel)
+{
+    lt_rgb sky = lt_mix_rgb((lt_rgb){0.02f, 0.03f, 0.12f}, (lt_rgb){0.13f, 0.12f, 0.32f}, y);
+    float star = spots(seed, x, y, pixel, 0.125f, 0.011f, 0.6f);
+    return lt_mix_rgb(sky, (lt_rgb){1, 0.98f, 0.85f}, star);
+}
+
+static lt_rgb sunset(uint32_t seed, float x, float y, float pixel)
+{
+    const lt_rgb top = {0.29f, 0.20f, 0.45f}, middle = {0.88f, 0.42f, 0.38f}, low = {0.99f, 0.80f, 0.45f};
+    lt_rgb sky = y < 0.55f ? lt_mix_rgb(top, middle, y / 0.55f) : lt_mix_rgb(middle, low, (y - 0.55f) / 0.45f);
+    float drift = 8 * cell(seed, 0, 0, 1);
+    float band = noise(seed, x * 1.5f + drift, y * 14, 2);
+    return lt_mix_rgb(sky, (lt_rgb){0.55f, 0.24f, 0.42f}, 0.5f * ramp(band, 0.6f, 0.85f));
+}
+
+static lt_rgb grass(uint32_t seed, float x, float y, float pixel)
+{
+    float blades = noise(seed, x * 30, y * 9 + 2 * cell(seed, 0, 0, 1), 2);
+    float patches = noise(seed, x * 4, y * 4, 3);
+    float light = 0.15f + 0.45f * blades + 0.4f * patches;
+    lt_rgb green = lt_mix_rgb((lt_rgb){0.16f, 0.42f, 0.13f}, (lt_rgb){0.47f, 0.72f, 0.28f}, light);
+    return lt_mix_rgb(green, (lt_rgb){0.66f, 0.82f, 0.45f}, 0.3f * (1 - y));
+}
+
+static lt_rgb sea(uint32_t seed, float x, float y, float pixel)
+{
+    lt_rgb water = lt_mix_rgb((lt_rgb){0.20f, 0.60f, 0.70f}, (lt_rgb){0.04f, 0.25f, 0.48f}, y);
+    const float spacing = 0.145f;
+    float shift = cell(seed, 0, 0, 1);
+    float row = floorf(y / spacing + shift);
+    float phase = cell(seed, 0, (int32_t)row, 2);
+    float crest = (row + 0.55f - shift) * spacing + 0.026f * wave(x * 3.3f + phase);
+    float foam = lt_cover(fabsf(y - crest) - 0.011f, fmaxf(pixel, 0.012f));
+    float trough = ramp(y, crest, crest + 0.09f);
+    water = lt_mix_rgb(water, (lt_rgb){0.03f, 0.20f, 0.42f}, 0.35f * (y > crest ? 1 - trough : 0));
+    return lt_mix_rgb(water, (lt_rgb){0.82f, 0.94f, 0.96f}, 0.75f * foam);
+}
+
+static lt_rgb sand(uint32_t seed, float x, float y, float pixel)
+{
+    float bend = 0.9f * noise(seed, x * 2.2f, y * 2.2f, 2);
+    float ripple = 0.5f + 0.5f * wave(y * 5 + bend * 1.7f + cell(seed, 0, 0, 1));
+    float grain = noise(seed, x * 34, y * 34, 3);
+    return lt_mix_rgb((lt_rgb){0.74f, 0.60f, 0.38f}, (lt_rgb){0.95f, 0.86f, 0.64f}, 0.55f * ripple + 0.45f * grain);
+}
+
+static lt_rgb snow(uint32_t seed, float x, float y, float pixel)
+{
+    lt_rgb air = lt_mix_rgb((lt_rgb){0.62f, 0.69f, 0.78f}, (lt_rgb){0.80f, 0.85f, 0.91f}, y);
+    air = lt_mix_rgb(air, (lt_rgb){1, 1, 1}, spots(seed, x, y, pixel, 0.13f, 0.022f, 0.75f));
+    float hill = 0.74f + 0.10f * (noise(seed, x * 2.5f, 0.5f, 2) - 0.5f);
+    lt_rgb ground = lt_mix_rgb((lt_rgb){0.97f, 0.98f, 1}, (lt_rgb){0.84f, 0.89f, 0.96f}, ramp(y, hill, 1.05f));
+    return lt_mix_rgb(air, ground, lt_cover(hill - y, pixel));
+}
+
+static lt_rgb bricks(uint32_t seed, float x, float y, float pixel)
+{
+    const float height = 0.125f, width = 0.27f, mortar = 0.010f;
+    float v = y / height + cell(seed, 0, 0, 1), row = floorf(v);
+    float u = x / width + cell(seed, 0, 0, 2) + 0.5f * ((int)row & 1), column = floorf(u);
+    float dx = fminf(u - column, column + 1 - u) * width, dy = fminf(v - row, row + 1 - v) * height;
+    float tone = cell(seed, (int32_t)column, (int32_t)row, 3);
+    lt_rgb brick = lt_mix_rgb((lt_rgb){0.50f, 0.27f, 0.22f}, (lt_rgb){0.68f, 0.41f, 0.32f}, tone);
+    return lt_mix_rgb(brick, (lt_rgb){0.80f, 0.76f, 0.70f}, lt_cover(fminf(dx, dy) - mortar, pixel));
+}
+
+static lt_rgb tiles(uint32_t seed, float x, float y, float pixel)
+{
+    const float side = 0.25f;
+    float u = x / side + cell(seed, 0, 0, 1), v = y / side + cell(seed, 0, 0, 2);
+    float i = floorf(u), j = floorf(v);
+    float dx = fminf(u - i, i + 1 - u) * side, dy = fminf(v - j, j + 1 - v) * side;
+    float light = ((int)i + (int)j) & 1 ? 0.78f : 0.46f;
+    // Halfway to the neighbour's tone at the edge, so that the edge is a pixel wide.
+    light = lt_mix(light, 0.62f, lt_cover(fminf(dx, dy), pixel));
+    light += 0.04f * (cell(seed, (int32_t)i, (int32_t)j, 3) - 0.5f);
+    return (lt_rgb){light, light * 0.97f, light * 0.92f};
+}
+
+lt_rgb lt_background(int background, uint32_t seed, float x, float y, float pixel)
+{
+    typedef lt_rgb (*painter)(uint32_t, float, float, float);
+    static const painter painters[] = {day_sky, night_sky, sunset, grass, sea, sand, snow, bricks, tiles};
+    return painters[background - 1](seed, x, y, pixel);
+}

@@ -1,0 +1,271 @@
+// The walk: from y back to the leaves, newest operation first, so that a node is only left when every gradient that
+// flows into it has arrived. No recursion: a chain of 100,000 operations is a long list, nothing more.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/threads.h"
+#include "kernel/kernel.h"
+#include "tensor/tape.h"
+
+typedef struct {
+    lt_node **node; // reachable from y, newest first once sorted
+    size_t count, room;
+} walk;
+
+static int add(walk *w, lt_node *node, unsigned run)
+{
+    if (!node || node->mark == run)
+        return LT_OK;
+    if (w->count == w->room) {
+        size_t room = w->room ? 2 * w->room : 256;
+        lt_node **grown = realloc(w->node, room * sizeof *grown);
+        if (!grown)
+            return lt_fail_memory(room * sizeof *grown);
+        w->node = grown;
+        w->room = room;
+    }
+    node->mark = run;
+    node->needed = false;
+    w->node[w->count++] = node;
+    return LT_OK;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t x = (*(lt_node *const *)a)->order, y = (*(lt_node *const *)b)->order;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static int collect(walk *w, lt_node *root)
+{
+    static unsigned run;
+    run++;
+    if (add(w, root, run) != LT_OK)
+        return LT_FAIL;
+    for (size_t i = 0; i < w->count; i++)
+        for (int k = 0; k < w->node[i]->inputs; k++)
+            if (add(w, w->node[i]->input[k], run) != LT_OK)
+                return LT_FAIL;
+    qsort(w->node, w->count, sizeof *w->node, newest_first);
+    return LT_OK;
+}
+
+// Without targets every leaf is asked for; with them, only what lies between y and a target is walked.
+static void mark_needed(walk *w, int n, lt_tensor *const *x)
+{
+    for (int i = 0; i < n; i++)
+        if (x[i]->node)
+            x[i]->node->needed = true;
+    for (size_t i = w->count; i-- > 0;) {
+        lt_node *node = w->node[i];
+        if (!node->op && !x)
+            node->needed = true;
+        for (int k = 0; k < node->inputs && !node->needed; k++)
+            node->needed = node->input[k] && node->input[k]->needed;
+    }
+}
+
+static int pass_both(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    for (int i = 0; i < 2; i++)
+        dx[i] = lt_wants(node, i) ? lt_retain(dy) : NULL;
+    return LT_OK;
+}
+
+typedef struct {
+    const float *a, *b;
+    float *y;
+} addition;
+
+static void add_piece(void *context, int64_t begin, int64_t end)
+{
+    addition *c = context;
+    lt_k.pointwise->add(end - begin, c->a + begin, 1, c->b + begin, 1, c->y + begin);
+}
+
+// *total += part. Gradients that nobody else holds are added in place, except when the addition itself is recorded.
+static int accumulate(lt_tensor **total, lt_tensor *part)
+{
+    static const lt_op op = {"gradient sum", pass_both};
+    if (!*total) {
+        *total = lt_retain(part);
+        return LT_OK;
+    }
+    lt_tensor *old = *total;
+    bool own = old->refs == 1 && old->storage->refs == 1 && !lt_grad_mode();
+    lt_tensor *sum = own ? lt_retain(old) : lt_tensor_like(old);
+    if (!sum)
+        return LT_FAIL;
+    addition c = {lt_f32(old), lt_f32(part), lt_f32(sum)};
+    lt_parallel(old->size, 1 << 15, add_piece, &c);
+    sum = own ? sum : lt_record(sum, &op, LT_LIST(old, part), LT_NONE, NULL, 0);
+    if (!sum)
+        return LT_FAIL;
+    lt_release(old);
+    *total = sum;
+    return LT_OK;
+}
+
+// A leaf's .grad is its own memory: scripts clip it and zero it in place.
+static int accumulate_leaf(lt_node *leaf)
+{
+    lt_tensor *sum = leaf->sum;
+    bool shared = sum->refs > 1 || sum->storage->refs > 1;
+    if (leaf->grad || !shared || lt_grad_mode())
+        return accumulate(&leaf->grad, sum);
+    leaf->grad = lt_tensor_like(sum);
+    if (!leaf->grad)
+        return LT_FAIL;
+    memcpy(leaf->grad->data, sum->data, (size_t)sum->size * sizeof(float));
+    return LT_OK;
+}
+
+static int check_saved(const lt_node *node)
+{
+    if (node->freed)
+        return lt_fail(
+            "backward a second time through '%s': what it saved was given back (retain_graph = true keeps it)",
+            node->op->name);
+    for (int i = 0; i < node->saved_count; i++) {
+        const lt_saved_slot *slot = &node->saved[i];
+        if (slot->tensor && slot->tensor->storage->version != slot->version)
+            return lt_fail("a tensor of shape %s that '%s' saved for backward was edited in place",
+                           lt_shape_text(slot->tensor), node->op->name);
+    }
+    return LT_OK;
+}
+
+static void leave(lt_node *node, bool keep)
+{
+    for (int i = 0; i < node->saved_count; i++) {
+        lt_tensor *t = node->saved[i].tensor;
+        if (!t)
+            continue;
+        lt_node_release(t->node); // the place that lt_saved lent it
+        t->node = NULL;
+        if (!keep) {
+            lt_release(t);
+            node->saved[i].tensor = NULL;
+            node->freed = true;
+        }
+    }
+}
+
+static int step(lt_node *node, bool keep)
+{
+    if (check_saved(node) != LT_OK)
+        return LT_FAIL;
+    lt_tensor *few[8] = {NULL}, **dx = few;
+    if (node->inputs > 8 && !(dx = calloc((size_t)node->inputs, sizeof *dx)))
+        return lt_fail_memory((size_t)node->inputs * sizeof *dx);
+    int status = node->op->backward(node, node->sum, dx);
+    for (int i = 0; i < node->inputs; i++) {
+        if (dx[i] && status == LT_OK && lt_wants(node, i)) {
+            lt_node *input = node->input[i];
+            if (dx[i]->ndim != input->ndim || memcmp(dx[i]->shape, input->shape, sizeof(int64_t) * (size_t)input->ndim))
+                status = lt_fail("gradient of '%s' with respect to input %d has shape %s, expected %s", node->op->name,
+                                 i + 1, lt_shape_text(dx[i]), lt_shape_text_of(input->ndim, input->shape));
+            else
+                status = accumulate(&input->sum, dx[i]);
+        }
+        lt_release(dx[i]);
+    }
+    if (dx != few)
+        free(dx);
+    leave(node, keep);
+    return status;
+}
+
+static bool leads_on(const lt_node *node)
+{
+    for (int i = 0; i < node->inputs; i++)
+        if (lt_wants(node, i))
+            return true;
+    return false;
+}
+
+static int visit(walk *w, int n, lt_tensor *const *x, lt_tensor **out, bool keep)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        lt_node *node = w->node[i];
+        if (!node->sum || !node->needed)
+            continue;
+        for (int k = 0; k < n; k++)
+            if (x[k]->node == node)
+                out[k] = lt_retain(node->sum);
+        if (node->op ? leads_on(node) && step(node, keep) != LT_OK : !x && accumulate_leaf(node) != LT_OK)
+            return LT_FAIL;
+        lt_release(node->sum);
+        node->sum = NULL;
+    }
+    return LT_OK;
+}
+
+static lt_tensor *seed(lt_tensor *y, lt_tensor *dy)
+{
+    if (dy)
+        return lt_retain(dy);
+    lt_tensor *one = lt_tensor_like(y);
+    if (one)
+        lt_f32(one)[0] = 1;
+    return one;
+}
+
+static int check_start(const lt_tensor *y, const lt_tensor *dy)
+{
+    if (!y->node)
+        return lt_fail_arg(1, "self: nothing to differentiate: no input of it wants gradients");
+    if (!dy && y->size != 1)
+        return lt_fail_arg(1,
+                           "self: only a scalar starts backward by itself, got shape %s; give the gradient of it too",
+                           lt_shape_text(y));
+    if (dy && (lt_want_float(dy, 2, "gradient") != LT_OK))
+        return LT_FAIL;
+    if (dy && !lt_same_shape(y, dy))
+        return lt_fail_arg(2, "gradient: expected %s, got %s", lt_shape_text(y), lt_shape_text(dy));
+    return LT_OK;
+}
+
+static int run(lt_tensor *y, lt_tensor *dy, int n, lt_tensor *const *x, lt_tensor **out, bool keep, bool create)
+{
+    if (check_start(y, dy) != LT_OK)
+        return LT_FAIL;
+    walk w = {NULL, 0, 0};
+    int status = collect(&w, y->node);
+    if (status == LT_OK) {
+        bool old = lt_grad_mode_set(create);
+        mark_needed(&w, n, x);
+        y->node->sum = seed(y, dy);
+        status = y->node->sum ? visit(&w, n, x, out, keep) : LT_FAIL;
+        lt_grad_mode_set(old);
+    }
+    for (size_t i = 0; i < w.count; i++) { // what an error left behind, or what was not needed
+        lt_release(w.node[i]->sum);
+        w.node[i]->sum = NULL;
+        w.node[i]->needed = false;
+    }
+    free(w.node);
+    return status;
+}
+
+int lt_backward(lt_tensor *y, lt_tensor *dy, bool retain_graph, bool create_graph)
+{
+    return run(y, dy, 0, NULL, NULL, retain_graph || create_graph, create_graph);
+}
+
+int lt_grad(lt_tensor *y, lt_tensor *dy, int n, lt_tensor *const *x, lt_tensor **out, bool retain_graph,
+            bool create_graph)
+{
+    for (int i = 0; i < n; i++) {
+        out[i] = NULL;
+        if (!x[i]->node)
+            return lt_fail_arg(2, "inputs: number %d wants no gradient (requires_grad is false)", i + 1);
+    }
+    int status = run(y, dy, n, x, out, retain_graph || create_graph, create_graph);
+    for (int i = 0; i < n && status != LT_OK; i++) {
+        lt_release(out[i]);
+        out[i] = NULL;
+    }
+    return status;
+}

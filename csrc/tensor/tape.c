@@ -1,0 +1,189 @@
+// Nodes: how they are made, what they keep, how they are given back. The walk itself is in backward.c.
+#include "tensor/tape.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local bool grad_mode = true;
+static uint64_t next_order = 1;
+
+bool lt_grad_mode(void)
+{
+    return grad_mode;
+}
+
+bool lt_grad_mode_set(bool on)
+{
+    bool old = grad_mode;
+    grad_mode = on;
+    return old;
+}
+
+bool lt_recording(int n, lt_tensor *const *inputs)
+{
+    if (grad_mode)
+        for (int i = 0; i < n; i++)
+            if (inputs[i] && inputs[i]->node)
+                return true;
+    return false;
+}
+
+static size_t round_up(size_t n)
+{
+    return (n + 15) & ~(size_t)15;
+}
+
+// One allocation holds the node, its edges, its saved slots and its attributes.
+static lt_node *node_new(const lt_op *op, int inputs, int saved, size_t attributes)
+{
+    size_t at_input = round_up(sizeof(lt_node)), at_saved = at_input + round_up((size_t)inputs * sizeof(lt_node *)),
+           at_attributes = at_saved + round_up((size_t)saved * sizeof(lt_saved_slot)),
+           total = at_attributes + attributes;
+    lt_node *node = malloc(total);
+    if (!node) {
+        lt_fail_memory(total);
+        return NULL;
+    }
+    memset(node, 0, total);
+    node->refs = 1;
+    node->op = op;
+    node->order = next_order++;
+    node->inputs = inputs;
+    node->saved_count = saved;
+    node->input = (lt_node **)((char *)node + at_input);
+    node->saved = (lt_saved_slot *)((char *)node + at_saved);
+    node->attributes = (char *)node + at_attributes;
+    return node;
+}
+
+static void node_shape(lt_node *node, const lt_tensor *t)
+{
+    node->ndim = t->ndim;
+    memcpy(node->shape, t->shape, sizeof node->shape);
+}
+
+// Which input a saved tensor is: its place on the tape is the input's place.
+static int role(const lt_tensor *t, const lt_tensor *out, int n, lt_tensor *const *inputs)
+{
+    if (t == out)
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (t == inputs[i])
+            return i;
+    return -2;
+}
+
+lt_tensor *lt_record(lt_tensor *out, const lt_op *op, int n, lt_tensor *const *inputs, int nsaved,
+                     lt_tensor *const *saved, const void *attributes, size_t size)
+{
+    if (!out || !lt_recording(n, inputs))
+        return out;
+    lt_node *node = node_new(op, n, nsaved, size);
+    if (!node) {
+        lt_release(out);
+        return NULL;
+    }
+    for (int i = 0; i < n; i++)
+        node->input[i] = inputs[i] ? lt_node_retain(inputs[i]->node) : NULL;
+    for (int i = 0; i < nsaved; i++) {
+        lt_tensor *t = saved[i];
+        node->saved[i].input = -2;
+        if (!t)
+            continue;
+        lt_tensor *kept = lt_tensor_window(t, 0, t->ndim, t->shape);
+        if (!kept) {
+            lt_node_release(node);
+            lt_release(out);
+            return NULL;
+        }
+        node->saved[i] = (lt_saved_slot){kept, t->storage->version, role(t, out, n, inputs)};
+    }
+    if (size)
+        memcpy(node->attributes, attributes, size);
+    node_shape(node, out);
+    out->node = node;
+    return out;
+}
+
+bool lt_wants(const lt_node *node, int i)
+{
+    return node->input[i] && node->input[i]->needed;
+}
+
+lt_tensor *lt_saved(lt_node *node, int i)
+{
+    lt_saved_slot *slot = &node->saved[i];
+    if (slot->tensor && grad_mode && !slot->tensor->node) {
+        // Backward takes these places away again when the node is done: an output that held its own node would
+        // never be freed.
+        if (slot->input >= 0)
+            slot->tensor->node = lt_node_retain(node->input[slot->input]);
+        else if (slot->input == -1)
+            slot->tensor->node = lt_node_retain(node);
+    }
+    return slot->tensor;
+}
+
+lt_node *lt_node_retain(lt_node *node)
+{
+    if (node)
+        node->refs++;
+    return node;
+}
+
+void lt_node_release(lt_node *node)
+{
+    static _Thread_local lt_node *pending;
+    static _Thread_local bool busy;
+    if (!node || --node->refs > 0)
+        return;
+    node->link = pending;
+    pending = node;
+    if (busy) // an outer call is emptying the list
+        return;
+    busy = true;
+    while (pending) {
+        lt_node *n = pending;
+        pending = n->link;
+        for (int i = 0; i < n->saved_count; i++)
+            lt_release(n->saved[i].tensor);
+        for (int i = 0; i < n->inputs; i++)
+            lt_node_release(n->input[i]);
+        lt_release(n->grad);
+        lt_release(n->sum);
+        free(n);
+    }
+    busy = false;
+}
+
+bool lt_is_leaf(const lt_tensor *t)
+{
+    return !t->node || !t->node->op;
+}
+
+int lt_requires_grad(lt_tensor *t, bool on)
+{
+    if (lt_want_float(t, 1, "self") != LT_OK)
+        return LT_FAIL;
+    if (!lt_is_leaf(t))
+        return lt_fail_arg(1, "self: the result of '%s' has its place on the tape; detach() it first",
+                           t->node->op->name);
+    if (on && !t->node) {
+        t->node = node_new(NULL, 0, 0, 0);
+        if (!t->node)
+            return LT_FAIL;
+        node_shape(t->node, t);
+    } else if (!on) {
+        lt_node_release(t->node);
+        t->node = NULL;
+    }
+    return LT_OK;
+}
+
+int lt_may_edit(const lt_tensor *t, int arg)
+{
+    if (t->node && grad_mode)
+        return lt_fail_arg(arg, "self: an in-place edit of a tensor that wants gradients is not recorded; use "
+                                "no_grad, or detach() it first");
+    return LT_OK;
+}
