@@ -1,18 +1,26 @@
 # laterna: `make demo` and `make test` do all the set-up themselves.
-# LuaRocks passes CC, CFLAGS, LIBFLAG, LUA_INCDIR, INST_LIBDIR, INST_LUADIR to build and install.
-LUA       ?= lua5.4
+# LuaRocks passes CC, CFLAGS, LUA, LUA_INCDIR, INST_LIBDIR and INST_LUADIR.
+comma     := ,
+LUA       ?= $(firstword $(shell for l in lua5.4 lua54 lua; do \
+               $$l -e 'assert(_VERSION == "Lua 5.4")' 2>/dev/null && echo $$l && break; done) lua5.4)
 CC        ?= cc
 BUILD     ?= build
 SANITIZE  ?=
+WERROR    ?= -Werror
+JOBS      ?= $(shell nproc 2>/dev/null || echo 2)
 
 LUA_INCDIR ?= $(firstword $(wildcard /usr/include/lua5.4 /usr/local/include/lua5.4 /opt/homebrew/include/lua5.4 /usr/include))
-WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter -Werror
+WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter $(WERROR)
 OPTIMIZE  ?= -O2
-BASE_FLAGS := -std=gnu11 $(OPTIMIZE) -g -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=fast -fopenmp -Icsrc -I$(LUA_INCDIR) $(WARN) $(SANITIZE)
-LINK      := -shared -fopenmp -Wl,-z,nodelete
-LIBS      := -lopenblas -lpng -lz -lm
+# Only where the libraries lie outside the compiler's own folders does pkg-config have something to add.
+EXTERNAL  := $(shell pkg-config --cflags openblas libpng 2>/dev/null)
+LIBS      := $(or $(shell pkg-config --libs openblas libpng zlib 2>/dev/null),-lopenblas -lpng -lz) -lm
+BASE_FLAGS := -std=gnu11 $(OPTIMIZE) $(CFLAGS) -g -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=fast -fopenmp \
+              -Icsrc -I$(LUA_INCDIR) $(EXTERNAL) $(WARN) $(SANITIZE)
+# Lua unloads C modules when a state closes; OpenMP's threads would not survive it: nodelete.
+LINK      := $(if $(filter Darwin,$(shell uname)),-bundle -undefined dynamic_lookup,-shared -Wl$(comma)-z$(comma)nodelete) -fopenmp
 
-ARCH      := $(shell $(CC) -dumpmachine)
+ARCH      := $(shell $(CC) -dumpmachine 2>/dev/null)
 ISAS      := portable
 ifneq (,$(findstring x86_64,$(ARCH)))
 ISAS      += avx2 avx512
@@ -27,8 +35,77 @@ PLAIN     := $(filter-out $(KERNELS),$(wildcard csrc/*/*.c))
 OBJECTS   := $(PLAIN:csrc/%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(KERNELS:csrc/%.c=$(BUILD)/%.$(isa).o))
 SO        := $(BUILD)/laterna/core.so
 
-.PHONY: build clean
+# Where `make install` goes; LuaRocks sets the last two.
+PREFIX      ?= /usr/local
+INST_LIBDIR ?= $(PREFIX)/lib/lua/5.4
+INST_LUADIR ?= $(PREFIX)/share/lua/5.4
+
+# Runs Lua on this checkout, from any folder.
+RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
+DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" .ci/deps
+
+.PHONY: all deps build demo test specs check lint sanitized bench docs install clean
+all: build
+
 build: $(SO)
+
+deps:
+	@$(DEPS) build demo test
+
+# What deps installs is not there yet when this file is read: the work is done by a second make.
+demo:
+	@$(DEPS) build demo
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	$(RUN) examples/paint.lua $(ARGS)
+
+# make test SPEC=spec/io FILTER=png
+test:
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(MAKE) --no-print-directory specs
+
+specs:
+	$(RUN) spec/run.lua $(if $(FILTER),--filter="$(FILTER)") $(SPEC)
+
+check:
+	@$(DEPS) build test check docs
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/strict WERROR=-Werror build
+	@$(MAKE) --no-print-directory sanitized
+
+C_FILES   := $(wildcard csrc/*/*.c csrc/*/*.h)
+lint:
+	.ci/format --dry-run -Werror $(C_FILES)
+	luacheck -q lua spec examples
+
+# The specs once more, with every read, write and leak watched; .ci/asan.supp names the leaks that are not ours.
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(CC) -print-file-name=libubsan.so)" \
+              ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:exitcode=99 \
+              LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/asan.supp:print_suppressions=0 \
+              UBSAN_OPTIONS=print_stacktrace=1 OPENBLAS_NUM_THREADS=1 LATERNA_SANITIZED=1
+sanitized:
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" OPTIMIZE=-O1 WERROR= build
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' specs
+
+bench:
+	@$(DEPS) build demo
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@for f in $(or $(BENCH),spec/bench/*.lua); do $(RUN) $$f || exit; done
+
+docs:
+	@$(DEPS) docs
+	ldoc -q -c .config.ld --fatalwarnings .
+
+install: build
+	install -d "$(INST_LIBDIR)/laterna"
+	install -m 755 $(SO) "$(INST_LIBDIR)/laterna/core.so"
+	strip -S "$(INST_LIBDIR)/laterna/core.so"
+	cd lua && find . -name '*.lua' -exec sh -c 'd="$(abspath $(INST_LUADIR))"; for f; do \
+	  install -d "$$d/$$(dirname "$$f")" && install -m 644 "$$f" "$$d/$$f" || exit; done' sh {} +
+
+clean:
+	rm -rf $(BUILD) doc
 
 $(SO): $(OBJECTS)
 	@mkdir -p $(@D)
@@ -46,6 +123,3 @@ $(BUILD)/%.o: csrc/%.c
 	$(CC) $(BASE_FLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
-
-clean:
-	rm -rf build

@@ -1,0 +1,27 @@
+-- Runs specs with busted under this very Lua: `lua5.4 spec/run.lua [busted options] [files or folders]`.
+-- Ends with a line "N passed, N failed" and a status to match.
+
+local root = arg[0]:match("^(.*)/spec/run%.lua$") or "."
+local build = os.getenv("LATERNA_BUILD") or root .. "/build"
+
+-- This checkout comes first; a module installed somewhere else only serves where nothing has been built here.
+package.path = ("%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;%s"):format(root, root, root, package.path)
+package.cpath = ("%s;%s/?.so"):format(package.cpath, build)
+
+local ok, runner = pcall(require, "busted.runner")
+if not ok then
+  io.stderr:write("busted for Lua 5.4 is missing (Debian: lua-busted; LuaRocks: luarocks --lua-version 5.4 install busted)\n")
+  os.exit(1)
+end
+
+-- busted forgets between files what was required in them; the native module stays, as in a user's program.
+pcall(require, "laterna.core")
+
+local asked = false
+for i, a in ipairs(arg) do
+  asked = asked or (a:sub(1, 1) ~= "-" and not (arg[i - 1] or ""):match("^%-%w$"))
+end
+if not asked then arg[#arg + 1] = root .. "/spec" end
+table.insert(arg, 1, "--helper=spec.support.summary")
+
+runner{ standalone = false }
