@@ -15,7 +15,7 @@ static float cell(uint32_t seed, int32_t i, int32_t j, uint32_t salt)
 // Value noise: cells' numbers, smoothly interpolated.
 static float noise(uint32_t seed, float x, float y, uint32_t salt)
 {
-    float fx = floorf(x), fy = floorf(y);
+    float fx = lt_floor(x), fy = lt_floor(y);
     int32_t i = (int32_t)fx, j = (int32_t)fy;
     float u = x - fx, v = y - fy;
     u = u * u * (3 - 2 * u);
@@ -28,7 +28,7 @@ static float noise(uint32_t seed, float x, float y, uint32_t salt)
 // A sine-like wave of period 1 and height -1 .. 1, from two parabolas.
 static float wave(float t)
 {
-    t = t - floorf(t);
+    t = t - lt_floor(t);
     return t < 0.5f ? 16 * t * (0.5f - t) : -16 * (t - 0.5f) * (1 - t);
 }
 
@@ -50,22 +50,22 @@ static lt_rgb day_sky(uint32_t seed, float x, float y, float pixel)
 static float spots(uint32_t seed, float x, float y, float pixel, float step, float radius, float chance)
 {
     float u = x / step, v = y / step;
-    int32_t i = (int32_t)floorf(u), j = (int32_t)floorf(v);
+    int32_t i = (int32_t)lt_floor(u), j = (int32_t)lt_floor(v);
     if (cell(seed, i, j, 4) >= chance)
         return 0;
     float r = radius * (0.6f + 0.8f * cell(seed, i, j, 5));
-    float room = 1 - 2 * fminf(0.5f, (r + pixel / 2) / step);
+    float room = 1 - 2 * lt_min(0.5f, (r + pixel / 2) / step);
     float dx = (u - (float)i - 0.5f - room * (cell(seed, i, j, 6) - 0.5f)) * step;
     float dy = (v - (float)j - 0.5f - room * (cell(seed, i, j, 7) - 0.5f)) * step;
     // A spot smaller than a pixel is drawn one pixel wide and fainter.
-    float wide = fmaxf(r, pixel * 0.5f);
-    return lt_cover(sqrtf(dx * dx + dy * dy) - wide, pixel) * fminf(1, 0.35f + 0.65f * r / wide);
+    float wide = lt_max(r, pixel * 0.5f);
+    return lt_cover(sqrtf(dx * dx + dy * dy) - wide, pixel) * lt_min(1, 0.35f + 0.65f * r / wide);
 }
 
 static lt_rgb night_sky(uint32_t seed, float x, float y, float pixel)
 {
     lt_rgb sky = lt_mix_rgb((lt_rgb){0.02f, 0.03f, 0.12f}, (lt_rgb){0.13f, 0.12f, 0.32f}, y);
-    float star = spots(seed, x, y, pixel, 0.125f, 0.011f, 0.6f);
+    float star = spots(seed, x, y, pixel, 0.14f, 0.010f, 0.5f);
     return lt_mix_rgb(sky, (lt_rgb){1, 0.98f, 0.85f}, star);
 }
 
@@ -92,10 +92,10 @@ static lt_rgb sea(uint32_t seed, float x, float y, float pixel)
     lt_rgb water = lt_mix_rgb((lt_rgb){0.20f, 0.60f, 0.70f}, (lt_rgb){0.04f, 0.25f, 0.48f}, y);
     const float spacing = 0.145f;
     float shift = cell(seed, 0, 0, 1);
-    float row = floorf(y / spacing + shift);
+    float row = lt_floor(y / spacing + shift);
     float phase = cell(seed, 0, (int32_t)row, 2);
     float crest = (row + 0.55f - shift) * spacing + 0.026f * wave(x * 3.3f + phase);
-    float foam = lt_cover(fabsf(y - crest) - 0.011f, fmaxf(pixel, 0.012f));
+    float foam = lt_cover(fabsf(y - crest) - 0.011f, lt_max(pixel, 0.012f));
     float trough = ramp(y, crest, crest + 0.09f);
     water = lt_mix_rgb(water, (lt_rgb){0.03f, 0.20f, 0.42f}, 0.35f * (y > crest ? 1 - trough : 0));
     return lt_mix_rgb(water, (lt_rgb){0.82f, 0.94f, 0.96f}, 0.75f * foam);
@@ -112,7 +112,7 @@ static lt_rgb sand(uint32_t seed, float x, float y, float pixel)
 static lt_rgb snow(uint32_t seed, float x, float y, float pixel)
 {
     lt_rgb air = lt_mix_rgb((lt_rgb){0.62f, 0.69f, 0.78f}, (lt_rgb){0.80f, 0.85f, 0.91f}, y);
-    air = lt_mix_rgb(air, (lt_rgb){1, 1, 1}, spots(seed, x, y, pixel, 0.13f, 0.022f, 0.75f));
+    air = lt_mix_rgb(air, (lt_rgb){1, 1, 1}, spots(seed, x, y, pixel, 0.155f, 0.020f, 0.7f));
     float hill = 0.74f + 0.10f * (noise(seed, x * 2.5f, 0.5f, 2) - 0.5f);
     lt_rgb ground = lt_mix_rgb((lt_rgb){0.97f, 0.98f, 1}, (lt_rgb){0.84f, 0.89f, 0.96f}, ramp(y, hill, 1.05f));
     return lt_mix_rgb(air, ground, lt_cover(hill - y, pixel));
@@ -121,23 +121,23 @@ static lt_rgb snow(uint32_t seed, float x, float y, float pixel)
 static lt_rgb bricks(uint32_t seed, float x, float y, float pixel)
 {
     const float height = 0.125f, width = 0.27f, mortar = 0.010f;
-    float v = y / height + cell(seed, 0, 0, 1), row = floorf(v);
-    float u = x / width + cell(seed, 0, 0, 2) + 0.5f * ((int)row & 1), column = floorf(u);
-    float dx = fminf(u - column, column + 1 - u) * width, dy = fminf(v - row, row + 1 - v) * height;
+    float v = y / height + cell(seed, 0, 0, 1), row = lt_floor(v);
+    float u = x / width + cell(seed, 0, 0, 2) + 0.5f * ((int)row & 1), column = lt_floor(u);
+    float dx = lt_min(u - column, column + 1 - u) * width, dy = lt_min(v - row, row + 1 - v) * height;
     float tone = cell(seed, (int32_t)column, (int32_t)row, 3);
     lt_rgb brick = lt_mix_rgb((lt_rgb){0.50f, 0.27f, 0.22f}, (lt_rgb){0.68f, 0.41f, 0.32f}, tone);
-    return lt_mix_rgb(brick, (lt_rgb){0.80f, 0.76f, 0.70f}, lt_cover(fminf(dx, dy) - mortar, pixel));
+    return lt_mix_rgb(brick, (lt_rgb){0.80f, 0.76f, 0.70f}, lt_cover(lt_min(dx, dy) - mortar, pixel));
 }
 
 static lt_rgb tiles(uint32_t seed, float x, float y, float pixel)
 {
     const float side = 0.25f;
     float u = x / side + cell(seed, 0, 0, 1), v = y / side + cell(seed, 0, 0, 2);
-    float i = floorf(u), j = floorf(v);
-    float dx = fminf(u - i, i + 1 - u) * side, dy = fminf(v - j, j + 1 - v) * side;
-    float light = ((int)i + (int)j) & 1 ? 0.78f : 0.46f;
+    float i = lt_floor(u), j = lt_floor(v);
+    float dx = lt_min(u - i, i + 1 - u) * side, dy = lt_min(v - j, j + 1 - v) * side;
+    float light = ((int)i + (int)j) & 1 ? 0.74f : 0.54f;
     // Halfway to the neighbour's tone at the edge, so that the edge is a pixel wide.
-    light = lt_mix(light, 0.62f, lt_cover(fminf(dx, dy), pixel));
+    light = lt_mix(light, 0.64f, lt_cover(lt_min(dx, dy), pixel));
     light += 0.04f * (cell(seed, (int32_t)i, (int32_t)j, 3) - 0.5f);
     return (lt_rgb){light, light * 0.97f, light * 0.92f};
 }

@@ -7,7 +7,7 @@ static float length(float x, float y)
 
 static float box(float x, float y, float half_width, float half_height)
 {
-    return fmaxf(fabsf(x) - half_width, fabsf(y) - half_height);
+    return lt_max(fabsf(x) - half_width, fabsf(y) - half_height);
 }
 
 // Reflects (x, y) into the half plane on the far side of the line through 0 with unit normal (nx, ny).
@@ -43,7 +43,7 @@ static float heart(float x, float y)
     y = 0.18f - y;
     float square = (x + fabsf(y) - s) * half_root;
     float disc = length(x - s / 2, y - s / 2) - s * half_root;
-    return fminf(square, disc);
+    return lt_min(square, disc);
 }
 
 float lt_shape_distance(int shape, float x, float y)
@@ -55,21 +55,21 @@ float lt_shape_distance(int shape, float x, float y)
     case 2: // square
         return box(x, y, 0.82f, 0.82f);
     case 3: // triangle, point up
-        return fmaxf(y - 0.2f, ax * 0.8660254f - (y - 0.2f) * 0.5f) - 0.625f;
+        return lt_max(y - 0.2f, ax * 0.8660254f - (y - 0.2f) * 0.5f) - 0.625f;
     case 4:
         return star(x, y);
     case 5:
         return heart(x, y);
     case 6: // cross
-        return fminf(box(x, y, 1, 0.34f), box(x, y, 0.34f, 1));
+        return lt_min(box(x, y, 1, 0.34f), box(x, y, 0.34f, 1));
     case 7: // ring
         return fabsf(length(x, y) - 0.69f) - 0.29f;
     case 8: // diamond
         return (ax * 1.15f + ay * 0.8f - 0.92f) * 0.713808f;
     case 9: // moon
-        return fmaxf(length(x - 0.12f, y) - 1, 0.83f - length(x - 0.62f, y + 0.22f));
+        return lt_max(length(x - 0.12f, y) - 1, 0.83f - length(x - 0.62f, y + 0.22f));
     default: // hexagon
-        return fmaxf(ax * 0.8660254f + ay * 0.5f, ay) - 0.86f;
+        return lt_max(ax * 0.8660254f + ay * 0.5f, ay) - 0.86f;
     }
 }
 
@@ -77,23 +77,23 @@ float lt_shape_distance(int shape, float x, float y)
 static float square_wave(float t, float period)
 {
     float u = t / period;
-    return (0.25f - fabsf(u - floorf(u) - 0.5f)) * period;
+    return (0.25f - fabsf(u - lt_floor(u) - 0.5f)) * period;
 }
 
 float lt_texture(int texture, float x, float y, float pixel)
 {
     switch (texture) {
     case 2: // striped: slanting bands
-        return lt_cover(square_wave((x + y) * 0.70710678f, 0.115f), pixel);
+        return lt_cover(square_wave((x + y) * 0.70710678f, 0.13f), pixel);
     case 3: { // dotted: discs on a staggered grid
-        const float step = 0.118f;
-        float row = floorf(y / step), shift = (int)row & 1 ? 0.5f : 0;
+        const float step = 0.13f;
+        float row = lt_floor(y / step), shift = (int)row & 1 ? 0.5f : 0;
         float u = x / step + shift;
-        float dx = (u - floorf(u) - 0.5f) * step, dy = y - (row + 0.5f) * step;
-        return lt_cover(length(dx, dy) - 0.034f, pixel);
+        float dx = (u - lt_floor(u) - 0.5f) * step, dy = y - (row + 0.5f) * step;
+        return lt_cover(length(dx, dy) - 0.037f, pixel);
     }
     case 4: { // checked
-        const float period = 0.15f;
+        const float period = 0.17f;
         float a = 2 * lt_cover(square_wave(x, period), pixel) - 1, b = 2 * lt_cover(square_wave(y, period), pixel) - 1;
         return 0.5f + 0.5f * a * b;
     }
