@@ -1,0 +1,76 @@
+// Pictures that are data: scenes drawn from numbers, batches gathered from bytes, one picture cut to a size.
+#include "op/pictures.h"
+#include "lua/types.h"
+#include "op/draw.h"
+
+/*** Draws scenes from a table of numbers, one row a picture. `laterna.data.scenes` writes such tables; the columns are
+described in csrc/op/draw.h. A picture depends on its row, size and channels only.
+@function draw_scenes
+@tparam Tensor scenes (n,21) float32
+@tparam integer size side of the pictures, 8 to 512
+@tparam[opt=3] integer channels 3, or 1 for luminance
+@treturn Tensor (n,size,size,channels) uint8 */
+static int draw_scenes(lua_State *L)
+{
+    lt_tensor *scenes = lt_arg_tensor(L, 1, "scenes");
+    int64_t size = lt_arg_integer(L, 2, "size", 8, 512);
+    int64_t channels = lt_arg_integer_or(L, 3, "channels", 1, 3, 3);
+    LT_PUSH(L, lt_draw_scenes(scenes, size, channels));
+    return 1;
+}
+
+/*** A batch of pictures as numbers: row i of the result is picture `index[i]`, bytes 0 to 255 as -1 to 1.
+@function gather_pictures
+@tparam Tensor pictures (n,h,w,c) uint8
+@tparam Tensor index (b) int32, from 1
+@tparam[opt] Tensor flip (b) uint8: pictures to mirror left to right
+@treturn Tensor (b,h,w,c) float32 */
+static int gather_pictures(lua_State *L)
+{
+    lt_tensor *pictures = lt_arg_tensor(L, 1, "pictures");
+    lt_tensor *index = lt_arg_tensor(L, 2, "index");
+    lt_tensor *flip = lt_arg_tensor_or_nil(L, 3, "flip");
+    LT_PUSH(L, lt_gather_pictures(pictures, index, flip));
+    return 1;
+}
+
+/*** A selection of pictures, still as bytes: row i of the result is picture `index[i]`.
+@function take_pictures
+@tparam Tensor pictures (n,h,w,c) uint8
+@tparam Tensor index (b) int32, from 1
+@treturn Tensor (b,h,w,c) uint8 */
+static int take_pictures(lua_State *L)
+{
+    lt_tensor *pictures = lt_arg_tensor(L, 1, "pictures");
+    lt_tensor *index = lt_arg_tensor(L, 2, "index");
+    LT_PUSH(L, lt_take_pictures(pictures, index));
+    return 1;
+}
+
+/*** Cuts and resizes one picture: the largest centred part of the wanted proportions, averaged over areas where it
+shrinks, interpolated linearly where it grows.
+@function fit_picture
+@tparam Tensor picture (h,w,c) uint8
+@tparam integer height of the result, 1 to 32768
+@tparam integer width
+@treturn Tensor (height,width,c) uint8 */
+static int fit_picture(lua_State *L)
+{
+    lt_tensor *picture = lt_arg_tensor(L, 1, "picture");
+    int64_t height = lt_arg_integer(L, 2, "height", 1, 1 << 15);
+    int64_t width = lt_arg_integer(L, 3, "width", 1, 1 << 15);
+    LT_PUSH(L, lt_fit_picture(picture, height, width));
+    return 1;
+}
+
+void lt_open_pictures(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"draw_scenes", draw_scenes, LT_IN_MODULE},
+        {"gather_pictures", gather_pictures, LT_IN_MODULE},
+        {"take_pictures", take_pictures, LT_IN_MODULE},
+        {"fit_picture", fit_picture, LT_IN_MODULE},
+        {NULL, NULL, 0},
+    };
+    lt_register(L, functions);
+}
