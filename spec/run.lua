@@ -10,7 +10,7 @@ package.cpath = ("%s;%s/?.so"):format(package.cpath, build)
 
 local ok, runner = pcall(require, "busted.runner")
 if not ok then
-  io.stderr:write("busted for Lua 5.4 is missing (Debian: lua-busted; LuaRocks: luarocks --lua-version 5.4 install busted)\n")
+  io.stderr:write("busted for Lua 5.4 is missing: apt-get install lua-busted, or luarocks --lua-version 5.4 install busted\n")
   os.exit(1)
 end
 
@@ -21,7 +21,7 @@ local asked = false
 for i, a in ipairs(arg) do
   asked = asked or (a:sub(1, 1) ~= "-" and not (arg[i - 1] or ""):match("^%-%w$"))
 end
-if not asked then arg[#arg + 1] = root .. "/spec" end
+if not asked then table.insert(arg, root .. "/spec") end
 table.insert(arg, 1, "--helper=spec.support.summary")
 
 runner{ standalone = false }

@@ -1,0 +1,186 @@
+-- The house of the design, read from includes and requires: no arrow runs up a floor, one concept a file, every
+-- public function documented.
+
+local sources = require "spec.support.sources"
+
+local FLOOR = { base = 0, kernel = 1, tensor = 2, op = 3, optim = 3, sampler = 3, io = 3, lua = 4 }
+local LUA_HEADERS = { ["lua.h"] = true, ["lauxlib.h"] = true, ["lualib.h"] = true, ["luaconf.h"] = true }
+local FAMILIES = { "vae", "flow", "diffusion", "gan" }
+local BACKBONES = { "unet", "dit", "critic" }
+
+-- What is wrong with the arrows of one C file, as a list of sentences.
+local function wrong_includes(path, text)
+  local wrong = {}
+  local folder = path:match("^csrc/(%w+)/")
+  local floor = FLOOR[folder]
+  if not floor then return { path .. ": no floor is called '" .. tostring(folder) .. "'" } end
+  local quoted, bracketed = sources.includes(text)
+  for _, name in ipairs(quoted) do
+    local target = name:match("^(%w+)/[%w_]+%.h$") or name == "lua/families.h" and "lua"
+    if not FLOOR[target] then
+      wrong[#wrong + 1] = ("%s includes \"%s\": expected \"floor/file.h\""):format(path, name)
+    elseif FLOOR[target] > floor then
+      wrong[#wrong + 1] = ("%s (floor %d) includes \"%s\" (floor %d)"):format(path, floor, name, FLOOR[target])
+    end
+  end
+  for _, name in ipairs(bracketed) do
+    if LUA_HEADERS[name] and folder ~= "lua" then wrong[#wrong + 1] = path .. " knows Lua: <" .. name .. ">" end
+    if name == "omp.h" and path ~= "csrc/base/threads.c" then wrong[#wrong + 1] = path .. " knows OpenMP" end
+  end
+  if text:find("#%s*pragma%s+omp") and path ~= "csrc/base/threads.c" then
+    wrong[#wrong + 1] = path .. " has a pragma of OpenMP"
+  end
+  return wrong
+end
+
+local function starts(text, prefix) return text == prefix or text:sub(1, #prefix + 1) == prefix .. "." end
+
+-- The same for one Lua file of the library.
+local function wrong_requires(path, text)
+  local wrong = {}
+  local own = path:gsub("^lua/", ""):gsub("/init%.lua$", ""):gsub("%.lua$", ""):gsub("/", ".")
+  local family
+  for _, f in ipairs(FAMILIES) do family = family or starts(own, "laterna." .. f) and f end
+  local function refuse(name, why) wrong[#wrong + 1] = ("%s requires '%s': %s"):format(path, name, why) end
+  for _, name in ipairs(sources.requires(text)) do
+    if name == "laterna" then refuse(name, "library files require each other, never the whole") end
+    if starts(own, "laterna.schedule") and starts(name, "laterna") and not starts(name, own) then
+      refuse(name, "schedules need nothing of laterna")
+    end
+    if family then
+      for _, other in ipairs(FAMILIES) do
+        if other ~= family and starts(name, "laterna." .. other) then refuse(name, "families stand alone") end
+      end
+    end
+    if family or starts(own, "laterna.samplers") then
+      for _, backbone in ipairs(BACKBONES) do
+        if starts(name, "laterna.nn." .. backbone) then refuse(name, "it must know no backbone") end
+      end
+    end
+  end
+  return wrong
+end
+
+-- Names in the function tables of a binding that no docstring of the file announces.
+local function undocumented_c(path, text)
+  local documented, missing = {}, {}
+  for block in text:gmatch("/%*%*%*.-%*/") do
+    for name in block:gmatch("@function%s+([%w_%.:]+)") do documented[name:match("[%w_]+$")] = true end
+  end
+  for entry in text:gmatch("lt_function%s+[%w_]+%[%]%s*=%s*(%b{})") do
+    for name in entry:gmatch("{%s*\"([^\"]+)\"") do
+      if not name:find("^__") and not documented[name] then
+        missing[#missing + 1] = path .. ": no docstring has @function " .. name
+      end
+    end
+  end
+  return missing
+end
+
+-- Functions of the table that a Lua file returns, without a docstring (a block of comment that begins with ---).
+local function undocumented_lua(path, text)
+  local lines, missing = sources.lines(text), {}
+  local exported
+  for _, line in ipairs(lines) do exported = line:match("^return ([%a_][%w_]*)%s*$") or exported end
+  if not exported then return missing end
+  for i, line in ipairs(lines) do
+    local name = line:match("^function " .. exported .. "[%.:]([%w_]+)") or
+                 line:match("^" .. exported .. "%.([%w_]+)%s*=%s*function")
+    if name and not name:find("^_") then
+      local first = i
+      while first > 1 and lines[first - 1]:find("^%-%-") do first = first - 1 end
+      if not lines[first]:find("^%-%-%-") then
+        missing[#missing + 1] = ("%s:%d: %s has no docstring"):format(path, i, name)
+      end
+    end
+  end
+  return missing
+end
+
+-- Runs a check over files and expects no sentence.
+local function none(files, find)
+  assert.is_true(#files > 0)
+  local found = {}
+  for _, path in ipairs(files) do
+    for _, sentence in ipairs(find(path, sources.read(path))) do found[#found + 1] = sentence end
+  end
+  assert.equal("", table.concat(found, "\n"))
+end
+
+describe("the house", function()
+  local c_files = sources.files("csrc", "c", "h")
+  local lua_files = sources.files("lua", "lua")
+
+  it("has no include that runs up a floor", function()
+    none(c_files, wrong_includes)
+  end)
+
+  it("has no require that it should not have", function()
+    none(lua_files, wrong_requires)
+  end)
+
+  it("starts every file with a comment and keeps it short", function()
+    local known = {}
+    for _, path in ipairs(c_files) do known[path] = true end
+    none(c_files, function(path, text)
+      local spoken = text:find("^/[/%*]") or known[path:gsub("%.c$", ".h")] and path:find("%.c$")
+      return spoken and {} or { path .. " does not say what it is" } -- for base/error.c, base/error.h does
+    end)
+    none(lua_files, function(path, text)
+      return text:find("^%-%-") and {} or { path .. " does not say what it is" }
+    end)
+    local function length(path, text)
+      local n = #sources.lines(text)
+      return n <= 400 and {} or { ("%s has %d lines"):format(path, n) }
+    end
+    none(c_files, length)
+    none(lua_files, length)
+    none(sources.files("spec", "lua"), length)
+  end)
+
+  it("documents every public function", function()
+    none(sources.files("csrc/lua", "c"), undocumented_c)
+    none(lua_files, undocumented_lua)
+  end)
+
+  it("has nothing at the top that does not belong there", function()
+    local allowed = { csrc = true, lua = true, examples = true, spec = true, rockspec = true, Makefile = true,
+                      ["README.md"] = true, LICENSE = true }
+    local listing = io.popen("cd '" .. sources.root .. "' && git ls-files 2>/dev/null")
+    for path in listing:lines() do
+      local top = path:match("^[^/]+")
+      assert.is_true(allowed[top] or top:sub(1, 1) == ".", top)
+    end
+    listing:close()
+  end)
+end)
+
+describe("the checks of the house", function()
+  it("see an include that runs up", function()
+    assert.equal(1, #wrong_includes("csrc/op/x.c", '#include "lua/check.h"\n'))
+    assert.equal(1, #wrong_includes("csrc/kernel/x.c", '#include "tensor/tensor.h"\n#include "base/error.h"\n'))
+    assert.equal(1, #wrong_includes("csrc/op/x.c", "#include <lua.h>\n"))
+    assert.equal(1, #wrong_includes("csrc/kernel/x.c", "#pragma omp parallel for\n"))
+    assert.equal(1, #wrong_includes("csrc/elsewhere/x.c", ""))
+    assert.equal(0, #wrong_includes("csrc/lua/x.c", '#include <lua.h>\n#include "op/conv.h"\n'))
+    assert.equal(0, #wrong_includes("csrc/base/threads.c", "#include <omp.h>\n#pragma omp parallel\n"))
+  end)
+
+  it("see a require between families, of a backbone, of the whole", function()
+    assert.equal(1, #wrong_requires("lua/laterna/vae.lua", 'local f = require "laterna.flow"'))
+    assert.equal(1, #wrong_requires("lua/laterna/gan/init.lua", "require('laterna.nn.critic')"))
+    assert.equal(1, #wrong_requires("lua/laterna/samplers.lua", 'require("laterna.nn.unet")'))
+    assert.equal(1, #wrong_requires("lua/laterna/schedule.lua", 'require "laterna.core"'))
+    assert.equal(1, #wrong_requires("lua/laterna/train.lua", 'require "laterna"'))
+    assert.equal(0, #wrong_requires("lua/laterna/train.lua", '-- require "laterna"\n--[[ require "laterna" ]]'))
+    assert.equal(0, #wrong_requires("lua/laterna/vae.lua", 'require "laterna.nn"'))
+  end)
+
+  it("see a missing docstring", function()
+    local tables = 'static const lt_function f[] = {\n{"a", a, 3}, {"b", b, 1}, {"__add", c, 2}, {NULL}};'
+    assert.equal(1, #undocumented_c("x", "/*** text\n@function a */\n" .. tables))
+    assert.equal(0, #undocumented_c("x", "/*** @function a */ /***\n@function Tensor:b */\n" .. tables))
+    assert.equal(1, #undocumented_lua("x", "local M = {}\n-- plain\nfunction M.f() end\nreturn M"))
+    assert.equal(0, #undocumented_lua("x", "local M = {}\n--- f.\n-- More.\nfunction M.f() end\nreturn M"))
+  end)
+end)
