@@ -1,0 +1,57 @@
+// From what a PNG holds to what was asked for, one row at a time.
+#include <math.h>
+#include <string.h>
+
+#include "io/png.h"
+
+// The common case: nothing but the type changes.
+static void same_channels(const void *in, int depth, int64_t n, lt_dtype dtype, void *out)
+{
+    const uint8_t *in8 = in;
+    const uint16_t *in16 = in;
+    if (dtype == LT_UINT8 && depth == 8)
+        memcpy(out, in, (size_t)n);
+    else if (dtype == LT_UINT8)
+        for (int64_t i = 0; i < n; i++)
+            ((uint8_t *)out)[i] = (uint8_t)((in16[i] * 255u + 32767u) / 65535u);
+    else if (depth == 8)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)out)[i] = (float)in8[i] / 127.5f - 1.0f;
+    else
+        for (int64_t i = 0; i < n; i++)
+            ((float *)out)[i] = (float)in16[i] / 32767.5f - 1.0f;
+}
+
+void lt_png_convert_row(const void *in, int depth, int from, int64_t w, const lt_png_options *options, int to,
+                        void *out)
+{
+    if (from == to) {
+        same_channels(in, depth, w * to, options->dtype, out);
+        return;
+    }
+    const uint8_t *in8 = in;
+    const uint16_t *in16 = in;
+    const int colours_in = from < 3 ? 1 : 3, colours_out = to < 3 ? 1 : 3;
+    const bool alpha_in = from % 2 == 0, alpha_out = to % 2 == 0;
+    const float scale = depth == 8 ? 255.0f : 65535.0f, background = ((float)options->background + 1.0f) / 2.0f;
+    for (int64_t x = 0; x < w; x++) {
+        float p[4]; // in [0,1]
+        for (int c = 0; c < from; c++)
+            p[c] = (float)(depth == 8 ? in8[x * from + c] : in16[x * from + c]) / scale;
+        float alpha = alpha_in ? p[colours_in] : 1.0f;
+        if (colours_out < colours_in)
+            p[0] = 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2];
+        for (int c = colours_in; c < colours_out; c++)
+            p[c] = p[0];
+        if (alpha_out)
+            p[colours_out] = alpha;
+        else if (alpha_in)
+            for (int c = 0; c < colours_out; c++)
+                p[c] = alpha * p[c] + (1.0f - alpha) * background;
+        for (int c = 0; c < to; c++)
+            if (options->dtype == LT_UINT8)
+                ((uint8_t *)out)[x * to + c] = (uint8_t)lrintf(p[c] * 255.0f);
+            else
+                ((float *)out)[x * to + c] = 2.0f * p[c] - 1.0f;
+    }
+}

@@ -1,0 +1,124 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/safetensors.h"
+
+static int by_width_and_name(const void *a, const void *b)
+{
+    const lt_st_item *x = a, *y = b;
+    const size_t wide = lt_dtype_size(x->tensor->dtype), other = lt_dtype_size(y->tensor->dtype);
+    return wide != other ? (wide > other ? -1 : 1) : lt_text_compare(x->name, y->name);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return lt_text_compare(((const lt_st_pair *)a)->key, ((const lt_st_pair *)b)->key);
+}
+
+static int append_text(lt_bytes *out, const char *text)
+{
+    return lt_bytes_append(out, text, strlen(text));
+}
+
+static int append_metadata(lt_bytes *out, const lt_st_pair *metadata, size_t pairs)
+{
+    int status = append_text(out, "\"__metadata__\":{");
+    for (size_t i = 0; status == LT_OK && i < pairs; i++)
+        if ((i && append_text(out, ",") != LT_OK) || lt_json_write_string(out, metadata[i].key) != LT_OK ||
+            append_text(out, ":") != LT_OK || lt_json_write_string(out, metadata[i].value) != LT_OK)
+            status = LT_FAIL;
+    return status == LT_OK ? append_text(out, "}") : LT_FAIL;
+}
+
+// "name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}; moves *offset behind its data.
+static int append_item(lt_bytes *out, const lt_st_item *item, uint64_t *offset)
+{
+    static const char *const types[] = {[LT_FLOAT32] = "F32", [LT_UINT8] = "U8", [LT_INT32] = "I32"};
+    const lt_tensor *t = item->tensor;
+    const uint64_t end = *offset + (uint64_t)t->size * lt_dtype_size(t->dtype);
+    char text[96];
+    snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":[", types[t->dtype]);
+    if (lt_json_write_string(out, item->name) != LT_OK || append_text(out, text) != LT_OK)
+        return LT_FAIL;
+    for (int d = 0; d < t->ndim; d++) {
+        snprintf(text, sizeof text, "%s%" PRId64, d ? "," : "", t->shape[d]);
+        if (append_text(out, text) != LT_OK)
+            return LT_FAIL;
+    }
+    snprintf(text, sizeof text, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", *offset, end);
+    *offset = end;
+    return append_text(out, text);
+}
+
+// Length, JSON and padding to a multiple of 8.
+static int build_header(lt_bytes *out, const lt_st_item *items, size_t count, const lt_st_pair *metadata, size_t pairs)
+{
+    uint64_t length = 0, offset = 0;
+    int status = lt_bytes_append(out, &length, 8);
+    if (status == LT_OK)
+        status = append_text(out, "{");
+    if (status == LT_OK && pairs)
+        status = append_metadata(out, metadata, pairs);
+    for (size_t i = 0; status == LT_OK && i < count; i++) {
+        if (i || pairs)
+            status = append_text(out, ",");
+        if (status == LT_OK)
+            status = append_item(out, &items[i], &offset);
+    }
+    if (status == LT_OK)
+        status = append_text(out, "}");
+    while (status == LT_OK && out->size % 8)
+        status = append_text(out, " ");
+    if (status != LT_OK)
+        return LT_FAIL;
+    length = out->size - 8;
+    if (length > LT_SAFETENSORS_MAX_HEADER)
+        return lt_fail("safetensors: a header of %" PRIu64 " bytes is longer than the format allows (%u)", length,
+                       LT_SAFETENSORS_MAX_HEADER);
+    memcpy(out->data, &length, 8);
+    return LT_OK;
+}
+
+static int check_names(const lt_st_item *items, size_t count, const lt_st_pair *metadata, size_t pairs)
+{
+    static const char reserved[] = "__metadata__";
+    for (size_t i = 0; i < count; i++) {
+        const lt_text name = items[i].name;
+        if (!lt_utf8_valid(name))
+            return lt_fail("tensor name '%s' is not UTF-8", lt_shown(name.text, name.length));
+        if (lt_text_compare(name, (lt_text){reserved, sizeof reserved - 1}) == 0)
+            return lt_fail("'__metadata__' cannot be the name of a tensor");
+    }
+    for (size_t i = 0; i < pairs; i++)
+        if (!lt_utf8_valid(metadata[i].key) || !lt_utf8_valid(metadata[i].value))
+            return lt_fail("metadata '%s' is not UTF-8", lt_shown(metadata[i].key.text, metadata[i].key.length));
+    return LT_OK;
+}
+
+int lt_safetensors_save(const char *path, lt_st_item *items, size_t count, lt_st_pair *metadata, size_t pairs)
+{
+    lt_bytes header = {0};
+    lt_replacement r;
+    if (count > 1)
+        qsort(items, count, sizeof *items, by_width_and_name);
+    if (pairs > 1)
+        qsort(metadata, pairs, sizeof *metadata, by_key);
+    int status = check_names(items, count, metadata, pairs);
+    if (status == LT_OK)
+        status = build_header(&header, items, count, metadata, pairs);
+    if (status == LT_OK && (status = lt_replace_begin(&r, path)) == LT_OK) {
+        status = lt_replace_write(&r, header.data, header.size);
+        for (size_t i = 0; status == LT_OK && i < count; i++) {
+            const lt_tensor *t = items[i].tensor;
+            status = lt_replace_write(&r, t->data, (size_t)t->size * lt_dtype_size(t->dtype));
+        }
+        if (status == LT_OK)
+            status = lt_replace_commit(&r);
+        else
+            lt_replace_abort(&r);
+    }
+    lt_bytes_free(&header);
+    return status;
+}
