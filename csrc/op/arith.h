@@ -12,22 +12,14 @@ static inline lt_tensor *lt_exp(lt_tensor *x)
 {
     return lt_unary(&lt_k.pointwise->exp, x, 0, 0);
 }
-static inline lt_tensor *lt_neg(lt_tensor *x)
-{
-    return lt_unary(&lt_k.pointwise->neg, x, 0, 0);
-}
 static inline lt_tensor *lt_square(lt_tensor *x)
 {
     return lt_unary(&lt_k.pointwise->square, x, 0, 0);
 }
-static inline lt_tensor *lt_add_scalar(lt_tensor *x, float v)
-{
-    return lt_unary(&lt_k.pointwise->add_scalar, x, v, 0);
-}
-static inline lt_tensor *lt_mul_scalar(lt_tensor *x, float v)
-{
-    return lt_unary(&lt_k.pointwise->mul_scalar, x, v, 0);
-}
+
+lt_tensor *lt_neg(lt_tensor *x);
+lt_tensor *lt_add_scalar(lt_tensor *x, float v);
+lt_tensor *lt_mul_scalar(lt_tensor *x, float v);
 
 // Broadcasting as everywhere: shapes are aligned at the last axis, and a size of 1 stretches.
 lt_tensor *lt_add(lt_tensor *a, lt_tensor *b);

@@ -126,12 +126,12 @@ static int check_saved(const lt_node *node)
     if (node->freed)
         return lt_fail(
             "backward a second time through '%s': what it saved was given back (retain_graph = true keeps it)",
-            node->op->name);
+            node->name);
     for (int i = 0; i < node->saved_count; i++) {
         const lt_saved_slot *slot = &node->saved[i];
         if (slot->tensor && slot->tensor->storage->version != slot->version)
             return lt_fail("a tensor of shape %s that '%s' saved for backward was edited in place",
-                           lt_shape_text(slot->tensor), node->op->name);
+                           lt_shape_text(slot->tensor), node->name);
     }
     return LT_OK;
 }
@@ -164,7 +164,7 @@ static int step(lt_node *node, bool keep)
         if (dx[i] && status == LT_OK && lt_wants(node, i)) {
             lt_node *input = node->input[i];
             if (dx[i]->ndim != input->ndim || memcmp(dx[i]->shape, input->shape, sizeof(int64_t) * (size_t)input->ndim))
-                status = lt_fail("gradient of '%s' with respect to input %d has shape %s, expected %s", node->op->name,
+                status = lt_fail("gradient of '%s' with respect to input %d has shape %s, expected %s", node->name,
                                  i + 1, lt_shape_text(dx[i]), lt_shape_text_of(input->ndim, input->shape));
             else
                 status = accumulate(&input->sum, dx[i]);

@@ -47,6 +47,7 @@ static lt_node *node_new(const lt_op *op, int inputs, int saved, size_t attribut
     memset(node, 0, total);
     node->refs = 1;
     node->op = op;
+    node->name = op ? op->name : "leaf";
     node->order = next_order++;
     node->inputs = inputs;
     node->saved_count = saved;
@@ -166,8 +167,7 @@ int lt_requires_grad(lt_tensor *t, bool on)
     if (lt_want_float(t, 1, "self") != LT_OK)
         return LT_FAIL;
     if (!lt_is_leaf(t))
-        return lt_fail_arg(1, "self: the result of '%s' has its place on the tape; detach() it first",
-                           t->node->op->name);
+        return lt_fail_arg(1, "self: the result of '%s' has its place on the tape; detach() it first", t->node->name);
     if (on && !t->node) {
         t->node = node_new(NULL, 0, 0, 0);
         if (!t->node)

@@ -24,8 +24,9 @@ typedef struct {
 
 struct lt_node {
     int refs;
-    const lt_op *op; // NULL: a leaf
-    uint64_t order;  // counts up; an operation's inputs always have a smaller one
+    const lt_op *op;  // NULL: a leaf
+    const char *name; // for messages: the operation's, unless it said otherwise
+    uint64_t order;   // counts up; an operation's inputs always have a smaller one
     int inputs, saved_count;
     lt_node **input; // NULL entries want no gradient
     lt_saved_slot *saved;

@@ -1,0 +1,299 @@
+// Functions of two tensors with broadcasting. Each gradient is computed on the common shape and summed back to its
+// input's shape by lt_sum_to.
+#include "base/threads.h"
+#include <string.h>
+
+#include "op/arith.h"
+#include "op/broadcast.h"
+#include "op/reduce.h"
+#include "op/shape.h"
+
+enum { GRAIN = 1 << 15 };
+
+typedef struct {
+    lt_broadcast plan;
+    lt_binary_kernel f;
+    const float *a, *b;
+    float *y;
+} job;
+
+static void run_piece(void *context, int64_t begin, int64_t end)
+{
+    job *j = context;
+    int last = j->plan.ndim - 1;
+    int64_t n = j->plan.size[last], as = j->plan.step[0][last], bs = j->plan.step[1][last], at[LT_OPERANDS];
+    for (int64_t i = begin; i < end; i++) {
+        lt_broadcast_at(&j->plan, i, at);
+        j->f(n, j->a + at[0], as, j->b + at[1], bs, j->y + i * n);
+    }
+}
+
+static void flat_piece(void *context, int64_t begin, int64_t end)
+{
+    job *j = context;
+    int64_t as = j->plan.step[0][0], bs = j->plan.step[1][0];
+    j->f(end - begin, j->a + begin * as, as, j->b + begin * bs, bs, j->y + begin);
+}
+
+static void compute(job *j)
+{
+    int64_t n = j->plan.size[j->plan.ndim - 1];
+    if (j->plan.ndim == 1)
+        lt_parallel(n, GRAIN, flat_piece, j);
+    else
+        lt_parallel(lt_broadcast_runs(&j->plan), GRAIN / (n < GRAIN ? n + 1 : GRAIN) + 1, run_piece, j);
+}
+
+static lt_tensor *binary(lt_binary_kernel f, lt_tensor *a, lt_tensor *b)
+{
+    lt_tensor *x[] = {a, b};
+    int64_t shape[LT_MAX_DIM];
+    int ndim;
+    if (lt_want_float(a, 1, "a") != LT_OK || lt_want_float(b, 2, "b") != LT_OK ||
+        lt_broadcast_shape(2, x, shape, &ndim) != LT_OK)
+        return NULL;
+    lt_tensor *y = lt_tensor_new(LT_FLOAT32, ndim, shape);
+    if (!y || y->size == 0)
+        return y;
+    job j = {lt_broadcast_plan(2, x, ndim, shape), f, lt_f32(a), lt_f32(b), lt_f32(y)};
+    compute(&j);
+    return y;
+}
+
+// Takes `full`, a gradient on the common shape, and gives it the shape of input i. NULL stays NULL.
+static lt_tensor *back_to(lt_node *node, int i, lt_tensor *full)
+{
+    if (!full)
+        return NULL;
+    lt_tensor *dx = lt_sum_to(full, node->input[i]->ndim, node->input[i]->shape);
+    lt_release(full);
+    return dx;
+}
+
+// The two gradients as fresh tensors on the common shape; either may be asked for alone.
+typedef lt_tensor *(*gradient)(lt_node *node, lt_tensor *dy);
+
+static int both(lt_node *node, lt_tensor *dy, lt_tensor **dx, gradient da, gradient db)
+{
+    if (lt_wants(node, 0) && !(dx[0] = back_to(node, 0, da(node, dy))))
+        return LT_FAIL;
+    if (lt_wants(node, 1) && !(dx[1] = back_to(node, 1, db(node, dy))))
+        return LT_FAIL;
+    return LT_OK;
+}
+
+static lt_tensor *same(lt_node *node, lt_tensor *dy)
+{
+    return lt_retain(dy);
+}
+
+static lt_tensor *negative(lt_node *node, lt_tensor *dy)
+{
+    return lt_neg(dy);
+}
+
+// y = a + b          da = dy, db = dy                     saved: nothing
+static int add_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    return both(node, dy, dx, same, same);
+}
+
+lt_tensor *lt_add(lt_tensor *a, lt_tensor *b)
+{
+    static const lt_op op = {"add", add_backward};
+    return lt_record(binary(lt_k.pointwise->add, a, b), &op, LT_LIST(a, b), LT_NONE, NULL, 0);
+}
+
+// y = a - b          da = dy, db = -dy                    saved: nothing
+static int sub_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    return both(node, dy, dx, same, negative);
+}
+
+lt_tensor *lt_sub(lt_tensor *a, lt_tensor *b)
+{
+    static const lt_op op = {"sub", sub_backward};
+    return lt_record(binary(lt_k.pointwise->sub, a, b), &op, LT_LIST(a, b), LT_NONE, NULL, 0);
+}
+
+// y = a b            da = dy b, db = dy a                 saved: what the other's gradient needs
+static lt_tensor *mul_da(lt_node *node, lt_tensor *dy)
+{
+    return lt_mul(dy, lt_saved(node, 1));
+}
+
+static lt_tensor *mul_db(lt_node *node, lt_tensor *dy)
+{
+    return lt_mul(dy, lt_saved(node, 0));
+}
+
+static int mul_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    return both(node, dy, dx, mul_da, mul_db);
+}
+
+lt_tensor *lt_mul(lt_tensor *a, lt_tensor *b)
+{
+    static const lt_op op = {"mul", mul_backward};
+    return lt_record(binary(lt_k.pointwise->mul, a, b), &op, LT_LIST(a, b),
+                     LT_LIST(b->node ? a : NULL, a->node ? b : NULL), NULL, 0);
+}
+
+// y = a / b          da = dy / b, db = -dy a / b^2        saved: a, b
+static lt_tensor *div_da(lt_node *node, lt_tensor *dy)
+{
+    return lt_div(dy, lt_saved(node, 1));
+}
+
+static lt_tensor *div_db(lt_node *node, lt_tensor *dy)
+{
+    lt_tensor *b = lt_saved(node, 1), *t = lt_mul(dy, lt_saved(node, 0)), *q = t ? lt_div(t, b) : NULL,
+              *r = q ? lt_div(q, b) : NULL, *out = r ? lt_neg(r) : NULL;
+    lt_release(t);
+    lt_release(q);
+    lt_release(r);
+    return out;
+}
+
+static int div_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    return both(node, dy, dx, div_da, div_db);
+}
+
+lt_tensor *lt_div(lt_tensor *a, lt_tensor *b)
+{
+    static const lt_op op = {"div", div_backward};
+    return lt_record(binary(lt_k.pointwise->div, a, b), &op, LT_LIST(a, b), LT_LIST(b->node ? a : NULL, b), NULL, 0);
+}
+
+// y = a ^ b          da = dy b a^(b-1), db = dy a^b log a  saved: a, b      (a = 0: db is 0, as in PyTorch)
+static lt_tensor *pow_da(lt_node *node, lt_tensor *dy)
+{
+    lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1), *less = lt_add_scalar(b, -1),
+              *p = less ? lt_pow(a, less) : NULL, *t = p ? lt_mul(p, b) : NULL, *out = t ? lt_mul(t, dy) : NULL;
+    lt_release(less);
+    lt_release(p);
+    lt_release(t);
+    return out;
+}
+
+static lt_tensor *pow_db(lt_node *node, lt_tensor *dy)
+{
+    lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1), *zero = lt_tensor_scalar(0), *one = lt_tensor_scalar(1);
+    lt_tensor *is_zero = zero ? lt_eq(a, zero) : NULL, *safe = is_zero && one ? lt_where(is_zero, one, a) : NULL,
+              *log = safe ? lt_unary(&lt_k.pointwise->log, safe, 0, 0) : NULL, *y = lt_pow(a, b),
+              *t = log && y ? lt_mul(y, log) : NULL, *out = t ? lt_mul(t, dy) : NULL;
+    lt_tensor *used[] = {zero, one, is_zero, safe, log, y, t};
+    for (int i = 0; i < 7; i++)
+        lt_release(used[i]);
+    return out;
+}
+
+static int pow_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    return both(node, dy, dx, pow_da, pow_db);
+}
+
+lt_tensor *lt_pow(lt_tensor *a, lt_tensor *b)
+{
+    static const lt_op op = {"pow", pow_backward};
+    return lt_record(binary(lt_k.pointwise->power, a, b), &op, LT_LIST(a, b), LT_LIST(a, b), NULL, 0);
+}
+
+// y = max(a, b)      da = dy [a > b] + dy/2 [a = b]        saved: a, b;  db and min alike with the order turned
+static lt_tensor *share(lt_tensor *dy, lt_tensor *greater, lt_tensor *smaller)
+{
+    lt_tensor *wins = lt_gt(greater, smaller), *ties = lt_eq(greater, smaller),
+              *half = ties ? lt_mul_scalar(ties, 0.5f) : NULL, *weight = wins && half ? lt_add(wins, half) : NULL,
+              *out = weight ? lt_mul(dy, weight) : NULL;
+    lt_tensor *used[] = {wins, ties, half, weight};
+    for (int i = 0; i < 4; i++)
+        lt_release(used[i]);
+    return out;
+}
+
+static lt_tensor *first_greater(lt_node *node, lt_tensor *dy)
+{
+    return share(dy, lt_saved(node, 0), lt_saved(node, 1));
+}
+
+static lt_tensor *second_greater(lt_node *node, lt_tensor *dy)
+{
+    return share(dy, lt_saved(node, 1), lt_saved(node, 0));
+}
+
+static int maximum_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    return both(node, dy, dx, first_greater, second_greater);
+}
+
+lt_tensor *lt_maximum(lt_tensor *a, lt_tensor *b)
+{
+    static const lt_op op = {"maximum", maximum_backward};
+    return lt_record(binary(lt_k.pointwise->maximum, a, b), &op, LT_LIST(a, b), LT_LIST(a, b), NULL, 0);
+}
+
+static int minimum_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    return both(node, dy, dx, second_greater, first_greater);
+}
+
+lt_tensor *lt_minimum(lt_tensor *a, lt_tensor *b)
+{
+    static const lt_op op = {"minimum", minimum_backward};
+    return lt_record(binary(lt_k.pointwise->minimum, a, b), &op, LT_LIST(a, b), LT_LIST(a, b), NULL, 0);
+}
+
+#define COMPARISON(name)                                                                                               \
+    lt_tensor *lt_##name(lt_tensor *a, lt_tensor *b)                                                                   \
+    {                                                                                                                  \
+        return binary(lt_k.pointwise->name, a, b);                                                                     \
+    }
+COMPARISON(eq)
+COMPARISON(ne)
+COMPARISON(lt)
+COMPARISON(le)
+COMPARISON(gt)
+COMPARISON(ge)
+
+static int in_place(lt_tensor *t, lt_tensor *u, lt_binary_kernel f)
+{
+    lt_tensor *x[] = {t, u};
+    int64_t shape[LT_MAX_DIM];
+    int ndim;
+    if (lt_want_float(t, 1, "self") != LT_OK || lt_want_float(u, 2, "other") != LT_OK || lt_may_edit(t, 1) != LT_OK ||
+        lt_broadcast_shape(2, x, shape, &ndim) != LT_OK)
+        return LT_FAIL;
+    if (ndim != t->ndim || memcmp(shape, t->shape, (size_t)ndim * sizeof *shape) != 0)
+        return lt_fail_arg(2, "other: %s does not broadcast to %s", lt_shape_text(u), lt_shape_text(t));
+    bool overlap = t->storage == u->storage && (t->data != u->data || t->size != u->size);
+    if (overlap && !(x[1] = lt_clone(u))) // written while it is read
+        return LT_FAIL;
+    if (t->size) {
+        job j = {lt_broadcast_plan(2, x, ndim, shape), f, lt_f32(t), lt_f32(x[1]), lt_f32(t)};
+        compute(&j);
+        lt_touch(t);
+    }
+    if (overlap)
+        lt_release(x[1]);
+    return LT_OK;
+}
+
+int lt_add_in_place(lt_tensor *t, lt_tensor *u, float alpha)
+{
+    if (alpha == 1)
+        return in_place(t, u, lt_k.pointwise->add);
+    if (lt_want_float(u, 2, "other") != LT_OK)
+        return LT_FAIL;
+    bool old = lt_grad_mode_set(false);
+    lt_tensor *scaled = lt_mul_scalar(u, alpha);
+    lt_grad_mode_set(old);
+    int status = scaled ? in_place(t, scaled, lt_k.pointwise->add) : LT_FAIL;
+    lt_release(scaled);
+    return status;
+}
+
+int lt_mul_in_place(lt_tensor *t, lt_tensor *u)
+{
+    return in_place(t, u, lt_k.pointwise->mul);
+}

@@ -1,0 +1,289 @@
+// Sums, means, extremes, products and variances over any axes.
+#include "op/reduce.h"
+
+#include <string.h>
+
+#include "kernel/kernel.h"
+#include "op/arith.h"
+#include "op/shape.h"
+
+typedef struct {
+    int n, axes[LT_MAX_DIM]; // sorted
+} axis_set;
+
+static axis_set all_or(const lt_tensor *x, int n, const int *axes)
+{
+    axis_set s = {n, {0}};
+    if (n == 0)
+        for (; s.n < x->ndim; s.n++)
+            s.axes[s.n] = s.n;
+    else
+        memcpy(s.axes, axes, (size_t)n * sizeof *axes);
+    return s;
+}
+
+static bool reduced(const axis_set *s, int axis)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->axes[i] == axis)
+            return true;
+    return false;
+}
+
+static int result_shape(const lt_tensor *x, const axis_set *s, bool keepdim, int64_t *shape)
+{
+    int ndim = 0;
+    for (int i = 0; i < x->ndim; i++)
+        if (!reduced(s, i))
+            shape[ndim++] = x->shape[i];
+        else if (keepdim)
+            shape[ndim++] = 1;
+    return ndim;
+}
+
+static int64_t product(const int64_t *shape, int from, int to)
+{
+    int64_t n = 1;
+    for (int i = from; i < to; i++)
+        n *= shape[i];
+    return n;
+}
+
+// One kernel call for each run of neighbouring axes, last run first. The result has size 1 in every reduced axis.
+static lt_tensor *reduce(lt_tensor *x, const axis_set *s, lt_reduce_kernel f, lt_extreme_kernel extreme)
+{
+    lt_tensor *y = lt_retain(x);
+    for (int last = s->n - 1; last >= 0 && y;) {
+        int first = last;
+        while (first > 0 && s->axes[first - 1] == s->axes[first] - 1)
+            first--;
+        int a = s->axes[first], b = s->axes[last] + 1;
+        int64_t shape[LT_MAX_DIM], outer = product(y->shape, 0, a), r = product(y->shape, a, b),
+                                   inner = product(y->shape, b, y->ndim);
+        memcpy(shape, y->shape, sizeof shape);
+        for (int i = a; i < b; i++)
+            shape[i] = 1;
+        lt_tensor *next = lt_tensor_new(LT_FLOAT32, y->ndim, shape);
+        if (next && extreme)
+            extreme(outer, r, inner, lt_f32(y), lt_f32(next), NULL);
+        else if (next)
+            f(outer, r, inner, lt_f32(y), lt_f32(next));
+        lt_release(y);
+        y = next;
+        last = first - 1;
+    }
+    if (y == x) { // no axis at all: a scalar reduced to itself
+        lt_release(y);
+        y = lt_tensor_like(x);
+        if (y)
+            memcpy(y->data, x->data, (size_t)x->size * sizeof(float));
+    }
+    return y;
+}
+
+// Drops the reduced axes of `kept` unless they are to stay. Takes the reference.
+static lt_tensor *finish(lt_tensor *kept, const lt_tensor *x, const axis_set *s, bool keepdim)
+{
+    int64_t shape[LT_MAX_DIM];
+    int ndim = result_shape(x, s, keepdim, shape);
+    if (!kept || keepdim)
+        return kept;
+    lt_tensor *y = lt_tensor_window(kept, 0, ndim, shape);
+    lt_release(kept);
+    return y;
+}
+
+// dy with the reduced axes back as size 1, so that it broadcasts against x.
+static lt_tensor *with_axes(lt_tensor *dy, int ndim, const int64_t *input, const axis_set *s)
+{
+    int64_t shape[LT_MAX_DIM];
+    for (int i = 0; i < ndim; i++)
+        shape[i] = reduced(s, i) ? 1 : input[i];
+    return lt_view(dy, ndim, shape);
+}
+
+// y = sum of x                  dx = dy, stretched          saved: nothing
+static int sum_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    const lt_node *in = node->input[0];
+    lt_tensor *kept = with_axes(dy, in->ndim, in->shape, node->attributes);
+    dx[0] = kept ? lt_expand(kept, in->ndim, in->shape) : NULL;
+    lt_release(kept);
+    return dx[0] ? LT_OK : LT_FAIL;
+}
+
+lt_tensor *lt_sum(lt_tensor *x, int n, const int *axes, bool keepdim)
+{
+    static const lt_op op = {"sum", sum_backward};
+    if (lt_want_float(x, 1, "x") != LT_OK)
+        return NULL;
+    axis_set s = all_or(x, n, axes);
+    lt_tensor *y = finish(reduce(x, &s, lt_k.reduce->sum, NULL), x, &s, keepdim);
+    return lt_record(y, &op, LT_LIST(x), LT_NONE, &s, sizeof s);
+}
+
+static int64_t reduced_count(const lt_tensor *x, const axis_set *s)
+{
+    int64_t n = 1;
+    for (int i = 0; i < s->n; i++)
+        n *= x->shape[s->axes[i]];
+    return n;
+}
+
+lt_tensor *lt_mean(lt_tensor *x, int n, const int *axes, bool keepdim)
+{
+    lt_tensor *sum = lt_sum(x, n, axes, keepdim);
+    if (!sum)
+        return NULL;
+    axis_set s = all_or(x, n, axes);
+    lt_tensor *y = lt_mul_scalar(sum, 1.0f / (float)reduced_count(x, &s)); // 0 values: 0 * inf = NaN, as it should be
+    lt_release(sum);
+    return y;
+}
+
+// y = product of x              dx = dy y / x               saved: x, y    (needs x without zeros)
+static int prod_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    lt_tensor *x = lt_saved(node, 0), *t = lt_mul(dy, lt_saved(node, 1)),
+              *kept = t ? with_axes(t, x->ndim, x->shape, node->attributes) : NULL;
+    dx[0] = kept ? lt_div(kept, x) : NULL;
+    lt_release(t);
+    lt_release(kept);
+    return dx[0] ? LT_OK : LT_FAIL;
+}
+
+lt_tensor *lt_prod(lt_tensor *x, int n, const int *axes, bool keepdim)
+{
+    static const lt_op op = {"prod", prod_backward};
+    if (lt_want_float(x, 1, "x") != LT_OK)
+        return NULL;
+    axis_set s = all_or(x, n, axes);
+    lt_tensor *y = finish(reduce(x, &s, lt_k.reduce->prod, NULL), x, &s, keepdim);
+    return lt_record(y, &op, LT_LIST(x), LT_LIST(x, y), &s, sizeof s);
+}
+
+// y = max of x                  dx = dy [x = y] / number of those     saved: x, y
+static int extreme_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    const axis_set *s = node->attributes;
+    lt_tensor *x = lt_saved(node, 0), *y = with_axes(lt_saved(node, 1), x->ndim, x->shape, s),
+              *is = y ? lt_eq(x, y) : NULL, *count = is ? lt_sum(is, s->n, s->axes, true) : NULL,
+              *weight = count ? lt_div(is, count) : NULL, *kept = with_axes(dy, x->ndim, x->shape, s);
+    dx[0] = weight && kept ? lt_mul(kept, weight) : NULL;
+    lt_tensor *used[] = {y, is, count, weight, kept};
+    for (int i = 0; i < 5; i++)
+        lt_release(used[i]);
+    return dx[0] ? LT_OK : LT_FAIL;
+}
+
+static lt_tensor *extreme(lt_tensor *x, int n, const int *axes, bool keepdim, lt_extreme_kernel f, const lt_op *op)
+{
+    if (lt_want_float(x, 1, "x") != LT_OK)
+        return NULL;
+    axis_set s = all_or(x, n, axes);
+    if (reduced_count(x, &s) == 0) {
+        lt_fail_arg(1, "x: no values to take the %s of, shape %s", op->name, lt_shape_text(x));
+        return NULL;
+    }
+    lt_tensor *y = finish(reduce(x, &s, NULL, f), x, &s, keepdim);
+    return lt_record(y, op, LT_LIST(x), LT_LIST(x, y), &s, sizeof s);
+}
+
+lt_tensor *lt_max(lt_tensor *x, int n, const int *axes, bool keepdim)
+{
+    static const lt_op op = {"max", extreme_backward};
+    return extreme(x, n, axes, keepdim, lt_k.reduce->max, &op);
+}
+
+lt_tensor *lt_min(lt_tensor *x, int n, const int *axes, bool keepdim)
+{
+    static const lt_op op = {"min", extreme_backward};
+    return extreme(x, n, axes, keepdim, lt_k.reduce->min, &op);
+}
+
+// Mean of (x - mean)^2, times n / (n - correction): made of recorded operations.
+lt_tensor *lt_var(lt_tensor *x, int n, const int *axes, bool keepdim, int correction)
+{
+    axis_set s = all_or(x, n, axes);
+    lt_tensor *mean = lt_mean(x, n, axes, true), *d = mean ? lt_sub(x, mean) : NULL, *d2 = d ? lt_square(d) : NULL,
+              *sum = d2 ? lt_sum(d2, s.n, s.axes, keepdim) : NULL,
+              *y = sum ? lt_mul_scalar(sum, 1.0f / (float)(reduced_count(x, &s) - correction)) : NULL;
+    lt_tensor *used[] = {mean, d, d2, sum};
+    for (int i = 0; i < 4; i++)
+        lt_release(used[i]);
+    return y;
+}
+
+// y_i = x_1 + ... + x_i         dx = the same from the other end
+static int cumsum_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    dx[0] = lt_cumsum(dy, *(int *)node->attributes, true);
+    return dx[0] ? LT_OK : LT_FAIL;
+}
+
+lt_tensor *lt_cumsum(lt_tensor *x, int axis, bool reverse)
+{
+    static const lt_op op = {"cumsum", cumsum_backward};
+    if (lt_want_float(x, 1, "x") != LT_OK)
+        return NULL;
+    if (reverse) {
+        lt_tensor *turned = lt_flip(x, 1, &axis), *sums = turned ? lt_cumsum(turned, axis, false) : NULL,
+                  *y = sums ? lt_flip(sums, 1, &axis) : NULL;
+        lt_release(turned);
+        lt_release(sums);
+        return y;
+    }
+    lt_tensor *y = lt_tensor_like(x);
+    if (y && y->size)
+        lt_k.reduce->cumsum(product(x->shape, 0, axis), x->shape[axis], product(x->shape, axis + 1, x->ndim), lt_f32(x),
+                            lt_f32(y));
+    return lt_record(y, &op, LT_LIST(x), LT_NONE, &axis, sizeof axis);
+}
+
+lt_tensor *lt_sum_to(lt_tensor *x, int ndim, const int64_t *shape)
+{
+    int axes[LT_MAX_DIM], n = 0;
+    for (int i = 0; i < x->ndim; i++) {
+        int own = i - (x->ndim - ndim);
+        if (own < 0 || (shape[own] == 1 && x->shape[i] != 1))
+            axes[n++] = i;
+    }
+    if (n == 0)
+        return lt_retain(x);
+    lt_tensor *sum = lt_sum(x, n, axes, true), *y = sum ? lt_view(sum, ndim, shape) : NULL;
+    lt_release(sum);
+    return y;
+}
+
+static lt_tensor *arg_extreme(lt_tensor *x, int axis, lt_extreme_kernel f)
+{
+    axis_set s = {1, {axis}};
+    int64_t shape[LT_MAX_DIM];
+    if (lt_want_float(x, 1, "x") != LT_OK)
+        return NULL;
+    if (x->shape[axis] == 0 || x->shape[axis] > INT32_MAX) {
+        lt_fail_arg(1, "x: cannot index an axis of size %lld", (long long)x->shape[axis]);
+        return NULL;
+    }
+    int ndim = result_shape(x, &s, false, shape);
+    lt_tensor *index = lt_tensor_new(LT_INT32, ndim, shape), *values = lt_tensor_new(LT_FLOAT32, ndim, shape);
+    if (index && values)
+        f(product(x->shape, 0, axis), x->shape[axis], product(x->shape, axis + 1, x->ndim), lt_f32(x), lt_f32(values),
+          lt_i32(index));
+    else {
+        lt_release(index);
+        index = NULL;
+    }
+    lt_release(values);
+    return index;
+}
+
+lt_tensor *lt_argmax(lt_tensor *x, int axis)
+{
+    return arg_extreme(x, axis, lt_k.reduce->max);
+}
+
+lt_tensor *lt_argmin(lt_tensor *x, int axis)
+{
+    return arg_extreme(x, axis, lt_k.reduce->min);
+}
