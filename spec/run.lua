@@ -10,7 +10,8 @@ package.cpath = ("%s;%s/?.so"):format(package.cpath, build)
 
 local ok, runner = pcall(require, "busted.runner")
 if not ok then
-  io.stderr:write("busted for Lua 5.4 is missing: apt-get install lua-busted, or luarocks --lua-version 5.4 install busted\n")
+  io.stderr:write("busted for Lua 5.4 is missing: apt-get install lua-busted\n",
+                  "elsewhere: luarocks --lua-version 5.4 install busted\n")
   os.exit(1)
 end
 
