@@ -1,0 +1,23 @@
+--- Layers and the class that makes them: parameters in Lua tables, arithmetic in native calls.
+-- See laterna.nn.module for what a module is and does.
+-- @module laterna.nn
+local Module = require "laterna.nn.module"
+local clone = require "laterna.nn.clone"
+local walk = require "laterna.nn.walk"
+
+local nn = {
+  --- nn.class(name, constructor): a new class of modules.
+  class = Module.class,
+  --- nn.clone(module): a copy that shares no tensor.
+  clone = clone,
+  --- nn.is_module(value)
+  is_module = walk.is_module,
+  --- Initialisers: nn.init.kaiming_uniform_(t, ...) and others.
+  init = require "laterna.nn.initialise",
+}
+
+for _, file in ipairs { "linear", "conv", "norm", "pool", "container", "attention" } do
+  for name, layer in pairs(require("laterna.nn." .. file)) do nn[name] = layer end
+end
+
+return nn

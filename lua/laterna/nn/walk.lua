@@ -1,0 +1,116 @@
+--- What a module holds: its parameters, buffers and sub-modules, by dotted name, in one stable order.
+-- Fields are visited in natural order (`block2` before `block10`), numbers before names; numbers are written from 0,
+-- as PyTorch does: the weight of `self.blocks[1]` is `blocks.0.weight`.
+-- @module laterna.nn.walk
+local check = require "laterna.check"
+
+local walk = {}
+
+-- The metatables that nn.class made.
+local classes = setmetatable({}, { __mode = "k" })
+
+function walk.register(class)
+  classes[class] = true
+end
+
+--- Is v an instance of a class made by nn.class?
+function walk.is_module(v)
+  if type(v) ~= "table" then return false end
+  local class = getmetatable(v)
+  return class ~= nil and classes[class] == true
+end
+
+-- "block10b" -> { "block", 10, "b" }: texts at odd places, numbers at even ones.
+local function pieces(name)
+  local out = {}
+  for text, digits in name:gmatch "(%D*)(%d*)" do
+    out[#out + 1] = text
+    out[#out + 1] = tonumber(digits)
+  end
+  return out
+end
+
+--- Natural order of two names or numbers; numbers come first.
+function walk.before(a, b)
+  if type(a) ~= type(b) then return type(a) == "number" end
+  if type(a) == "number" then return a < b end
+  local x, y = pieces(a), pieces(b)
+  for i = 1, math.max(#x, #y) do
+    if x[i] == nil or y[i] == nil then return x[i] == nil and y[i] ~= nil end
+    if x[i] ~= y[i] then
+      if type(x[i]) ~= type(y[i]) then return type(x[i]) == "number" end
+      return x[i] < y[i]
+    end
+  end
+  return a < b
+end
+
+-- Keys whose values may lead to tensors, in order. A word list of ten thousand strings costs one look at each.
+local function keys_of(t)
+  local keys = {}
+  for key, v in next, t do
+    local kind = type(key)
+    if (kind == "string" or kind == "number") and (type(v) == "table" or check.is_tensor(v)) then
+      keys[#keys + 1] = key
+    end
+  end
+  table.sort(keys, walk.before)
+  return keys
+end
+
+local function join(prefix, key)
+  local name = math.type(key) == "integer" and tostring(key - 1) or tostring(key)
+  return prefix == "" and name or prefix .. "." .. name
+end
+
+local function add_tensor(found, fname, name, t, buffer, layout)
+  if found.named[name] then check.fail(fname, nil, "two fields are called %s", name) end
+  found.named[name] = true
+  local known = found.entry[t]
+  if known then
+    known.aliases[#known.aliases + 1] = name
+    return
+  end
+  buffer = buffer or t.dtype ~= "float32"
+  if not buffer and not t.is_leaf then
+    check.fail(fname, nil, "field %s is the result of an operation, not a parameter: modules keep no activations", name)
+  end
+  local entry = { name = name, tensor = t, buffer = buffer, layout = layout, aliases = {} }
+  found.entry[t] = entry
+  found.tensors[#found.tensors + 1] = entry
+end
+
+-- Tables without a metatable are walked too: a list of modules, a list of weights. Other objects are not looked into.
+local function visit(found, fname, prefix, t, buffer, deep)
+  if found.visited[t] then return end
+  found.visited[t] = true
+  local buffers, layout = {}, {}
+  if walk.is_module(t) then
+    found.modules[#found.modules + 1] = { name = prefix, module = t }
+    buffers, layout = t.buffers or buffers, t.layout or layout
+    check.type(fname, nil, "buffers", buffers, "table")
+  end
+  for _, key in ipairs(keys_of(t)) do
+    local v, name = t[key], join(prefix, key)
+    local is_buffer = buffer or buffers[key] == true
+    if type(v) ~= "table" then
+      add_tensor(found, fname, name, v, is_buffer, layout[key])
+    elseif getmetatable(v) == nil or deep and walk.is_module(v) then
+      visit(found, fname, name, v, is_buffer and not walk.is_module(v), deep)
+    end
+  end
+end
+
+--- Everything below a module. Shared tensors and modules count once, under the first of their names; a module that
+-- leads back to itself is not entered again.
+-- @tparam string fname the function to be named in errors
+-- @tparam table module
+-- @tparam[opt] boolean shallow stop at sub-modules
+-- @treturn table {modules = {{name, module}}, tensors = {{name, tensor, buffer, layout, aliases}}}
+function walk.survey(fname, module, shallow)
+  local found = { modules = {}, tensors = {}, entry = {}, named = {}, visited = {} }
+  visit(found, fname, "", module, false, not shallow)
+  return found
+end
+
+return walk

@@ -1,0 +1,63 @@
+--- The exponential moving average of a model's parameters, often a better sampler than the model itself.
+-- @module laterna.optim.ema
+local check = require "laterna.check"
+local core = require "laterna.core"
+local nn = require "laterna.nn"
+
+local Ema = {}
+Ema.__index = Ema
+Ema.__name = "Ema"
+
+local function tensors(iterator)
+  local out = {}
+  for _, t in iterator do out[#out + 1] = t end
+  return out
+end
+
+--- Keeps the average of every parameter in a copy of the model: average = decay average + (1 - decay) parameter.
+-- Buffers are copied. The copy, `ema.model`, is frozen and in evaluation mode.
+-- @function Ema
+-- @tparam module model
+-- @tparam[opt=0.999] number|function decay in [0,1], or a function of the update, counted from 1
+-- @treturn table with update, state, load_state, and the field model
+local function new(model, decay)
+  if not nn.is_module(model) then check.fail("Ema", 1, "model: expected a module, got %s", check.describe(model)) end
+  if decay == nil then decay = 0.999 end
+  if check.type("Ema", 2, "decay", decay, "number|callable") and type(decay) == "number" then
+    check.number("Ema", 2, "decay", decay, 0, 1)
+  end
+  local self = setmetatable({ decay = decay, updates = 0, model = nn.clone(model):eval():freeze() }, Ema)
+  self.sources, self.averages = model:parameters(), self.model:parameters()
+  self.source_buffers, self.buffers = tensors(model:named_buffers()), tensors(self.model:named_buffers())
+  return self
+end
+
+--- Moves the average towards the model as it is now; once after every step of the optimizer.
+function Ema:update()
+  local update, decay = self.updates + 1, self.decay
+  if type(decay) ~= "number" then decay = decay(update) end
+  check.number("update", nil, "decay", decay, 0, 1)
+  core.no_grad(function()
+    core.ema_update(self.averages, self.sources, decay)
+    for i, t in ipairs(self.buffers) do t:copy_(self.source_buffers[i]) end
+  end)
+  self.updates = update
+end
+
+--- {tensors = the averaged model's state, numbers = {updates}}
+-- @treturn table
+function Ema:state()
+  return { tensors = self.model:state(), numbers = { updates = self.updates } }
+end
+
+--- Takes a state() back, strictly.
+-- @tparam table state {tensors, numbers}
+function Ema:load_state(state)
+  check.type("load_state", 1, "state", state, "table")
+  check.type("load_state", 1, "numbers", state.numbers, "table")
+  local updates = check.integer("load_state", 1, "updates", state.numbers.updates, 0)
+  self.model:load_state(state.tensors)
+  self.updates = updates
+end
+
+return new

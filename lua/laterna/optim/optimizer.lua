@@ -1,0 +1,248 @@
+--- What all optimizers share: parameter lists and groups, steps, state. The rules themselves are in laterna.optim.
+-- @module laterna.optim.optimizer
+local check = require "laterna.check"
+local core = require "laterna.core"
+
+local Optimizer = {}
+Optimizer.__index = Optimizer
+Optimizer.__name = "optimizer"
+
+local function parameter_list(fname, list, seen)
+  if type(list) ~= "table" or getmetatable(list) ~= nil then
+    check.fail(fname, 1, "params: expected a list of tensors, as of m:parameters(), got %s", check.describe(list))
+  end
+  for i, p in ipairs(list) do
+    check.type(fname, 1, ("params[%d]"):format(i), p, "tensor")
+    if p.dtype ~= "float32" then check.fail(fname, 1, "params[%d]: expected float32, got %s", i, p.dtype) end
+    if not p.is_leaf then check.fail(fname, 1, "params[%d]: expected a leaf, got the result of an operation", i) end
+    if seen[p] then check.fail(fname, 1, "params[%d]: this parameter is in the list already", i) end
+    seen[p] = true
+  end
+  if #list == 0 then check.fail(fname, 1, "params: expected at least one parameter, got none") end
+  return table.move(list, 1, #list, 1, {})
+end
+
+-- A list of tensors becomes one group; the options of groups are checked by the same rules, without defaults.
+local function group_list(fname, params, known)
+  local seen = {}
+  if type(params) ~= "table" or type(params[1]) ~= "table" or getmetatable(params[1]) ~= nil then
+    return { { params = parameter_list(fname, params, seen) } }
+  end
+  local rules, groups = { params = { "table", required = true } }, {}
+  for key, rule in pairs(known) do
+    local bare = {}
+    for k, v in pairs(type(rule) == "table" and rule or { rule }) do
+      if k ~= 2 then bare[k] = v end
+    end
+    rules[key] = bare
+  end
+  for i, group in ipairs(params) do
+    groups[i] = check.options(fname, 1, group, rules)
+    groups[i].params = parameter_list(fname, group.params, seen)
+  end
+  return groups
+end
+
+local function group_options(self, group)
+  local o = {}
+  for key in pairs(self.known) do
+    o[key] = group[key]
+    if o[key] == nil then o[key] = self[key] end
+  end
+  return o
+end
+
+local function rate(fname, lr, step)
+  if type(lr) ~= "number" then lr = check.type(fname, nil, "lr", lr, "callable")(step) end
+  check.number(fname, nil, ("lr at step %d"):format(step), lr, 0)
+  if lr == math.huge then check.fail(fname, nil, "lr at step %d: expected a finite number, got inf", step) end
+  return lr
+end
+
+-- Parameters that move, in lists of equal step count: Adam's bias correction depends on it, and a layer that was
+-- frozen for a while has taken fewer steps.
+local function buckets(self, group)
+  local by_count, counts = {}, {}
+  for _, p in ipairs(group.params) do
+    if p.requires_grad and p.grad then
+      local count = (self.count[p] or 0) + 1
+      if not by_count[count] then
+        by_count[count] = {}
+        counts[#counts + 1] = count
+      end
+      table.insert(by_count[count], p)
+    end
+  end
+  table.sort(counts)
+  return by_count, counts
+end
+
+-- For each slot the list of its tensors, zeros where a parameter moves for the first time.
+local function slot_lists(self, o, params)
+  local lists = {}
+  for _, slot in ipairs(self.slots(o)) do
+    local list = {}
+    for i, p in ipairs(params) do
+      local kept = self.kept[p] or {}
+      self.kept[p] = kept
+      kept[slot] = kept[slot] or core.zeros(p.shape)
+      list[i] = kept[slot]
+    end
+    lists[slot] = list
+  end
+  return lists
+end
+
+--- Every parameter of every group, in order.
+-- @treturn {tensor,...}
+function Optimizer:parameters()
+  local out = {}
+  for _, group in ipairs(self.groups) do table.move(group.params, 1, #group.params, #out + 1, out) end
+  return out
+end
+
+-- The first gradient that is not finite makes the whole step void.
+local function gradients_finite(self)
+  for _, p in ipairs(self:parameters()) do
+    local g = p.requires_grad and p.grad
+    if g and core.no_grad(function() return (g - g):sum():item() end) ~= 0 then return false end
+  end
+  return true
+end
+
+--- One step. With the field `skip_nonfinite = true`, gradients with NaN or infinity leave everything as it is.
+-- @treturn boolean whether the step was taken
+function Optimizer:step()
+  if self.skip_nonfinite and not gradients_finite(self) then return false end
+  local step = self.taken + 1
+  local plans = {}
+  for i, group in ipairs(self.groups) do
+    local o = group_options(self, group)
+    o.lr = rate(self.name, o.lr, step)
+    plans[i] = o
+  end
+  core.no_grad(function()
+    for i, group in ipairs(self.groups) do
+      local by_count, counts = buckets(self, group)
+      for _, count in ipairs(counts) do
+        local params = by_count[count]
+        self.sweep(params, slot_lists(self, plans[i], params), plans[i], count)
+        for _, p in ipairs(params) do self.count[p] = count end
+      end
+    end
+  end)
+  self.taken = step
+  return true
+end
+
+--- Forgets the gradients of all parameters.
+function Optimizer:zero_grad()
+  for _, p in ipairs(self:parameters()) do p:zero_grad() end
+end
+
+--- The learning rate of the next step (of the first group).
+-- @treturn number
+function Optimizer:rate()
+  return rate("rate", group_options(self, self.groups[1]).lr, self.taken + 1)
+end
+
+--- What a resumed run needs: {tensors = {name = tensor}, numbers = {step = n}}. Tensors are copies, called by the
+-- parameter's place from 0 and the slot, `0.exp_avg`; `steps` counts the steps of each parameter.
+-- @treturn table
+function Optimizer:state()
+  local tensors, counts = {}, {}
+  for i, p in ipairs(self:parameters()) do
+    counts[i] = self.count[p] or 0
+    for slot, t in pairs(self.kept[p] or {}) do tensors[("%d.%s"):format(i - 1, slot)] = t:clone() end
+  end
+  tensors.steps = core.tensor(counts, { dtype = "int32" })
+  return { tensors = tensors, numbers = { step = self.taken } }
+end
+
+-- Slots by parameter out of named tensors; problems are gathered, not raised.
+local function read_slots(params, tensors, problems)
+  local kept = {}
+  for name, t in pairs(tensors) do
+    local place, slot = tostring(name):match "^(%d+)%.([%l_]+)$"
+    local p = params[(math.tointeger(place) or -1) + 1]
+    if p and check.is_tensor(t) then
+      local want, got = table.concat(p.shape, ","), table.concat(t.shape, ",")
+      if want == got and t.dtype == "float32" then
+        kept[p] = kept[p] or {}
+        kept[p][slot] = t
+      else
+        problems[#problems + 1] = ("%s: expected float32 (%s), got %s (%s)"):format(name, want, t.dtype, got)
+      end
+    elseif name ~= "steps" then
+      problems[#problems + 1] = tostring(name) .. ": belongs to no parameter"
+    end
+  end
+  return kept
+end
+
+--- Takes a state() back; an error lists everything that does not fit, and then the optimizer is as it was.
+-- @tparam table state {tensors, numbers}
+function Optimizer:load_state(state)
+  check.type("load_state", 1, "state", state, "table")
+  check.type("load_state", 1, "tensors", state.tensors, "table")
+  check.type("load_state", 1, "numbers", state.numbers, "table")
+  local taken = check.integer("load_state", 1, "step", state.numbers.step, 0)
+  local params, problems = self:parameters(), {}
+  local steps = check.type("load_state", 1, "steps", state.tensors.steps, "tensor")
+  if steps:dim() ~= 1 or #steps ~= #params then
+    check.fail("load_state", 1, "steps: expected (%d), got (%s)", #params, table.concat(steps.shape, ","))
+  end
+  local counts, kept = steps:totable(), read_slots(params, state.tensors, problems)
+  local place = 0
+  for _, group in ipairs(self.groups) do
+    for _, slot in ipairs(self.slots(group_options(self, group))) do
+      for i, p in ipairs(group.params) do
+        if counts[place + i] > 0 and not (kept[p] and kept[p][slot]) then
+          problems[#problems + 1] = ("%d.%s: missing"):format(place + i - 1, slot)
+        end
+      end
+    end
+    place = place + #group.params
+  end
+  if #problems > 0 then
+    table.sort(problems)
+    check.fail("load_state", 1, "state: does not fit this %s:\n    %s", self.name, table.concat(problems, "\n    "))
+  end
+  self.taken, self.kept, self.count = taken, {}, {}
+  for i, p in ipairs(params) do
+    self.count[p] = math.tointeger(counts[i])
+    for slot, t in pairs(kept[p] or {}) do
+      self.kept[p] = self.kept[p] or {}
+      self.kept[p][slot] = t:clone()
+    end
+  end
+end
+
+local optimizer = {
+  --- Checks a list of parameters and returns a copy of it; `seen` gathers them.
+  list = parameter_list,
+}
+
+--- Is v an optimizer?
+function optimizer.is(v)
+  return type(v) == "table" and getmetatable(v) == Optimizer
+end
+
+--- Makes the constructor of an optimizer.
+-- @tparam string name
+-- @tparam table known options, as check.options takes them
+-- @tparam function slots slots(o): the names of the tensors kept for each parameter, given its group's options
+-- @tparam function sweep sweep(params, slots, o, count): updates parameters that all take their count-th step
+-- @treturn function constructor(params, options)
+function optimizer.define(name, known, slots, sweep)
+  return function(params, options)
+    local self = check.options(name, 2, options, known)
+    self.name, self.known, self.slots, self.sweep = name, known, slots, sweep
+    self.groups = group_list(name, params, known)
+    self.taken = 0
+    self.kept, self.count = {}, {}
+    return setmetatable(self, Optimizer)
+  end
+end
+
+return optimizer

@@ -1,0 +1,239 @@
+--- Training runs: the loop is the user's; progress, log, checkpoints, `--resume` and Ctrl-C are the run's.
+--
+--     local run = lt.train.run { save = "runs/late", steps = 5000, data = batches, model = model, optimizer = opt,
+--                                ema = ema }
+--     for step, batch in run:steps() do
+--       local loss = model:loss(batch.x, { text = batch.captions })
+--       opt:zero_grad(); loss:backward(); opt:step(); ema:update()
+--       run:log { loss = loss }
+--     end
+--
+-- @module laterna.train
+local check = require "laterna.check"
+local checkpoint = require "laterna.train.checkpoint"
+local core = require "laterna.core"
+local finite = require "laterna.train.finite"
+local folder = require "laterna.train.folder"
+local Log = require "laterna.train.log"
+local nn = require "laterna.nn"
+local optim = require "laterna.optim"
+local progress = require "laterna.show.progress"
+local walk = require "laterna.nn.walk"
+
+local train = { options = require "laterna.train.options" }
+
+local Run = {}
+Run.__index = Run
+Run.__name = "run"
+
+local function is_model(v)
+  return nn.is_module(v), "a module"
+end
+
+local function is_data(v)
+  if type(v) == "function" then return true end
+  local ok, next_batch = pcall(function() return v.next end)
+  return ok and type(next_batch) == "function", "an object with a function next, or a function of the step"
+end
+
+local function is_optimizers(v)
+  if optim.is_optimizer(v) then return true end
+  local ok = type(v) == "table" and next(v) ~= nil
+  for name, o in pairs(ok and v or {}) do
+    ok = ok and type(name) == "string" and name:find "^[%a_][%w_]*$" ~= nil and optim.is_optimizer(o)
+  end
+  return ok, "an optimizer, or a table of them by name"
+end
+
+local function is_ema(v)
+  return type(v) == "table" and type(v.update) == "function" and type(v.load_state) == "function", "an Ema"
+end
+
+local function asked_to_resume()
+  for _, word in ipairs(rawget(_G, "arg") or {}) do
+    if word == "--resume" then return true end
+  end
+  return false
+end
+
+local KNOWN = {
+  save = "string", steps = { "integer", required = true, min = 0 }, data = is_data,
+  model = { is_model, required = true }, optimizer = is_optimizers, ema = is_ema,
+  every = { "integer", 1000, min = 1 }, log_every = { "integer", 1, min = 1 },
+  resume = "boolean", seed = "integer", on_step = "callable", progress = { "boolean", true },
+  nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = { "string", "" },
+}
+
+local function say(self, text, ...)
+  if self.progress then io.stderr:write(text:format(...), "\n") end
+end
+
+-- Files: goes on from a checkpoint, or begins; what an earlier run left is set aside, not overwritten.
+local function open_files(self)
+  folder.make(self.save_folder)
+  self.checkpoint = self.save_folder .. "/checkpoint.safetensors"
+  local log = self.save_folder .. "/log.csv"
+  local there = folder.exists(self.checkpoint)
+  if self.resume and there then
+    self.step = checkpoint.load(self.checkpoint, self)
+    self.saved_step = self.step
+    say(self, "resuming after step %d of %s", self.step, self.checkpoint)
+  else
+    if there then
+      folder.set_aside(self.checkpoint)
+      folder.set_aside(log)
+      say(self, "the earlier run in %s is kept as *.previous; --resume would have gone on with it", self.save_folder)
+    end
+    if self.resume then say(self, "nothing to resume in %s: starting at the first step", self.save_folder) end
+  end
+  self.log_file = Log.open(log, self.step)
+end
+
+--- Prepares a run, or goes on with one that was stopped: weights, optimizer, averages, random state and place in the
+-- data come back bit for bit. Without `save` no file is written.
+-- @tparam table options
+--
+--  - save: folder for `checkpoint.safetensors` and `log.csv`; made if need be
+--  - steps: in all, those of earlier sittings included
+--  - model: a module; optimizer: one, or a table of several by name; ema: from lt.optim.Ema
+--  - data: an object with next() (and state(), load_state(t) to be resumed), or a function of the step
+--  - every=1000: steps between checkpoints; log_every=1: steps between rows of the log
+--  - resume: by default, whether `--resume` is on the command line
+--  - seed: for the default generator, when a run begins
+--  - on_step: function(step, run), called after each step
+--  - nonfinite="stop": what NaN and infinity in run:log do: "stop" with an error, "skip" (optimizers skip steps with
+--    such gradients), "ignore"
+--  - progress=true: a progress bar and messages on stderr; label: before the bar
+-- @treturn table a run: steps, log, save; fields step, interrupted
+function train.run(options)
+  local self = check.options("run", 1, options, KNOWN)
+  self.total, self.save_folder = self.steps, self.save
+  self.steps, self.save = nil, nil -- run:steps and run:save are functions
+  self.optimizers = self.optimizer == nil and {} or optim.is_optimizer(self.optimizer) and { [""] = self.optimizer }
+    or self.optimizer
+  if self.resume == nil then self.resume = asked_to_resume() end
+  if self.nonfinite == "skip" then
+    for _, optimizer in pairs(self.optimizers) do optimizer.skip_nonfinite = true end
+  end
+  self.step, self.interrupted, self.values = 0, false, {}
+  setmetatable(self, Run)
+  if self.seed then core.manual_seed(self.seed) end
+  if self.save_folder then open_files(self) end
+  return self
+end
+
+--- Writes the checkpoint now, counting the present step as done. The run does this by itself every `every` steps, at
+-- the end and after Ctrl-C. Weights with NaN or infinity are not written over good ones, unless they are to be ignored.
+function Run:save()
+  if not self.save_folder then check.fail("save", nil, "this run has no folder: give train.run the option save") end
+  if self.nonfinite ~= "ignore" then
+    local name = finite.first_value(self.model)
+    if name then error(("step %d: parameter %s is not finite%s"):format(self.step, name, finite.kept(self)), 0) end
+  end
+  checkpoint.save(self.checkpoint, self)
+  self.saved_step = self.step
+end
+
+local function check_name(name)
+  if type(name) ~= "string" or name == "" or name == "step" or name:find '[,"%c]' then
+    check.fail("log", 1, "values: %s cannot be a column's name", check.describe(name))
+  end
+end
+
+--- Notes numbers of the present step: for the progress bar and the row of the log.
+-- @tparam table values {name = number or tensor with one number}
+-- @treturn boolean whether all of them are finite
+function Run:log(values)
+  check.type("log", 1, "values", values, "table")
+  local names, fine = {}, true
+  for name, v in pairs(values) do
+    check_name(name)
+    if check.is_tensor(v) then v = v:item() end
+    self.values[name] = check.type("log", 1, name, v, "number")
+    names[#names + 1] = name
+  end
+  table.sort(names, walk.before)
+  for _, name in ipairs(names) do
+    local v = self.values[name]
+    if v ~= v or v == math.huge or v == -math.huge then
+      fine = false
+      if self.nonfinite == "stop" then error(finite.explain(self, name, v), 0) end
+    end
+  end
+  return fine
+end
+
+local function sorted_names(values)
+  local names = {}
+  for name in pairs(values) do names[#names + 1] = name end
+  table.sort(names, walk.before)
+  return names
+end
+
+-- After the body of a step: the row, the caller's function, the checkpoint.
+local function finish_step(self)
+  local step, names = self.step, sorted_names(self.values)
+  if self.bar then self.bar:update(step, self.values) end
+  if self.log_file and #names > 0 and (step % self.log_every == 0 or step == self.total) then
+    self.log_file:write(step, names, self.values)
+  end
+  self.values = {}
+  if self.on_step then self.on_step(step, self) end
+  if self.save_folder and step % self.every == 0 and self.saved_step ~= step then self:save() end
+end
+
+local function finish(self)
+  if self.save_folder and self.saved_step ~= self.step then self:save() end
+  if self.bar then self.bar:finish() end
+  self.bar = nil
+end
+
+local function stop_early(self)
+  self.interrupted = true
+  finish(self)
+  local where = self.save_folder and (": saved in %s, go on with --resume"):format(self.save_folder) or ""
+  say(self, "interrupted after step %d of %d%s", self.step, self.total, where)
+end
+
+local function next_batch(self, step)
+  local data = self.data
+  if type(data) == "function" then return data(step) end
+  return data:next()
+end
+
+local function advance(self)
+  if self.in_step then finish_step(self) end
+  self.in_step = false
+  if core.interrupted() then return stop_early(self) end
+  local batch
+  if self.step < self.total then
+    if not self.data then batch = true else batch = next_batch(self, self.step + 1) end
+  end
+  if batch == nil then return finish(self) end
+  self.step, self.in_step = self.step + 1, true
+  return self.step, self.data and batch
+end
+
+-- However the loop ends, by an error or a break too: the signal and the terminal are given back.
+local function leave(self)
+  core.catch_interrupt(false)
+  self.running, self.in_step = false, false
+  if self.bar then self.bar:finish() end
+  self.bar = nil
+  if self.log_file then self.log_file:close() end
+end
+
+--- `for step, batch in run:steps() do ... end`, from the step after the last one done. Ctrl-C ends the loop after the
+-- present step, with a checkpoint and `run.interrupted`; a second Ctrl-C kills. So does the end of the data. Leaving
+-- with break writes no checkpoint: call run:save() before it.
+function Run:steps()
+  if self.running then check.fail("steps", nil, "this run is in its loop already") end
+  if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
+  self.running, self.finished_once = true, true
+  core.catch_interrupt(true)
+  if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
+  local closer = setmetatable({}, { __close = function() leave(self) end })
+  return function() return advance(self) end, nil, nil, closer
+end
+
+return train

@@ -1,0 +1,107 @@
+--- One file that holds all of a run: tensors `model.<name>`, `optimizer.<name>`, `ema.<name>`, and as metadata the
+-- step, the random state and the place in the data. Written as a whole or not at all, by core.save_safetensors.
+-- @module laterna.train.checkpoint
+local core = require "laterna.core"
+local pack = require "laterna.train.pack"
+
+local checkpoint = {}
+
+local FORMAT = "laterna training checkpoint 1"
+
+-- Calls f(prefix, part) for everything in a run that has tensors; optimizers by their name.
+local function each_part(run, f)
+  f("model.", run.model)
+  for name, optimizer in pairs(run.optimizers) do
+    f(name == "" and "optimizer." or "optimizer." .. name .. ".", optimizer)
+  end
+  if run.ema then f("ema.", run.ema) end
+end
+
+--- Writes a checkpoint.
+-- @tparam string path
+-- @tparam table run model, optimizers {name = optimizer} (a single one is called ""), ema, data, step
+function checkpoint.save(path, run)
+  local tensors, numbers = {}, {}
+  each_part(run, function(prefix, part)
+    local state = part:state()
+    if part ~= run.model then
+      numbers[prefix], state = state.numbers, state.tensors
+    end
+    for name, t in pairs(state) do tensors[prefix .. name] = t end
+  end)
+  local data = run.data
+  core.save_safetensors(path, tensors, {
+    format = FORMAT,
+    step = tostring(run.step),
+    random = pack.encode(core.default_generator():state()),
+    numbers = pack.encode(numbers),
+    data = pack.encode(type(data) ~= "function" and data and data.state and data:state() or nil),
+  })
+end
+
+-- Tensors by part; the longest prefix that fits a name decides, so `optimizer.g.` goes before `optimizer.`.
+local function sort_out(run, tensors)
+  local prefixes, states = {}, {}
+  each_part(run, function(prefix)
+    prefixes[#prefixes + 1] = prefix
+    states[prefix] = {}
+  end)
+  table.sort(prefixes, function(a, b) return #a > #b end)
+  local strangers = {}
+  for name, t in pairs(tensors) do
+    local home
+    for _, prefix in ipairs(prefixes) do
+      home = home or name:sub(1, #prefix) == prefix and prefix
+    end
+    if home then states[home][name:sub(#home + 1)] = t else strangers[#strangers + 1] = name end
+  end
+  if #strangers > 0 then
+    table.sort(strangers)
+    error("nothing in this run takes:\n    " .. table.concat(strangers, "\n    "), 0)
+  end
+  return states
+end
+
+local function decode(metadata, key)
+  if not metadata[key] then error("metadata " .. key .. " is missing", 0) end
+  local ok, v = pcall(pack.decode, metadata[key])
+  if not ok then error(("metadata %s: %s"):format(key, v), 0) end
+  return v
+end
+
+local function restore(path, run)
+  local tensors, metadata = core.load_safetensors(path)
+  if not metadata or metadata.format ~= FORMAT then error("this is not a checkpoint of a training run", 0) end
+  local step = tostring(metadata.step):match "^%d+$" and math.tointeger(tonumber(metadata.step))
+  if not step then error("metadata step: expected an integer", 0) end
+  local random, numbers, data = decode(metadata, "random"), decode(metadata, "numbers"), decode(metadata, "data")
+  if type(random) ~= "string" or type(numbers) ~= "table" then error("metadata: of another kind than expected", 0) end
+  local states = sort_out(run, tensors)
+  each_part(run, function(prefix, part)
+    if part == run.model then
+      part:load_state(states[prefix])
+    else
+      part:load_state { tensors = states[prefix], numbers = numbers[prefix] or {} }
+    end
+  end)
+  if data ~= nil then
+    if type(run.data) == "function" or not run.data or not run.data.load_state then
+      error("it holds a place in the data, but data has no load_state", 0)
+    end
+    run.data:load_state(data)
+  end
+  core.default_generator():set_state(random)
+  return step
+end
+
+--- Reads a checkpoint into the parts of a run.
+-- @tparam string path
+-- @tparam table run as for save
+-- @treturn integer the step
+function checkpoint.load(path, run)
+  local ok, result = pcall(restore, path, run)
+  if not ok then error(("cannot resume from %s: %s"):format(path, result), 0) end
+  return result
+end
+
+return checkpoint
