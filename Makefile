@@ -9,7 +9,7 @@ SANITIZE  ?=
 WERROR    ?= -Werror
 JOBS      ?= $(shell nproc 2>/dev/null || echo 2)
 
-LUA_INCDIR ?= $(firstword $(wildcard /usr/include/lua5.4 /usr/local/include/lua5.4 /opt/homebrew/include/lua5.4 /usr/include))
+LUA_INCDIR ?= $(firstword $(wildcard /usr/include/lua5.4 /usr/local/include/lua5.4 /opt/homebrew/include/lua5.4) /usr/include)
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter $(WERROR)
 OPTIMIZE  ?= -O2
 # Only where the libraries lie outside the compiler's own folders does pkg-config have something to add.
@@ -42,7 +42,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 
 # Runs Lua on this checkout, from any folder.
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
-DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(LUA_INCDIR)" .ci/deps
+DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
 .PHONY: all deps build demo test specs check lint sanitized bench docs install clean
 all: build
