@@ -1,0 +1,162 @@
+--- Captioned pictures drawn on the spot: one or two objects before a background. Everything that is to be seen is also
+-- written down, and the captions mention only a part of it, as captions do.
+-- @module laterna.data.scenes
+local check = require "laterna.check"
+local core = require "laterna.core"
+local captions = require "laterna.data.scenes.caption"
+local dataset = require "laterna.data.dataset"
+local derive = require("laterna.data.seed").derive
+local sample = require "laterna.data.scenes.sample"
+local words = require "laterna.data.scenes.words"
+
+local scenes = {}
+
+--- The words that scenes are made of: lists `shapes`, `colours`, `sizes`, `textures`, `backgrounds`, `relations` and
+-- `positions`; `words.rgb` and `words.radius` give their measures.
+scenes.words = words
+
+local function first_way() return 1 end
+
+local function ways(g)
+  return function(n) return g:integer(1, n) end
+end
+
+local COLUMNS = 21
+local ROW = "<" .. ("f"):rep(COLUMNS)
+
+local function word(fname, where, value, kind)
+  local id = type(value) == "string" and words.id[kind][value]
+  return id or check.one_of(fname, 1, where, value, words[kind])
+end
+
+local function number(fname, where, value, low, high) return check.number(fname, 1, where, value, low, high) end
+
+local function append_object(fname, row, o, where)
+  check.type(fname, 1, where, o, "table")
+  local n = #row
+  row[n + 1] = word(fname, where .. ".shape", o.shape, "shapes")
+  row[n + 2] = word(fname, where .. ".texture", o.texture, "textures")
+  row[n + 3] = number(fname, where .. ".x", o.x, -1, 2)
+  row[n + 4] = number(fname, where .. ".y", o.y, -1, 2)
+  local radius = o.radius or words.radius[check.one_of(fname, 1, where .. ".size", o.size, words.sizes)]
+  row[n + 5] = number(fname, where .. ".radius", radius, 0.001, 1)
+  row[n + 6] = number(fname, where .. ".angle", o.angle or 0, -100, 100)
+  local rgb = o.rgb or words.rgb[check.one_of(fname, 1, where .. ".colour", o.colour, words.colours)]
+  check.type(fname, 1, where .. ".rgb", rgb, "table")
+  for i = 1, 3 do row[n + 6 + i] = number(fname, where .. ".rgb", rgb[i], 0, 1) end
+end
+
+-- A scene as csrc/op/draw.h wants it: a row of floats, packed.
+local function pack_row(fname, scene, where)
+  check.type(fname, 1, where, scene, "table")
+  local objects = check.type(fname, 1, where .. ".objects", scene.objects, "table")
+  if #objects > 2 then check.fail(fname, 1, "%s.objects: expected at most 2, got %d", where, #objects) end
+  local row = { word(fname, where .. ".background", scene.background, "backgrounds"),
+    check.integer(fname, 1, where .. ".seed", scene.seed or 0, 0, 16777215), #objects }
+  for i, o in ipairs(objects) do append_object(fname, row, o, where .. ".objects[" .. i .. "]") end
+  for i = #row + 1, COLUMNS do row[i] = 0 end
+  return ROW:pack(table.unpack(row, 1, COLUMNS))
+end
+
+local function draw(fname, list, size, channels)
+  local rows = {}
+  for i, scene in ipairs(list) do rows[i] = pack_row(fname, scene, "scenes[" .. i .. "]") end
+  local table_of_rows = core.from_string(table.concat(rows), { #rows, COLUMNS }, { dtype = "float32" })
+  return core.draw_scenes(table_of_rows, size, channels)
+end
+
+--- Draws scenes from their attributes: a list such as `dataset.attributes`, or one written or changed by hand. An
+-- object needs `shape`, `texture`, `x`, `y`, `size` (or `radius`) and `colour` (or `rgb`).
+-- @tparam table list of attribute tables
+-- @tparam[opt] table options `size` (32; 8 to 512) and `channels` (3, or 1 for luminance)
+-- @treturn Tensor (n,size,size,channels) uint8
+function scenes.draw(list, options)
+  check.type("draw", 1, "scenes", list, "table")
+  local o = check.options("draw", 2, options, {
+    size = { "integer", 32, min = 8, max = 512 }, channels = { "integer", 3, one_of = { 1, 3 } },
+  })
+  if #list == 0 then check.fail("draw", 1, "scenes: expected a list of attribute tables, got an empty one") end
+  return draw("draw", list, o.size, o.channels)
+end
+
+local function want_words(fname, where, scene)
+  check.type(fname, 1, where, scene, "table")
+  check.one_of(fname, 1, where .. ".background", scene.background, words.backgrounds)
+  local objects = check.type(fname, 1, where .. ".objects", scene.objects, "table")
+  for i, o in ipairs(objects) do
+    local name = where .. ".objects[" .. i .. "]"
+    check.type(fname, 1, name, o, "table")
+    for key, list in pairs { shape = "shapes", colour = "colours", size = "sizes", texture = "textures",
+      position = "positions" } do
+      check.one_of(fname, 1, name .. "." .. key, o[key], words[list])
+    end
+  end
+  if #objects > 1 then check.one_of(fname, 1, where .. ".relation", scene.relation, words.relations) end
+end
+
+--- Writes a caption of a scene.
+-- @tparam table scene its attributes
+-- @tparam[opt] table options `mention`: "all" (the default), "none" (an empty caption), one attribute or a list of
+-- them ("shape", "colour", "size", "texture", "position", "relation", "background"), "random" (a part of them, as in
+-- the data set; needs `generator`), or a mention table as in `dataset.mentions`; `generator`: also varies the wording
+-- @treturn string caption
+-- @treturn table what it mentions: `objects` (a table attribute -> boolean for each), `relation`, `background`
+function scenes.caption(scene, options)
+  want_words("caption", "scene", scene)
+  local o = check.options("caption", 2, options, {
+    mention = { "string|table", "all" }, generator = "userdata",
+  })
+  if o.mention == "random" and not o.generator then check.fail("caption", 2, "option generator is missing") end
+  local m = captions.mention(scene, o.mention, o.generator)
+  return captions.write(scene, m, o.generator and ways(o.generator) or first_way), m
+end
+
+local function choice_of(kind)
+  return { function(v)
+    if type(v) ~= "table" or #v == 0 then return false, "a list of " .. kind end
+    local known = {}
+    for _, w in ipairs(words[kind]) do known[w] = true end
+    for _, w in ipairs(v) do
+      if not known[w] then return false, "a list out of " .. table.concat(words[kind], ", ") end
+    end
+    return true
+  end, words[kind] }
+end
+
+local KNOWN = {
+  n = { "integer", required = true, min = 1, max = 2 ^ 31 - 1 },
+  size = { "integer", 32, min = 8, max = 512 },
+  channels = { "integer", 3, one_of = { 1, 3 } },
+  seed = { "integer", 0 },
+  first = { "integer", 1, min = 1, max = 2 ^ 31 },
+  objects = { "integer", nil, min = 1, max = 2 },
+}
+for _, kind in ipairs { "shapes", "colours", "sizes", "textures", "backgrounds" } do
+  KNOWN[kind] = choice_of(kind)
+end
+
+--- A data set of scenes. Scene i depends on the seed, on i and on the choice of words only, so a longer set begins
+-- with the shorter one, and the same scenes come at any size.
+-- @function scenes
+-- @tparam table options `n` (needed); `size` (32; 8 to 512), `channels` (3, or 1 for luminance), `seed` (0), `first`
+-- (1: number of the first scene; a test set starts where the training set ends), `objects` (1 or 2; either if not
+-- given), and lists to choose from: `shapes`, `colours`, `sizes`, `textures`, `backgrounds`
+-- @treturn Dataset with `attributes` (a table for each picture: `background`, `seed`, `objects` with `shape`, `colour`,
+-- `size`, `texture`, `position`, `x`, `y`, `radius`, `angle`, `rgb`; of two objects `relation`: the first is `relation`
+-- the second) and `mentions` (what the caption tells of these, as scenes.caption returns it)
+local function new(_, options)
+  local o = check.options("scenes", 1, options, KNOWN)
+  local g = core.generator(0)
+  local way = ways(g)
+  local attributes, mentions, text = {}, {}, {}
+  for i = 1, o.n do
+    g:seed(derive(o.seed, o.first - 1 + i))
+    local scene = sample(g, o)
+    local m = captions.random_mention(scene, g)
+    attributes[i], mentions[i], text[i] = scene, m, captions.write(scene, m, way)
+  end
+  return dataset.new { images = draw("scenes", attributes, o.size, o.channels), captions = text,
+    lists = { attributes = attributes, mentions = mentions } }
+end
+
+return setmetatable(scenes, { __call = new })
