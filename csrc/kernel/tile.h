@@ -1,13 +1,13 @@
 // The inner loops of products and convolutions: a tile of MR x NV vectors of the result stays in registers while
 // the sum runs. Private to csrc/kernel; every instruction set compiles its own copy.
 //
-// Tile sizes follow from the register file: MR*NV sums, NV vectors of B, and the broadcast of A as a memory operand.
+// Tile sizes follow from the register file: MR*NV sums, NV vectors of B, one broadcast of A.
 // 32 registers (AVX-512): 6 x 4, 8 x 3, 12 x 2, 12 x 1. 16 registers (AVX2, SSE2): 6 x 2, 12 x 1.
 #ifndef LT_KERNEL_TILE_H
 #define LT_KERNEL_TILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #if defined(__AVX512F__)
 enum { LT_LANES = 16, LT_NV_MAX = 4 };
@@ -21,100 +21,165 @@ enum { LT_NR_MAX = LT_LANES * LT_NV_MAX, LT_MR_MAX = 12 };
 typedef float lt_vec __attribute__((vector_size(LT_LANES * sizeof(float))));
 typedef float lt_vec_u __attribute__((vector_size(LT_LANES * sizeof(float)), aligned(4), may_alias));
 
-// C[i][j] = sum A B + bias[j] + beta C[i][j] for i < m, j < columns.
+#define LT_INLINE static inline __attribute__((always_inline))
+
+// C[i][column + j] = sum over taps and steps of A B, + bias[j] + beta C[i][column + j], for i < m and j < columns.
+// One operand comes by row pointers, rows[tap*ld + ...], the other is packed.
 typedef struct {
-    int64_t steps; // length of the sum (of one tap)
-    int64_t taps;
-    const float *const *rows; // of A or of B, as the kernel says
-    int64_t ld;               // distance between the row pointers of two taps
-    const float *packed;      // the other operand
-    float *const *out;        // rows of C
-    int64_t column;           // where the tile starts in them
-    int64_t m, columns;       // how much of the tile is real
-    const float *bias;        // `columns` values, or NULL
-    float beta;
+    int64_t taps, steps;
+    const float *const *rows;
+    int64_t ld;
+    const float *packed;
+    float *const *out; // rows of C
+    int64_t column;
+    int64_t m, columns; // the part of the tile that is inside of C
+    const float *bias;  // NULL: none
+    float beta;         // 0: C is not read
 } lt_tile;
 
-// Sums -> C, for whole tiles and for those that hang over the edge of C.
-#define LT_TILE_STORE(MR, NV)                                                                                          \
-    if (t->columns == NV * LT_LANES && t->beta == 0 && !t->bias) {                                                     \
-        for (int i = 0; i < MR && i < t->m; i++)                                                                       \
-            for (int j = 0; j < NV; j++)                                                                               \
-                *(lt_vec_u *)(t->out[i] + t->column + j * LT_LANES) = sum[i][j];                                       \
-        return;                                                                                                        \
-    }                                                                                                                  \
-    lt_tile_finish(t, (const float *)sum, NV *LT_LANES)
-
-static void lt_tile_finish(const lt_tile *t, const float *sum, int width)
+LT_INLINE void lt_tile_store(const lt_tile *t, lt_vec (*sum)[LT_NV_MAX], const int mr, const int nv)
 {
-    for (int64_t i = 0; i < t->m; i++) {
+    if (t->columns == nv * LT_LANES) {
+        for (int i = 0; i < mr && i < t->m; i++) {
+            lt_vec_u *c = (lt_vec_u *)(t->out[i] + t->column);
+            for (int j = 0; j < nv; j++) {
+                lt_vec v = t->bias ? sum[i][j] + ((const lt_vec_u *)t->bias)[j] : sum[i][j];
+                c[j] = t->beta != 0 ? v + t->beta * c[j] : v;
+            }
+        }
+        return;
+    }
+    float flat[LT_MR_MAX][LT_NR_MAX];
+    for (int i = 0; i < mr; i++)
+        for (int j = 0; j < nv; j++)
+            ((lt_vec_u *)flat[i])[j] = sum[i][j];
+    for (int i = 0; i < t->m; i++) {
         float *c = t->out[i] + t->column;
-        const float *s = sum + i * width;
         for (int64_t j = 0; j < t->columns; j++) {
-            float v = s[j] + (t->bias ? t->bias[j] : 0);
-            c[j] = t->beta == 0 ? v : v + t->beta * c[j];
+            float v = t->bias ? flat[i][j] + t->bias[j] : flat[i][j];
+            c[j] = t->beta != 0 ? v + t->beta * c[j] : v;
         }
     }
 }
 
-// A by row pointers (rows[tap*ld + i], `steps` values each; all MR must be readable), B packed [tap][step][NV*LANES].
-#define LT_TILE_ROWS(MR, NV)                                                                                           \
-    static void lt_tile_rows_##MR##x##NV(const lt_tile *t)                                                             \
-    {                                                                                                                  \
-        lt_vec sum[MR][NV] = {0};                                                                                      \
-        const float *b = t->packed;                                                                                    \
-        for (int64_t tap = 0; tap < t->taps; tap++) {                                                                  \
-            const float *const *a = t->rows + tap * t->ld;                                                             \
-            const float *row[MR];                                                                                      \
-            for (int i = 0; i < MR; i++)                                                                               \
-                row[i] = a[i];                                                                                         \
-            for (int64_t k = 0; k < t->steps; k++, b += NV * LT_LANES) {                                               \
-                lt_vec bv[NV];                                                                                         \
-                for (int j = 0; j < NV; j++)                                                                           \
-                    bv[j] = *(const lt_vec_u *)(b + j * LT_LANES);                                                     \
-                for (int i = 0; i < MR; i++)                                                                           \
-                    for (int j = 0; j < NV; j++)                                                                       \
-                        sum[i][j] += row[i][k] * bv[j];                                                                \
-            }                                                                                                          \
-        }                                                                                                              \
-        LT_TILE_STORE(MR, NV);                                                                                         \
+// A by row pointers, one a row of C (all mr must be readable); B packed [tap][step][nv vectors].
+LT_INLINE void lt_tile_rows_body(const lt_tile *t, const int mr, const int nv)
+{
+    lt_vec sum[LT_MR_MAX][LT_NV_MAX];
+    for (int i = 0; i < mr; i++)
+        for (int j = 0; j < nv; j++)
+            sum[i][j] = (lt_vec){0};
+    const float *b = t->packed;
+    const float *const *a = t->rows;
+    for (int64_t tap = 0; tap < t->taps; tap++, a += t->ld) {
+        const float *row[LT_MR_MAX];
+        for (int i = 0; i < mr; i++)
+            row[i] = a[i];
+        for (int64_t k = 0; k < t->steps; k++, b += nv * LT_LANES) {
+            lt_vec bv[LT_NV_MAX];
+            for (int j = 0; j < nv; j++)
+                bv[j] = ((const lt_vec_u *)b)[j];
+            for (int i = 0; i < mr; i++)
+                for (int j = 0; j < nv; j++)
+                    sum[i][j] += row[i][k] * bv[j];
+        }
     }
+    lt_tile_store(t, sum, mr, nv);
+}
 
-// A packed [step][MR], B by row pointers (rows[step] + column, whole vectors readable). One tap.
-#define LT_TILE_OUTER(MR, NV)                                                                                          \
-    static void lt_tile_outer_##MR##x##NV(const lt_tile *t, int64_t source)                                            \
-    {                                                                                                                  \
-        lt_vec sum[MR][NV] = {0};                                                                                      \
-        const float *a = t->packed;                                                                                    \
-        for (int64_t k = 0; k < t->steps; k++, a += MR) {                                                              \
-            const float *b = t->rows[k] + source;                                                                      \
-            lt_vec bv[NV];                                                                                             \
-            for (int j = 0; j < NV; j++)                                                                               \
-                bv[j] = *(const lt_vec_u *)(b + j * LT_LANES);                                                         \
-            for (int i = 0; i < MR; i++)                                                                               \
-                for (int j = 0; j < NV; j++)                                                                           \
-                    sum[i][j] += a[i] * bv[j];                                                                         \
-        }                                                                                                              \
-        LT_TILE_STORE(MR, NV);                                                                                         \
+// A packed [step][mr]; B by row pointers, one a step, read from `source` on (whole vectors). One tap.
+LT_INLINE void lt_tile_outer_body(const lt_tile *t, int64_t source, const int mr, const int nv)
+{
+    lt_vec sum[LT_MR_MAX][LT_NV_MAX];
+    for (int i = 0; i < mr; i++)
+        for (int j = 0; j < nv; j++)
+            sum[i][j] = (lt_vec){0};
+    const float *a = t->packed;
+    for (int64_t k = 0; k < t->steps; k++, a += mr) {
+        const lt_vec_u *b = (const lt_vec_u *)(t->rows[k] + source);
+        lt_vec bv[LT_NV_MAX];
+        for (int j = 0; j < nv; j++)
+            bv[j] = b[j];
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                sum[i][j] += a[i] * bv[j];
     }
+    lt_tile_store(t, sum, mr, nv);
+}
 
-// Vectors of the panel that starts at column `at` of `columns`: the widest there is, then what is left.
-static inline int lt_panel_vectors(int64_t at, int64_t columns)
+// Rows of the tile that goes with nv vectors.
+LT_INLINE int lt_tile_height(int nv)
+{
+#if defined(__AVX512F__)
+    return nv == 4 ? 6 : nv == 3 ? 8 : 12;
+#else
+    return nv == 2 ? 6 : 12;
+#endif
+}
+
+// The bodies above with constant sizes; each file that uses one instantiates it here.
+static __attribute__((unused)) void lt_tile_rows(const lt_tile *t, int nv)
+{
+#if defined(__AVX512F__)
+    if (nv == 4)
+        lt_tile_rows_body(t, 6, 4);
+    else if (nv == 3)
+        lt_tile_rows_body(t, 8, 3);
+    else if (nv == 2)
+        lt_tile_rows_body(t, 12, 2);
+#else
+    if (nv == 2)
+        lt_tile_rows_body(t, 6, 2);
+#endif
+    else
+        lt_tile_rows_body(t, 12, 1);
+}
+
+// mr is 12, or 6 or 8 as lt_tile_height says of a width; narrower panels of the same packing are allowed.
+static __attribute__((unused)) void lt_tile_outer(const lt_tile *t, int64_t source, int mr, int nv)
+{
+#if defined(__AVX512F__)
+    if (mr == 6 && nv == 4)
+        lt_tile_outer_body(t, source, 6, 4);
+    else if (mr == 6 && nv == 3)
+        lt_tile_outer_body(t, source, 6, 3);
+    else if (mr == 8 && nv == 3)
+        lt_tile_outer_body(t, source, 8, 3);
+    else
+#endif
+        if (mr == 6 && nv == 2)
+        lt_tile_outer_body(t, source, 6, 2);
+    else if (mr == 6)
+        lt_tile_outer_body(t, source, 6, 1);
+#if defined(__AVX512F__)
+    else if (nv == 2)
+        lt_tile_outer_body(t, source, 12, 2);
+#endif
+    else
+        lt_tile_outer_body(t, source, 12, 1);
+}
+
+// Columns are cut into panels: the widest there is, then what is left. Vectors of the panel that starts at `at`:
+LT_INLINE int lt_panel_vectors(int64_t at, int64_t columns)
 {
     int64_t left = (columns - at + LT_LANES - 1) / LT_LANES;
     return left < LT_NV_MAX ? (int)left : LT_NV_MAX;
 }
 
-#if defined(__AVX512F__)
-static inline int lt_rows_height(int nv)
+// Columns with the last panel filled up to whole vectors: the room that packed panels need.
+LT_INLINE int64_t lt_panel_room(int64_t columns)
 {
-    return nv == 4 ? 6 : nv == 3 ? 8 : 12;
+    return (columns + LT_LANES - 1) / LT_LANES * LT_LANES;
 }
-#else
-static inline int lt_rows_height(int nv)
+
+LT_INLINE int64_t lt_min(int64_t a, int64_t b)
 {
-    return nv == 2 ? 6 : 12;
+    return a < b ? a : b;
 }
-#endif
+
+LT_INLINE int64_t lt_max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 
 #endif

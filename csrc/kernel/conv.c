@@ -1,0 +1,129 @@
+// Forward and input gradient: both become a plan (see conv_shared.h), which one of two routines carries out.
+#include "kernel/conv.h"
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "kernel/conv_shared.h"
+#include "kernel/tile.h"
+
+static int carry_out(const lt_conv_plan *p)
+{
+    // The product of all taps wastes nothing that a tile would not waste more of; groups repeat it, so few of them.
+    bool narrow = p->taps > 1 && p->columns < LT_LANES && p->columns * p->taps <= 2 * LT_NR_MAX && p->k >= 8 &&
+                  p->source_step_h * p->source_step_w == 1;
+    return narrow ? LT_NAME(lt_conv_narrow)(p) : LT_NAME(lt_conv_wide)(p);
+}
+
+static int forward(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y)
+{
+    int64_t taps = s->kh * s->kw, k = s->cin / s->groups, columns = s->cout / s->groups;
+    if (s->n * s->oh * s->ow * s->cout == 0)
+        return LT_OK;
+    lt_conv_tap *tap = lt_alloc((size_t)taps * sizeof *tap);
+    if (!tap)
+        return LT_FAIL;
+    for (int64_t t = 0; t < taps; t++)
+        tap[t] = (lt_conv_tap){.dy = (int32_t)(t / s->kw * s->dilation_h - s->padding_h),
+                               .dx = (int32_t)(t % s->kw * s->dilation_w - s->padding_w),
+                               .index = (int32_t)t};
+    lt_conv_phase phase = {.grid_h = s->oh, .grid_w = s->ow, .taps = taps, .tap = tap};
+    lt_conv_plan p = {.n = s->n,
+                      .source_h = s->h,
+                      .source_w = s->w,
+                      .source_c = s->cin,
+                      .dest_h = s->oh,
+                      .dest_w = s->ow,
+                      .dest_c = s->cout,
+                      .groups = s->groups,
+                      .k = k,
+                      .columns = columns,
+                      .step_h = 1,
+                      .step_w = 1,
+                      .source_step_h = s->stride_h,
+                      .source_step_w = s->stride_w,
+                      .taps = taps,
+                      .weight_k = 1,
+                      .weight_n = taps * k,
+                      .weight_tap = k,
+                      .weight_group = columns * taps * k,
+                      .source = x,
+                      .weight = weight,
+                      .bias = bias,
+                      .dest = y,
+                      .phases = 1,
+                      .phase = &phase};
+    int status = carry_out(&p);
+    lt_free(tap);
+    return status;
+}
+
+// Taps that input pixels of remainder (ry,rx) meet: those where (r + padding - k*dilation) divides by the stride.
+static int64_t taps_of_phase(const lt_conv_shape *s, int64_t ry, int64_t rx, lt_conv_tap *tap)
+{
+    int64_t n = 0;
+    for (int64_t ky = 0; ky < s->kh; ky++)
+        for (int64_t kx = 0; kx < s->kw; kx++) {
+            int64_t dy = ry + s->padding_h - ky * s->dilation_h, dx = rx + s->padding_w - kx * s->dilation_w;
+            if (dy % s->stride_h == 0 && dx % s->stride_w == 0)
+                tap[n++] = (lt_conv_tap){.dy = (int32_t)(dy / s->stride_h),
+                                         .dx = (int32_t)(dx / s->stride_w),
+                                         .index = (int32_t)(ky * s->kw + kx)};
+        }
+    return n;
+}
+
+static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias, float *dx)
+{
+    int64_t taps = s->kh * s->kw, columns = s->cin / s->groups, k = s->cout / s->groups;
+    if (s->n * s->h * s->w * s->cin == 0)
+        return LT_OK;
+    int64_t across = lt_min(s->stride_w, s->w), phases = lt_min(s->stride_h, s->h) * across;
+    lt_conv_phase *phase = lt_alloc((size_t)phases * sizeof *phase);
+    lt_conv_tap *tap = lt_alloc((size_t)taps * sizeof *tap); // every tap is of one phase at most
+    int status = LT_FAIL;
+    if (phase && tap) {
+        int64_t used = 0;
+        for (int64_t f = 0; f < phases; f++) {
+            int64_t ry = f / across, rx = f % across, n = taps_of_phase(s, ry, rx, tap + used);
+            phase[f] = (lt_conv_phase){.grid_h = (s->h - ry + s->stride_h - 1) / s->stride_h,
+                                       .grid_w = (s->w - rx + s->stride_w - 1) / s->stride_w,
+                                       .first_y = ry,
+                                       .first_x = rx,
+                                       .taps = n,
+                                       .tap = tap + used};
+            used += n;
+        }
+        lt_conv_plan p = {.n = s->n,
+                          .source_h = s->oh,
+                          .source_w = s->ow,
+                          .source_c = s->cout,
+                          .dest_h = s->h,
+                          .dest_w = s->w,
+                          .dest_c = s->cin,
+                          .groups = s->groups,
+                          .k = k,
+                          .columns = columns,
+                          .step_h = s->stride_h,
+                          .step_w = s->stride_w,
+                          .source_step_h = 1,
+                          .source_step_w = 1,
+                          .taps = taps,
+                          .weight_k = taps * columns,
+                          .weight_n = 1,
+                          .weight_tap = columns,
+                          .weight_group = k * taps * columns,
+                          .source = dy,
+                          .weight = weight,
+                          .bias = bias,
+                          .dest = dx,
+                          .phases = phases,
+                          .phase = phase};
+        status = carry_out(&p);
+    }
+    lt_free(phase);
+    lt_free(tap);
+    return status;
+}
+
+const lt_conv_kernels LT_NAME(lt_conv) = {
+    .forward = forward, .input_gradient = input_gradient, .weight_gradient = LT_NAME(lt_conv_weight_gradient)};

@@ -1,0 +1,47 @@
+// What the files of convolution share. Private to csrc/kernel.
+//
+// Forward and input gradient are the same computation: every pixel of a destination grid sums, over taps, a row of
+// source channels times a matrix. Forward has one grid, all output pixels. The input gradient with stride s has s*s
+// grids ("phases"), the input pixels of one remainder each, for only those taps whose offset has that remainder
+// meet an output pixel.
+#ifndef LT_KERNEL_CONV_SHARED_H
+#define LT_KERNEL_CONV_SHARED_H
+
+#include "kernel/conv.h"
+#include "kernel/isa.h"
+
+// One tap of a phase: grid pixel (i,j) reads source pixel (i*source_step_h + dy, j*source_step_w + dx).
+typedef struct {
+    int32_t dy, dx;
+    int32_t index; // ky*kw + kx
+} lt_conv_tap;
+
+// Grid pixel (i,j) is destination pixel (first_y + i*step_h, first_x + j*step_w).
+typedef struct {
+    int64_t grid_h, grid_w;
+    int64_t first_y, first_x;
+    int64_t taps;
+    const lt_conv_tap *tap;
+} lt_conv_phase;
+
+typedef struct {
+    int64_t n, source_h, source_w, source_c, dest_h, dest_w, dest_c;
+    int64_t groups, k, columns; // channels of a group: in the source, in the destination
+    int64_t step_h, step_w, source_step_h, source_step_w;
+    int64_t taps; // of the whole kernel
+    // weight of source channel i, destination channel j, tap t, group g: i*weight_k + j*weight_n + t*weight_tap +
+    // g*weight_group
+    int64_t weight_k, weight_n, weight_tap, weight_group;
+    const float *source, *weight, *bias;
+    float *dest;
+    int64_t phases;
+    const lt_conv_phase *phase;
+} lt_conv_plan;
+
+// Blocks of destination pixels times packed weights.
+int LT_NAME(lt_conv_wide)(const lt_conv_plan *p);
+// Destination channels are few: one product for all taps at once, then sums of shifted columns.
+int LT_NAME(lt_conv_narrow)(const lt_conv_plan *p);
+int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);
+
+#endif
