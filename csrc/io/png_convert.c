@@ -15,9 +15,11 @@ static void same_channels(const void *in, int depth, int64_t n, lt_dtype dtype, 
         for (int64_t i = 0; i < n; i++)
             ((uint8_t *)out)[i] = (uint8_t)((in16[i] * 255u + 32767u) / 65535u);
     else if (depth == 8)
+#pragma omp simd
         for (int64_t i = 0; i < n; i++)
             ((float *)out)[i] = (float)in8[i] / 127.5f - 1.0f;
     else
+#pragma omp simd
         for (int64_t i = 0; i < n; i++)
             ((float *)out)[i] = (float)in16[i] / 32767.5f - 1.0f;
 }

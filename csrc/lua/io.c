@@ -1,0 +1,152 @@
+// Pictures and arrays in files: PNG and IDX.
+#include <string.h>
+
+#include "io/idx.h"
+#include "io/png.h"
+#include "lua/io.h"
+
+const char *lt_arg_path(lua_State *L, int arg)
+{
+    size_t length;
+    const char *path = lt_arg_string(L, arg, "path", &length);
+    if (strlen(path) != length)
+        lt_bad_argument(L, arg, "path: a zero byte inside");
+    return path;
+}
+
+static lt_png_options png_options(lua_State *L, int arg)
+{
+    const char *dtype = "uint8";
+    int64_t channels = 0;
+    lt_png_options o = {.max_pixels = LT_PNG_MAX_PIXELS, .background = 1.0};
+    const lt_option options[] = {
+        {"channels", LT_OPTION_INTEGER, &channels, 1, 4},
+        {"dtype", LT_OPTION_STRING, &dtype, 0, 0},
+        {"max_pixels", LT_OPTION_INTEGER, &o.max_pixels, 1, 0x1p40},
+        {"background", LT_OPTION_NUMBER, &o.background, -1, 1},
+        {NULL, 0, NULL, 0, 0},
+    };
+    lt_arg_options(L, arg, options);
+    if (strcmp(dtype, "uint8") != 0 && strcmp(dtype, "float32") != 0)
+        lt_bad_argument(L, arg, "dtype: expected uint8 or float32, got %s", dtype);
+    o.dtype = strcmp(dtype, "uint8") == 0 ? LT_UINT8 : LT_FLOAT32;
+    o.channels = (int)channels;
+    return o;
+}
+
+/*** Reads a PNG file. Every kind of PNG (palette, 1 to 16 bits, grey, alpha, interlaced) ends up in one of four
+layouts: 1 channel is grey, 2 grey and alpha, 3 red, green, blue, 4 red, green, blue, alpha (not premultiplied). A
+palette counts as colour, transparency of any kind as alpha. Values are those in the file: gamma and colour profiles are
+ignored.
+
+With `channels`, grey becomes three equal channels; colour becomes grey as 0.299 r + 0.587 g + 0.114 b (Rec. 601);
+missing alpha is opaque; alpha that is not wanted is composed over `background`.
+@function load_png
+@tparam string path
+@tparam[opt] table options
+ `channels` 1 to 4 (as in the file);
+ `dtype` `"uint8"`: 0 to 255, 16 bits are rounded to 8 (the default), or `"float32"`: -1 to 1, with all that 16 bits
+hold; `max_pixels` larger pictures are refused from their header (2^26); `background` grey from -1 to 1 (1: white)
+@treturn Tensor (h,w,c)
+@raise the path, and what is wrong: no such file, damage (checksums are verified), more than `max_pixels` */
+static int load_png(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    lt_png_options options = png_options(L, 2);
+    LT_PUSH(L, lt_png_load(path, &options));
+    return 1;
+}
+
+/*** The same for a PNG file's bytes.
+@function decode_png
+@tparam string bytes
+@tparam[opt] table options as for `load_png`
+@treturn Tensor (h,w,c) */
+static int decode_png(lua_State *L)
+{
+    size_t length;
+    const char *bytes = lt_arg_string(L, 1, "bytes", &length);
+    lt_png_options options = png_options(L, 2);
+    LT_PUSH(L, lt_png_decode(bytes, length, &options));
+    return 1;
+}
+
+/*** Writes a picture as PNG, 8 bits a channel. The file is replaced as a whole, or not at all: it is written under
+another name, synced and renamed.
+@function save_png
+@tparam string path
+@tparam Tensor picture (h,w) or (h,w,1..4), with channels as in `load_png`; uint8, or float32 from -1 to 1, which is
+ rounded, and clamped where it lies outside
+@raise NaN in the picture; the path and the system's reason when it cannot be written */
+static int save_png(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    lt_tensor *picture = lt_arg_tensor(L, 2, "picture");
+    LT_TRY(L, lt_png_save(path, picture, 2));
+    return 0;
+}
+
+// A tensor of bytes: on the way to a Lua string they need an owner that survives an error.
+static lt_tensor *encoded(const lt_tensor *picture)
+{
+    lt_bytes file = {0};
+    if (lt_png_encode(picture, 1, &file) != LT_OK)
+        return NULL;
+    lt_tensor *out = lt_tensor_new(LT_UINT8, 1, (int64_t[]){(int64_t)file.size});
+    if (out)
+        memcpy(out->data, file.data, file.size);
+    lt_bytes_free(&file);
+    return out;
+}
+
+/*** A picture as the bytes of a PNG file.
+@function encode_png
+@tparam Tensor picture as for `save_png`
+@treturn string */
+static int encode_png(lua_State *L)
+{
+    lt_tensor *picture = lt_arg_tensor(L, 1, "picture");
+    LT_PUSH(L, encoded(picture));
+    const lt_tensor *bytes = lt_arg_tensor(L, -1, "bytes");
+    lua_pushlstring(L, bytes->data, (size_t)bytes->size);
+    return 1;
+}
+
+/*** Reads an IDX file, the format of MNIST and Fashion-MNIST, packed with gzip or not.
+@function load_idx
+@tparam string path
+@treturn Tensor of the file's shape: uint8 from unsigned bytes; int32 from signed bytes, shorts and ints; float32 from
+ floats and doubles
+@raise the path, and what is wrong: the header and what is there differ, damage, a double that float32 cannot hold */
+static int load_idx(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    LT_PUSH(L, lt_idx_load(path));
+    return 1;
+}
+
+/*** The same for an IDX file's bytes.
+@function decode_idx
+@tparam string bytes
+@treturn Tensor as for `load_idx` */
+static int decode_idx(lua_State *L)
+{
+    size_t length;
+    const char *bytes = lt_arg_string(L, 1, "bytes", &length);
+    LT_PUSH(L, lt_idx_decode(bytes, length));
+    return 1;
+}
+
+void lt_open_io(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"load_png", load_png, LT_IN_MODULE},
+        {"decode_png", decode_png, LT_IN_MODULE},
+        {"save_png", save_png, LT_IN_MODULE},
+        {"encode_png", encode_png, LT_IN_MODULE},
+        {"load_idx", load_idx, LT_IN_MODULE},
+        {"decode_idx", decode_idx, LT_IN_MODULE},
+        {NULL, NULL, 0},
+    };
+    lt_register(L, functions);
+}

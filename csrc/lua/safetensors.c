@@ -1,0 +1,154 @@
+// Named tensors in files: safetensors.
+#include "io/safetensors.h"
+
+#include "lua/io.h"
+
+#define FILE_TYPE "laterna.Safetensors"
+
+static int close_file(lua_State *L)
+{
+    lt_safetensors **file = luaL_checkudata(L, 1, FILE_TYPE);
+    lt_safetensors_close(*file);
+    *file = NULL;
+    return 0;
+}
+
+// An empty box on the stack, closed by the collector if an error keeps us from closing it.
+static lt_safetensors **file_box(lua_State *L)
+{
+    lt_safetensors **file = lua_newuserdatauv(L, sizeof *file, 0);
+    *file = NULL;
+    luaL_setmetatable(L, FILE_TYPE);
+    return file;
+}
+
+static int open_into(lt_safetensors **file, const char *path)
+{
+    *file = lt_safetensors_open(path);
+    return *file ? LT_OK : LT_FAIL;
+}
+
+/*** Reads a safetensors file. F32, F16, BF16 and F64 become float32; U8 and BOOL uint8; I32 and I64 int32.
+The header is checked before memory is taken, each tensor is read straight into its place.
+@function load_safetensors
+@tparam string path
+@treturn table name -> Tensor
+@treturn table the file's metadata, string -> string
+@raise the path, and what is wrong: a header that is not strictly as specified (with the byte), a tensor (with its name)
+ of another type, with offsets that do not fit, or with a number that does not fit its new type */
+static int load_safetensors(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    lua_settop(L, 1);
+    lt_safetensors **file = file_box(L);
+    LT_TRY(L, open_into(file, path));
+    const lt_st_header *header = &(*file)->header;
+    lua_newtable(L);
+    for (size_t i = 0; i < header->count; i++) {
+        lua_pushlstring(L, header->entries[i].name.text, header->entries[i].name.length);
+        LT_PUSH(L, lt_safetensors_read(*file, i));
+        lua_rawset(L, 3);
+    }
+    lua_newtable(L);
+    for (size_t i = 0; i < header->pairs; i++) {
+        lua_pushlstring(L, header->metadata[i].key.text, header->metadata[i].key.length);
+        lua_pushlstring(L, header->metadata[i].value.text, header->metadata[i].value.length);
+        lua_rawset(L, 4);
+    }
+    lt_safetensors_close(*file);
+    *file = NULL;
+    return 2;
+}
+
+// What is to be saved. The arrays are Lua's memory and the texts in them belong to the tables: nothing to free.
+typedef struct {
+    lt_st_item *items;
+    lt_st_pair *metadata;
+    size_t count, pairs; // room, then what is there
+} content;
+
+static size_t count_pairs(lua_State *L, int table)
+{
+    size_t n = 0;
+    if (lua_istable(L, table))
+        for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
+            n++;
+    return n;
+}
+
+static lt_text text_at(lua_State *L, int index)
+{
+    lt_text s;
+    s.text = lua_tolstring(L, index, &s.length);
+    return s;
+}
+
+// From the tables at 2 and 3 into the arrays; allocates nothing, so no finalizer can run and change what was seen.
+static void fill(lua_State *L, content *c)
+{
+    const size_t room = c->count, pair_room = c->pairs;
+    c->count = c->pairs = 0;
+    for (lua_pushnil(L); c->count < room && lua_next(L, 2); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            lt_bad_argument(L, 2, "tensors: names are strings, got a %s", lt_type_name(L, -2));
+        lt_tensor **box = luaL_testudata(L, -1, LT_TENSOR_TYPE);
+        if (!box || !*box)
+            lt_bad_argument(L, 2, "tensors: tensor expected for '%s', got %s", lua_tostring(L, -2),
+                            lt_type_name(L, -1));
+        c->items[c->count++] = (lt_st_item){text_at(L, -2), *box};
+    }
+    for (lua_pushnil(L); c->pairs < pair_room && lua_next(L, 3); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            lt_bad_argument(L, 3, "metadata: keys are strings, got a %s", lt_type_name(L, -2));
+        if (lua_type(L, -1) != LUA_TSTRING)
+            lt_bad_argument(L, 3, "metadata: string expected for '%s', got %s", lua_tostring(L, -2),
+                            lt_type_name(L, -1));
+        c->metadata[c->pairs++] = (lt_st_pair){text_at(L, -2), text_at(L, -1)};
+    }
+    lua_settop(L, 5);
+}
+
+/*** Writes named tensors as a safetensors file: float32 as F32, uint8 as U8, int32 as I32. The file is replaced as a
+whole, or not at all: it is written under another name, synced and renamed. The same content gives the same bytes.
+@function save_safetensors
+@tparam string path
+@tparam table tensors name -> Tensor
+@tparam[opt] table metadata string -> string
+@raise a name that is not UTF-8; the path and the system's reason when it cannot be written */
+static int save_safetensors(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    lua_settop(L, 3);
+    if (!lua_istable(L, 2))
+        lt_bad_argument(L, 2, "tensors: table expected, got %s", lt_type_name(L, 2));
+    if (!lua_isnil(L, 3) && !lua_istable(L, 3))
+        lt_bad_argument(L, 3, "metadata: table expected, got %s", lt_type_name(L, 3));
+    const size_t count = count_pairs(L, 2), pairs = count_pairs(L, 3);
+    content c = {.count = count, .pairs = pairs};
+    c.items = lua_newuserdatauv(L, count * sizeof *c.items, 0);
+    c.metadata = lua_newuserdatauv(L, pairs * sizeof *c.metadata, 0);
+    fill(L, &c);
+    int status = lt_safetensors_save(path, c.items, c.count, c.metadata, c.pairs);
+    if (status != LT_OK && lt_collect_for_memory(L)) {
+        c.count = count; // finalizers have run: look again
+        c.pairs = pairs;
+        fill(L, &c);
+        status = lt_safetensors_save(path, c.items, c.count, c.metadata, c.pairs);
+    }
+    return status == LT_OK ? 0 : lt_raise(L);
+}
+
+void lt_open_safetensors(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"load_safetensors", load_safetensors, LT_IN_MODULE},
+        {"save_safetensors", save_safetensors, LT_IN_MODULE},
+        {NULL, NULL, 0},
+    };
+    if (luaL_newmetatable(L, FILE_TYPE)) {
+        lua_pushcfunction(L, close_file);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
+    lt_register(L, functions);
+}
