@@ -309,7 +309,7 @@ void lt_arg_options(lua_State *L, int arg, const lt_option *options)
 void lt_metamethod(lua_State *L, const char *name, lua_CFunction function)
 {
     luaL_getmetatable(L, LT_TENSOR_TYPE);
-    lua_pushstring(L, name);
+    lua_pushstring(L, name + 2); // messages say "add", not "__add"
     lua_pushcclosure(L, function, 1);
     lua_setfield(L, -2, name);
     lua_pop(L, 1);

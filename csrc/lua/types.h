@@ -17,6 +17,10 @@ lt_tensor **lt_arg_tensors(lua_State *L, int arg, const char *name, int *n);
 void lt_push_element(lua_State *L, const lt_tensor *t, int64_t i); // a number
 int lt_push_property(lua_State *L, lt_tensor *t, const char *key); // t.shape and the like; 0: no such property
 
+void lt_set_element(lt_tensor *t, int64_t i, double v); // rounded and clamped to the type; NaN in an integer: 0
+void lt_fill(lt_tensor *t, double v);
+int lt_copy_into(lt_tensor *t, lt_tensor *source); // broadcast and converted
+
 // Sets a metamethod of tensors.
 void lt_metamethod(lua_State *L, const char *name, lua_CFunction function);
 

@@ -1,0 +1,176 @@
+// The tape as scripts see it.
+#include "lua/types.h"
+#include "op/shape.h"
+#include "tensor/tape.h"
+
+/*** Asks for gradients of a tensor (a leaf), or no longer.
+@function requires_grad_
+@tparam Tensor self float32, not the result of a recorded operation
+@tparam[opt=true] boolean on
+@treturn Tensor self */
+static int requires_grad_(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    bool on = lt_arg_boolean_or(L, 2, "on", true);
+    LT_TRY(L, lt_requires_grad(t, on));
+    lua_settop(L, 1);
+    return 1;
+}
+
+/*** The same memory without a place on the tape.
+@function detach
+@tparam Tensor self
+@treturn Tensor */
+static int detach(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    LT_PUSH(L, lt_detach(t));
+    return 1;
+}
+
+/*** A copy with memory of its own; gradients pass through.
+@function clone
+@tparam Tensor self
+@treturn Tensor */
+static int clone(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    LT_PUSH(L, lt_clone(t));
+    return 1;
+}
+
+/*** Drops the gathered gradient of a leaf.
+@function zero_grad
+@tparam Tensor self
+@treturn Tensor self */
+static int zero_grad(lua_State *L)
+{
+    lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    if (t->node) {
+        lt_release(t->node->grad);
+        t->node->grad = NULL;
+    }
+    lua_settop(L, 1);
+    return 1;
+}
+
+/*** Adds the gradients of a tensor to `.grad` of every leaf that it depends on. What operations saved is given back,
+unless retain_graph.
+@function backward
+@tparam Tensor self a scalar, or any shape with `gradient` given
+@tparam[opt] Tensor gradient of the final quantity with respect to self, self's shape
+@tparam[opt] table options retain_graph, create_graph (gradients can be differentiated again) */
+static int backward(lua_State *L)
+{
+    lt_tensor *y = lt_arg_tensor(L, 1, "self"), *dy = NULL;
+    int at = 2;
+    if (!lua_istable(L, 2)) {
+        dy = lt_arg_tensor_or_nil(L, 2, "gradient");
+        at = 3;
+    }
+    bool retain = false, create = false;
+    lt_option options[] = {{"retain_graph", LT_OPTION_BOOLEAN, &retain, 0, 0},
+                           {"create_graph", LT_OPTION_BOOLEAN, &create, 0, 0},
+                           {NULL, 0, NULL, 0, 0}};
+    lt_arg_options(L, at, options);
+    if (lt_backward(y, dy, retain, create) != LT_OK)
+        return lt_raise(L);
+    return 0;
+}
+
+/*** Gradients of y with respect to tensors, without touching `.grad`.
+@function grad
+@tparam Tensor y a scalar, or any shape with grad_output given
+@tparam table inputs tensors that require gradients (leaves, or results on the way)
+@tparam[opt] table options create_graph, retain_graph, grad_output
+@treturn table a tensor for each input; false where y does not depend on it */
+static int grad(lua_State *L)
+{
+    lt_tensor *y = lt_arg_tensor(L, 1, "y"), *dy = NULL;
+    bool retain = false, create = false;
+    lt_option options[] = {{"retain_graph", LT_OPTION_BOOLEAN, &retain, 0, 0},
+                           {"create_graph", LT_OPTION_BOOLEAN, &create, 0, 0},
+                           {"grad_output", LT_OPTION_TENSOR, &dy, 0, 0},
+                           {NULL, 0, NULL, 0, 0}};
+    lt_arg_options(L, 3, options);
+    lua_settop(L, 3);
+    int n;
+    lt_tensor **x = lt_arg_tensors(L, 2, "inputs", &n), **out = lua_newuserdatauv(L, sizeof *out * (size_t)(n + 1), 0);
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) { // boxes first: filling them cannot fail
+        lt_box(L);
+        lua_rawseti(L, -2, i + 1);
+    }
+    if (lt_grad(y, dy, n, x, out, retain, create) != LT_OK)
+        return lt_raise(L);
+    for (int i = 0; i < n; i++) {
+        lua_rawgeti(L, -1, i + 1);
+        *(lt_tensor **)lua_touserdata(L, -1) = out[i];
+        lua_pop(L, 1);
+    }
+    for (int i = 0; i < n; i++)
+        if (!out[i]) {
+            lua_pushboolean(L, false);
+            lua_rawseti(L, -2, i + 1);
+        }
+    return 1;
+}
+
+/*** Are operations being recorded?
+@function grad_enabled
+@treturn boolean */
+static int grad_enabled(lua_State *L)
+{
+    lua_pushboolean(L, lt_grad_mode());
+    return 1;
+}
+
+/*** Turns recording on or off, until it is set again.
+@function set_grad_enabled
+@tparam boolean on
+@treturn boolean what it was */
+static int set_grad_enabled(lua_State *L)
+{
+    if (!lua_isboolean(L, 1))
+        return lt_bad_argument(L, 1, "on: boolean expected, got %s", lt_type_name(L, 1));
+    lua_pushboolean(L, lt_grad_mode_set(lua_toboolean(L, 1)));
+    return 1;
+}
+
+static int no_grad_done(lua_State *L, int status, lua_KContext old)
+{
+    lt_grad_mode_set(old);
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    return lua_gettop(L);
+}
+
+/*** Calls a function while nothing is recorded, and returns its results. Errors pass through.
+@function no_grad
+@tparam function f
+@param ... its arguments
+@return what it returns */
+static int no_grad(lua_State *L)
+{
+    if (!lua_isfunction(L, 1))
+        return lt_bad_argument(L, 1, "f: function expected, got %s", lt_type_name(L, 1));
+    bool old = lt_grad_mode_set(false);
+    return no_grad_done(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, old, no_grad_done), old);
+}
+
+void lt_open_autograd(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"requires_grad_", requires_grad_, LT_AS_METHOD},
+        {"detach", detach, LT_AS_METHOD},
+        {"clone", clone, LT_AS_METHOD},
+        {"zero_grad", zero_grad, LT_AS_METHOD},
+        {"backward", backward, LT_AS_METHOD},
+        {"grad", grad, LT_IN_MODULE},
+        {"grad_enabled", grad_enabled, LT_IN_MODULE},
+        {"set_grad_enabled", set_grad_enabled, LT_IN_MODULE},
+        {"no_grad", no_grad, LT_IN_MODULE},
+        {NULL, NULL, 0},
+    };
+    lt_register(L, functions);
+}

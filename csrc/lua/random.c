@@ -1,0 +1,160 @@
+// Generators: explicit ones, and the default one of this Lua state.
+#include "base/random.h"
+
+#include <string.h>
+
+#include "lua/types.h"
+
+static const char default_key = 0; // its address is the registry key
+
+lt_random *lt_default_generator(lua_State *L)
+{
+    luaL_checkstack(L, 2, "generator");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
+    lt_random *r = lua_touserdata(L, -1);
+    lua_pop(L, 1); // the registry keeps it
+    return r;
+}
+
+static lt_random *self(lua_State *L)
+{
+    if (lua_isnoneornil(L, 1))
+        lt_bad_argument(L, 1, "self: generator expected, got %s", lt_type_name(L, 1));
+    return lt_arg_generator_or_default(L, 1, "self");
+}
+
+static lt_random *push_generator(lua_State *L, int64_t seed)
+{
+    lt_random *r = lua_newuserdatauv(L, sizeof *r, 0);
+    lt_random_seed(r, (uint64_t)seed);
+    luaL_setmetatable(L, LT_GENERATOR_TYPE);
+    return r;
+}
+
+/*** A random generator of its own (mt19937, PyTorch's CPU streams).
+@function generator
+@tparam[opt=5489] integer seed
+@treturn Generator */
+static int generator(lua_State *L)
+{
+    push_generator(L, lt_arg_integer_or(L, 1, "seed", INT64_MIN, INT64_MAX, 5489));
+    return 1;
+}
+
+/*** The generator that is used where none is given.
+@function default_generator
+@treturn Generator */
+static int default_generator(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
+    return 1;
+}
+
+/*** Seeds the default generator: the same seed gives the numbers of torch.manual_seed.
+@function manual_seed
+@tparam integer seed */
+static int manual_seed(lua_State *L)
+{
+    lt_random_seed(lt_default_generator(L), (uint64_t)lt_arg_integer(L, 1, "seed", INT64_MIN, INT64_MAX));
+    return 0;
+}
+
+/*** Starts a generator's stream again.
+@function seed
+@tparam Generator self
+@tparam integer seed
+@treturn Generator self */
+static int seed(lua_State *L)
+{
+    lt_random *r = self(L);
+    lt_random_seed(r, (uint64_t)lt_arg_integer(L, 2, "seed", INT64_MIN, INT64_MAX));
+    lua_settop(L, 1);
+    return 1;
+}
+
+/*** One number: uniform in [0, 1), or standard normal.
+@function uniform
+@function normal
+@tparam Generator self
+@treturn number */
+static int uniform(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)lt_random_uniform(self(L)));
+    return 1;
+}
+
+static int normal(lua_State *L)
+{
+    float v;
+    lt_random_fill_normal(self(L), &v, 1);
+    lua_pushnumber(L, (lua_Number)v);
+    return 1;
+}
+
+/*** One integer from low to high, both included.
+@function integer
+@tparam Generator self
+@tparam integer low
+@tparam integer high
+@treturn integer */
+static int integer(lua_State *L)
+{
+    lt_random *r = self(L);
+    int64_t low = lt_arg_integer(L, 2, "low", -((int64_t)1 << 53), (int64_t)1 << 53),
+            high = lt_arg_integer(L, 3, "high", low, (int64_t)1 << 53);
+    lua_pushinteger(L, low + lt_random_below(r, high - low + 1));
+    return 1;
+}
+
+/*** Everything that decides the numbers to come, as a string; set_state continues from it, bit for bit.
+@function state
+@function set_state
+@tparam Generator self
+@tparam string state for set_state
+@treturn string|Generator */
+static int state(lua_State *L)
+{
+    lua_pushlstring(L, (const char *)self(L), sizeof(lt_random));
+    return 1;
+}
+
+static int set_state(lua_State *L)
+{
+    lt_random *r = self(L), from;
+    size_t length;
+    const char *bytes = lt_arg_string(L, 2, "state", &length);
+    if (length != sizeof from)
+        return lt_bad_argument(L, 2, "state: %d bytes expected, got %I", (int)sizeof from, (LUAI_UACINT)length);
+    memcpy(&from, bytes, sizeof from);
+    if (from.position < 0 || from.position > 624 || (from.has_normal != 0 && from.has_normal != 1))
+        return lt_bad_argument(L, 2, "state: this is no generator's state");
+    *r = from;
+    lua_settop(L, 1);
+    return 1;
+}
+
+void lt_open_random(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"generator", generator, LT_IN_MODULE},
+        {"default_generator", default_generator, LT_IN_MODULE},
+        {"manual_seed", manual_seed, LT_IN_MODULE},
+        {NULL, NULL, 0},
+    };
+    static const lt_function methods[] = {
+        {"seed", seed, 0},   {"uniform", uniform, 0},     {"normal", normal, 0}, {"integer", integer, 0},
+        {"state", state, 0}, {"set_state", set_state, 0}, {NULL, NULL, 0},
+    };
+    lt_register(L, functions);
+    luaL_getmetatable(L, LT_GENERATOR_TYPE);
+    lua_getfield(L, -1, "methods");
+    for (const lt_function *m = methods; m->name; m++) {
+        lua_pushstring(L, m->name);
+        lua_pushcclosure(L, m->function, 1);
+        lua_setfield(L, -2, m->name);
+    }
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+    push_generator(L, 5489);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
+}

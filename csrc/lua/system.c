@@ -1,0 +1,146 @@
+// The machine: memory, threads, terminal, Ctrl-C.
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/threads.h"
+#include "kernel/kernel.h"
+#include "lua/types.h"
+
+/*** Bytes that tensors use: live, cached (freed, kept for reuse), peak (most live since the last reset), and the number
+of blocks.
+@function memory
+@tparam[opt=false] boolean reset start the peak again from here
+@treturn table live, cached, peak, count */
+static int memory(lua_State *L)
+{
+    bool reset = lt_arg_boolean_or(L, 1, "reset", false);
+    lt_memory_stats m = lt_memory();
+    if (reset)
+        lt_memory_reset_peak();
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, (lua_Integer)m.live);
+    lua_setfield(L, -2, "live");
+    lua_pushinteger(L, (lua_Integer)m.cached);
+    lua_setfield(L, -2, "cached");
+    lua_pushinteger(L, (lua_Integer)m.peak);
+    lua_setfield(L, -2, "peak");
+    lua_pushinteger(L, (lua_Integer)m.count);
+    lua_setfield(L, -2, "count");
+    return 1;
+}
+
+/*** How many threads operations use; with a number, sets it. Results do not depend on it.
+@function threads
+@tparam[opt] integer n at least 1
+@treturn integer */
+static int threads(lua_State *L)
+{
+    if (!lua_isnoneornil(L, 1))
+        lt_threads_set((int)lt_arg_integer(L, 1, "n", 1, 1024));
+    lua_pushinteger(L, lt_threads());
+    return 1;
+}
+
+/*** What laterna runs on.
+@function info
+@treturn table isa (instruction set in use), threads */
+static int info(lua_State *L)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, lt_k.isa);
+    lua_setfield(L, -2, "isa");
+    lua_pushinteger(L, lt_threads());
+    lua_setfield(L, -2, "threads");
+    return 1;
+}
+
+/*** Is a file descriptor a terminal? 0, 1, 2: standard input, output, error.
+@function isatty
+@tparam integer fd
+@treturn boolean */
+static int is_a_tty(lua_State *L)
+{
+    lua_pushboolean(L, isatty((int)lt_arg_integer(L, 1, "fd", 0, 1024)));
+    return 1;
+}
+
+/*** Columns and rows of the terminal, nil when there is none.
+@function terminal_size
+@treturn[1] integer columns
+@treturn[1] integer rows
+@treturn[2] nil */
+static int terminal_size(lua_State *L)
+{
+    struct winsize w = {0};
+    for (int fd = 0; fd <= 2; fd++)
+        if (ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) {
+            lua_pushinteger(L, w.ws_col);
+            lua_pushinteger(L, w.ws_row);
+            return 2;
+        }
+    lua_pushnil(L);
+    return 1;
+}
+
+static volatile sig_atomic_t interrupts;
+static void (*before)(int) = SIG_DFL;
+static bool catching;
+
+// The first Ctrl-C is a wish, noted; the second one ends the program as if nothing were caught.
+static void on_interrupt(int number)
+{
+    interrupts = 1;
+    signal(number, SIG_DFL);
+}
+
+/*** While on, the first Ctrl-C only makes interrupted() true, so that a loop can save and stop; a second one kills.
+@function catch_interrupt
+@tparam boolean on */
+static int catch_interrupt(lua_State *L)
+{
+    if (!lua_isboolean(L, 1))
+        return lt_bad_argument(L, 1, "on: boolean expected, got %s", lt_type_name(L, 1));
+    bool on = lua_toboolean(L, 1);
+    if (on && !catching) {
+        interrupts = 0;
+        before = signal(SIGINT, on_interrupt);
+    } else if (!on && catching)
+        signal(SIGINT, before);
+    catching = on;
+    return 0;
+}
+
+/*** Was Ctrl-C pressed since catch_interrupt(true)?
+@function interrupted
+@treturn boolean */
+static int interrupted(lua_State *L)
+{
+    lua_pushboolean(L, interrupts != 0);
+    return 1;
+}
+
+/*** For tests: the n-th allocation of tensor memory from now fails once; 0 turns it off.
+@function debug_fail_allocation
+@tparam integer n */
+static int debug_fail_allocation(lua_State *L)
+{
+    lt_memory_fail_at(lt_arg_integer(L, 1, "n", 0, INT64_MAX));
+    return 0;
+}
+
+void lt_open_system(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"memory", memory, LT_IN_MODULE},
+        {"threads", threads, LT_IN_MODULE},
+        {"info", info, LT_IN_MODULE},
+        {"isatty", is_a_tty, LT_IN_MODULE},
+        {"terminal_size", terminal_size, LT_IN_MODULE},
+        {"catch_interrupt", catch_interrupt, LT_IN_MODULE},
+        {"interrupted", interrupted, LT_IN_MODULE},
+        {"debug_fail_allocation", debug_fail_allocation, LT_IN_MODULE},
+        {NULL, NULL, 0},
+    };
+    lt_register(L, functions);
+}
