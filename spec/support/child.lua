@@ -1,0 +1,64 @@
+-- Runs Lua in a process of its own, with this checkout's modules: for what may crash, hang, or must start afresh.
+
+local sources = require "spec.support.sources"
+
+local child = {}
+
+local function absolute(path) return path:sub(1, 1) == "/" and path or os.getenv "PWD" .. "/" .. path end
+
+child.root = absolute(sources.root)
+child.sanitized = os.getenv "LATERNA_SANITIZED" ~= nil
+
+-- The folder that holds laterna/core.so.
+function child.build()
+  local so = assert(package.searchpath("laterna.core", package.cpath), "laterna.core is not built")
+  return absolute(so):match("^(.*)/laterna/core%.so$")
+end
+
+function child.quote(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
+
+-- The interpreter that runs this very process.
+local function interpreter()
+  local i = 0
+  while arg[i - 1] do i = i - 1 end
+  return arg[i]
+end
+
+-- A folder of its own, which the caller removes with child.remove.
+function child.folder()
+  local pipe = io.popen "mktemp -d"
+  local path = pipe:read "l"
+  pipe:close()
+  return path
+end
+
+function child.remove(path)
+  assert(path:find "^/.+/.+")
+  os.execute("rm -rf " .. child.quote(path))
+end
+
+-- Runs Lua text. options: cd, seconds (60), megabytes (of address space; not under sanitizers, which need it all),
+-- env (text before the command), paths (another LUA_PATH and LUA_CPATH), args. Returns ok, output (both streams), and
+-- how it ended.
+function child.run(text, options)
+  options = options or {}
+  local script = os.tmpname()
+  local file = assert(io.open(script, "w"))
+  file:write(text)
+  file:close()
+  local root = child.root
+  local paths = options.paths or ("LUA_PATH=%s LUA_CPATH=%s"):format(
+    child.quote(("%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;;"):format(root, root, root)),
+    child.quote(child.build() .. "/?.so;;"))
+  local limit = options.megabytes and not child.sanitized and ("ulimit -v %d; "):format(options.megabytes * 1024) or ""
+  local command = ("cd %s && ( %sexec env %s %s timeout %d %s %s %s ) 2>&1 </dev/null"):format(
+    child.quote(options.cd or "."), limit, paths, options.env or "", options.seconds or 60,
+    interpreter(), child.quote(script), options.args or "")
+  local pipe = io.popen(command)
+  local output = pipe:read "a"
+  local ok, how, code = pipe:close()
+  os.remove(script)
+  return ok or false, output, how == "exit" and code == 124 and "time is up" or ("%s %d"):format(how, code)
+end
+
+return child
