@@ -44,9 +44,11 @@ static float distance(const object *o, float x, float y)
 static lt_rgb paint(const object *o, lt_rgb under, float x, float y, float pixel)
 {
     float d = distance(o, x, y);
+    const float fall = 0.022f, blur = 0.05f;
+    if (d > 1.4143f * fall + blur / 2 && d > pixel)
+        return under; // out of the shadow's reach too: distances change no faster than places
     float inside = lt_cover(d, pixel);
     if (inside < 1) {
-        const float fall = 0.022f, blur = 0.05f;
         float shade = 0.42f * lt_cover(distance(o, x - fall, y - fall), blur);
         under = lt_mix_rgb(under, (lt_rgb){0, 0, 0.03f}, shade);
         if (inside <= 0)
@@ -71,15 +73,16 @@ static uint8_t to_byte(float x)
 static void draw_scene(const float *row, uint8_t *out, int64_t size, int64_t channels)
 {
     object objects[LT_SCENE_OBJECTS];
-    int background = (int)row[0], count = (int)row[2];
-    uint32_t seed = (uint32_t)row[1];
+    int count = (int)row[2];
+    lt_ground ground;
+    lt_ground_init(&ground, (int)row[0], (uint32_t)row[1]);
     for (int k = 0; k < count; k++)
         objects[k] = read_object(row + LT_SCENE_HEAD + k * LT_SCENE_OBJECT);
     float pixel = 1 / (float)size;
     for (int64_t i = 0; i < size; i++)
         for (int64_t j = 0; j < size; j++, out += channels) {
             float x = ((float)j + 0.5f) * pixel, y = ((float)i + 0.5f) * pixel;
-            lt_rgb c = lt_background(background, seed, x, y, pixel);
+            lt_rgb c = ground.paint(&ground, x, y, pixel);
             for (int k = 0; k < count; k++) {
                 // No shape reaches further than 1.25 radii, no shadow further than 0.08 beyond it.
                 float reach = 1.25f * objects[k].radius + 0.08f;

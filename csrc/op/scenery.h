@@ -3,6 +3,7 @@
 #define LT_OP_SCENERY_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -54,7 +55,24 @@ float lt_shape_distance(int shape, float x, float y);
 // Part of the second colour (0 .. 1) at a place of an object, in units of the picture's side.
 float lt_texture(int texture, float x, float y, float pixel);
 
-// Colour of background (1 .. LT_SCENE_BACKGROUNDS) at (x, y) in 0 .. 1; `seed` decides what no caption tells.
-lt_rgb lt_background(int background, uint32_t seed, float x, float y, float pixel);
+// A background: `paint` gives its colour at (x, y) in 0 .. 1. `seed` decides what no caption tells. The rest is kept
+// between calls only to save work.
+typedef struct {
+    bool valid;
+    int32_t i;
+    float y, left, right;
+} lt_noise;
+
+typedef struct lt_ground lt_ground;
+typedef lt_rgb (*lt_painter)(lt_ground *ground, float x, float y, float pixel);
+
+struct lt_ground {
+    lt_painter paint;
+    uint32_t seed;
+    float chance[2];
+    lt_noise layer[2];
+};
+
+void lt_ground_init(lt_ground *ground, int background, uint32_t seed); // background: 1 .. LT_SCENE_BACKGROUNDS
 
 #endif

@@ -1,0 +1,120 @@
+local core = require "laterna.core"
+
+local function bytes(shape, f)
+  local n, out = 1, {}
+  for _, s in ipairs(shape) do n = n * s end
+  for i = 1, n do out[i] = string.char(f(i - 1)) end
+  return core.from_string(table.concat(out), shape, { dtype = "uint8" })
+end
+
+local function ints(list) return core.tensor(list, { dtype = "int32" }) end
+
+describe("gather_pictures", function()
+  local pictures = bytes({ 5, 2, 3, 2 }, function(i) return (i * 37) % 256 end)
+  local plain = pictures:totable()
+
+  it("turns bytes into -1 .. 1, in the order asked for", function()
+    local index = { 4, 1, 4 }
+    local x = core.gather_pictures(pictures, ints(index))
+    assert.same({ 3, 2, 3, 2 }, x.shape)
+    for b, row in ipairs(x:totable()) do
+      for y = 1, 2 do
+        for w = 1, 3 do
+          for c = 1, 2 do
+            assert.is_true(math.abs(row[y][w][c] - (plain[index[b]][y][w][c] / 127.5 - 1)) < 1e-6)
+          end
+        end
+      end
+    end
+  end)
+
+  it("reaches both ends exactly", function()
+    local x = core.gather_pictures(bytes({ 1, 1, 2, 1 }, function(i) return i * 255 end), ints { 1 })
+    assert.same({ { { { -1 }, { 1 } } } }, x:totable())
+  end)
+
+  it("mirrors where it is told to", function()
+    local flip = core.from_string("\0\1", { 2 }, { dtype = "uint8" })
+    local x = core.gather_pictures(pictures, ints { 2, 2 }, flip):totable()
+    for y = 1, 2 do
+      for w = 1, 3 do assert.same(x[1][y][w], x[2][y][4 - w]) end
+    end
+  end)
+
+  it("takes none", function()
+    assert.same({ 0, 2, 3, 2 }, core.gather_pictures(pictures, core.zeros(0, { dtype = "int32" })).shape)
+  end)
+
+  it("refuses other types, shapes and numbers out of range", function()
+    for pattern, f in pairs {
+      ["#1 to 'gather_pictures' %(pictures"] = function() core.gather_pictures(pictures:float(), ints { 1 }) end,
+      ["#2 to 'gather_pictures' %(index"] = function() core.gather_pictures(pictures, { 1 }) end,
+      ["index: expected 1 to 5, got 0 at place 2"] = function() core.gather_pictures(pictures, ints { 1, 0 }) end,
+      ["index: expected 1 to 5, got 6 at place 1"] = function() core.take_pictures(pictures, ints { 6 }) end,
+      ["#3 to 'gather_pictures' %(flip: expected %(1%), got %(2%)"] = function()
+        core.gather_pictures(pictures, ints { 1 }, core.from_string("\0\0", { 2 }, { dtype = "uint8" }))
+      end,
+    } do
+      assert.error_matches(f, pattern)
+    end
+  end)
+end)
+
+describe("take_pictures", function()
+  it("copies rows", function()
+    local pictures = bytes({ 3, 1, 2, 1 }, function(i) return i end)
+    assert.equal("\4\5\0\1", core.take_pictures(pictures, ints { 3, 1 }):to_string())
+  end)
+end)
+
+describe("fit_picture", function()
+  it("keeps a picture of the right size as it is", function()
+    local x = bytes({ 4, 5, 3 }, function(i) return (i * 91) % 256 end)
+    assert.equal(x:to_string(), core.fit_picture(x, 4, 5):to_string())
+  end)
+
+  it("averages over areas where it shrinks", function()
+    local x = bytes({ 4, 4, 1 }, function(i) return i * 10 end)
+    -- Means of 2x2 blocks: (0 + 10 + 40 + 50) / 4 and so on.
+    assert.same({ { { 25 }, { 45 } }, { { 105 }, { 125 } } }, core.fit_picture(x, 2, 2):totable())
+    -- 3 -> 2: each result covers one and a half places.
+    local y = bytes({ 3, 3, 1 }, function(i) return (i % 3) * 90 end)
+    assert.same({ { { 30 }, { 150 } }, { { 30 }, { 150 } } }, core.fit_picture(y, 2, 2):totable())
+  end)
+
+  it("interpolates where it grows", function()
+    local x = bytes({ 2, 2, 1 }, function(i) return (i % 2) * 100 end)
+    local row = { { 0 }, { 25 }, { 75 }, { 100 } }
+    assert.same({ row, row, row, row }, core.fit_picture(x, 4, 4):totable())
+  end)
+
+  it("cuts the middle out of other proportions", function()
+    local wide = bytes({ 2, 6, 1 }, function(i) return (i % 6) * 10 end)
+    assert.same({ { { 20 }, { 30 } }, { { 20 }, { 30 } } }, core.fit_picture(wide, 2, 2):totable())
+    local tall = bytes({ 6, 2, 1 }, function(i) return (i // 2) * 10 end)
+    assert.same({ { { 20 }, { 20 } }, { { 30 }, { 30 } } }, core.fit_picture(tall, 2, 2):totable())
+  end)
+
+  it("keeps one colour one colour at any size", function()
+    for _, s in ipairs { { 1, 1 }, { 7, 3 }, { 3, 7 }, { 100, 1 }, { 13, 64 } } do
+      local x = bytes({ s[1], s[2], 3 }, function(i) return ({ 200, 3, 255 })[i % 3 + 1] end)
+      for _, t in ipairs { { 1, 1 }, { 5, 9 }, { 64, 64 }, { 1, 33 } } do
+        local y = core.fit_picture(x, t[1], t[2])
+        assert.same({ t[1], t[2], 3 }, y.shape)
+        assert.equal(("\200\3\255"):rep(t[1] * t[2]), y:to_string())
+      end
+    end
+  end)
+
+  it("refuses other types and sizes", function()
+    local x = bytes({ 2, 2, 1 }, function() return 0 end)
+    for pattern, f in pairs {
+      ["#1 to 'fit_picture' %(picture"] = function() core.fit_picture(x:float(), 2, 2) end,
+      ["#2 to 'fit_picture' %(height"] = function() core.fit_picture(x, 0, 2) end,
+      ["#3 to 'fit_picture' %(width"] = function() core.fit_picture(x, 2, 2 ^ 31) end,
+      ["at least one pixel"] = function() core.fit_picture(core.zeros(0, 3, 1, { dtype = "uint8" }), 2, 2) end,
+    } do
+      assert.error_matches(f, pattern)
+    end
+  end)
+end)
