@@ -15,7 +15,7 @@ OPTIMIZE  ?= -O2
 # Only where the libraries lie outside the compiler's own folders does pkg-config have something to add.
 EXTERNAL  := $(shell pkg-config --cflags openblas libpng 2>/dev/null)
 LIBS      := $(or $(shell pkg-config --libs openblas libpng zlib 2>/dev/null),-lopenblas -lpng -lz) -lm
-BASE_FLAGS := -std=gnu11 $(OPTIMIZE) $(CFLAGS) -g -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=fast -fopenmp \
+BASE_FLAGS := -std=gnu11 $(OPTIMIZE) $(CFLAGS) -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp \
               -Icsrc -I$(LUA_INCDIR) $(EXTERNAL) $(WARN) $(SANITIZE)
 # Lua unloads C modules when a state closes; OpenMP's threads would not survive it: nodelete.
 LINK      := $(if $(filter Darwin,$(shell uname)),-bundle -undefined dynamic_lookup,-shared -Wl$(comma)-z$(comma)nodelete) -fopenmp
