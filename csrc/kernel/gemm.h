@@ -23,8 +23,6 @@ typedef struct {
     int (*run)(const lt_gemm_args *p);
     // `batch` products of one shape; product i works on a + offset_a[i], b + offset_b[i], c + i*m*ldc.
     int (*batched)(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a, const int64_t *offset_b);
-    // One product on the calling thread: for pieces of other kernels.
-    void (*serial)(const lt_gemm_args *p);
 } lt_gemm_kernels;
 
 #endif
