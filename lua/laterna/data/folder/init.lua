@@ -9,9 +9,9 @@ local new_report = require "laterna.data.folder.report"
 local MOST = 4096
 
 local function is_size(v)
-  if math.type(v) == "integer" then return v >= 1 and v <= MOST end
-  local ok = type(v) == "table" and #v == 2
-  for i = 1, ok and 2 or 0 do ok = ok and math.type(v[i]) == "integer" and v[i] >= 1 and v[i] <= MOST end
+  local sides = type(v) == "table" and v or { v, v }
+  local ok = #sides == 2
+  for _, side in ipairs(sides) do ok = ok and math.type(side) == "integer" and side >= 1 and side <= MOST end
   return ok, ("an integer from 1 to %d or {height, width}"):format(MOST)
 end
 

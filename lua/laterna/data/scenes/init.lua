@@ -6,6 +6,7 @@ local core = require "laterna.core"
 local captions = require "laterna.data.scenes.caption"
 local dataset = require "laterna.data.dataset"
 local derive = require("laterna.data.seed").derive
+local pack = require "laterna.data.scenes.pack"
 local sample = require "laterna.data.scenes.sample"
 local words = require "laterna.data.scenes.words"
 
@@ -21,48 +22,9 @@ local function ways(g)
   return function(n) return g:integer(1, n) end
 end
 
-local COLUMNS = 21
-local ROW = "<" .. ("f"):rep(COLUMNS)
-
-local function word(fname, where, value, kind)
-  local id = type(value) == "string" and words.id[kind][value]
-  return id or check.one_of(fname, 1, where, value, words[kind])
-end
-
-local function number(fname, where, value, low, high) return check.number(fname, 1, where, value, low, high) end
-
-local function append_object(fname, row, o, where)
-  check.type(fname, 1, where, o, "table")
-  local n = #row
-  row[n + 1] = word(fname, where .. ".shape", o.shape, "shapes")
-  row[n + 2] = word(fname, where .. ".texture", o.texture, "textures")
-  row[n + 3] = number(fname, where .. ".x", o.x, -1, 2)
-  row[n + 4] = number(fname, where .. ".y", o.y, -1, 2)
-  local radius = o.radius or words.radius[check.one_of(fname, 1, where .. ".size", o.size, words.sizes)]
-  row[n + 5] = number(fname, where .. ".radius", radius, 0.001, 1)
-  row[n + 6] = number(fname, where .. ".angle", o.angle or 0, -100, 100)
-  local rgb = o.rgb or words.rgb[check.one_of(fname, 1, where .. ".colour", o.colour, words.colours)]
-  check.type(fname, 1, where .. ".rgb", rgb, "table")
-  for i = 1, 3 do row[n + 6 + i] = number(fname, where .. ".rgb", rgb[i], 0, 1) end
-end
-
--- A scene as csrc/op/draw.h wants it: a row of floats, packed.
-local function pack_row(fname, scene, where)
-  check.type(fname, 1, where, scene, "table")
-  local objects = check.type(fname, 1, where .. ".objects", scene.objects, "table")
-  if #objects > 2 then check.fail(fname, 1, "%s.objects: expected at most 2, got %d", where, #objects) end
-  local row = { word(fname, where .. ".background", scene.background, "backgrounds"),
-    check.integer(fname, 1, where .. ".seed", scene.seed or 0, 0, 16777215), #objects }
-  for i, o in ipairs(objects) do append_object(fname, row, o, where .. ".objects[" .. i .. "]") end
-  for i = #row + 1, COLUMNS do row[i] = 0 end
-  return ROW:pack(table.unpack(row, 1, COLUMNS))
-end
-
-local function draw(fname, list, size, channels)
-  local rows = {}
-  for i, scene in ipairs(list) do rows[i] = pack_row(fname, scene, "scenes[" .. i .. "]") end
-  local table_of_rows = core.from_string(table.concat(rows), { #rows, COLUMNS }, { dtype = "float32" })
-  return core.draw_scenes(table_of_rows, size, channels)
+local function draw(list, size, channels)
+  local rows = core.from_string(pack.rows(list), { #list, pack.columns }, { dtype = "float32" })
+  return core.draw_scenes(rows, size, channels)
 end
 
 --- Draws scenes from their attributes: a list such as `dataset.attributes`, or one written or changed by hand. An
@@ -76,7 +38,8 @@ function scenes.draw(list, options)
     size = { "integer", 32, min = 8, max = 512 }, channels = { "integer", 3, one_of = { 1, 3 } },
   })
   if #list == 0 then check.fail("draw", 1, "scenes: expected a list of attribute tables, got an empty one") end
-  return draw("draw", list, o.size, o.channels)
+  for i, scene in ipairs(list) do pack.check("draw", "scenes[" .. i .. "]", scene) end
+  return draw(list, o.size, o.channels)
 end
 
 local function want_words(fname, where, scene)
@@ -155,7 +118,7 @@ local function new(_, options)
     local m = captions.random_mention(scene, g)
     attributes[i], mentions[i], text[i] = scene, m, captions.write(scene, m, way)
   end
-  return dataset.new { images = draw("scenes", attributes, o.size, o.channels), captions = text,
+  return dataset.new { images = draw(attributes, o.size, o.channels), captions = text,
     lists = { attributes = attributes, mentions = mentions } }
 end
 
