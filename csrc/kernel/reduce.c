@@ -1,0 +1,396 @@
+// Reductions. The work horse is a slab: `rows` rows of `width` neighbouring columns, `stride` floats apart, reduced
+// over the rows. Sums run in float for at most DEPTH steps and are then gathered in double. A large slab is cut into at
+// most CHUNKS pieces that threads share; everything else is shared slab by slab.
+#include "kernel/reduce.h"
+#include "base/threads.h"
+#include "kernel/isa.h"
+#include "kernel/simd.h"
+
+enum { WIDTH = 256, DEPTH = 64, CHUNKS = 64, PIECE = 1 << 15 };
+
+typedef enum { SUM, SUMSQ, CENTRED, PROD } kind;
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE float step(kind k, float acc, float v, float mean)
+{
+    switch (k) {
+    case SUM:
+        return acc + v;
+    case SUMSQ:
+        return acc + v * v;
+    case CENTRED:
+        return acc + (v - mean) * (v - mean);
+    default:
+        return acc * v;
+    }
+}
+
+INLINE void join(kind k, int64_t n, int64_t width, const float *acc, double *total) // acc repeats every `width` columns
+{
+    for (int64_t i = 0; i < n; i += width)
+        for (int64_t j = 0; j < width; j++)
+            total[j] = k == PROD ? total[j] * (double)acc[i + j] : total[j] + (double)acc[i + j];
+}
+
+// One contiguous column, in LANES running sums that stay in registers.
+INLINE void line(kind k, int64_t n, const float *x, float mean, double *total)
+{
+    enum { LANES = 64 };
+    int64_t i = 0;
+    while (n - i >= LANES) {
+        float acc[LANES];
+        const int64_t rows = (n - i) / LANES < DEPTH ? (n - i) / LANES : DEPTH;
+        for (int j = 0; j < LANES; j++)
+            acc[j] = k == PROD ? 1.0f : 0.0f;
+        for (int64_t r = 0; r < rows; r++, i += LANES)
+            for (int j = 0; j < LANES; j++)
+                acc[j] = step(k, acc[j], x[i + j], mean);
+        join(k, LANES, 1, acc, total);
+    }
+    float rest = k == PROD ? 1.0f : 0.0f;
+    for (; i < n; i++)
+        rest = step(k, rest, x[i], mean);
+    join(k, 1, 1, &rest, total);
+}
+
+// total[j] takes in rows x[r * stride + j], j < width <= WIDTH. Narrow contiguous rows are taken several at a time.
+INLINE void slab(kind k, int64_t rows, int64_t width, int64_t stride, const float *x, const float *mean, double *total)
+{
+    if (width == 1 && stride == 1) {
+        line(k, rows, x, mean ? *mean : 0.0f, total);
+        return;
+    }
+    float acc[WIDTH], centre[WIDTH];
+    int64_t together = stride == width ? WIDTH / width : 1;
+    together = together < rows ? together : rows;
+    for (int64_t r = 0; r < rows;) {
+        if (rows - r < together)
+            together = rows - r;
+        const int64_t n = together * width, left = (rows - r) / together, steps = left < DEPTH ? left : DEPTH;
+        for (int64_t j = 0; j < n; j++) {
+            acc[j] = k == PROD ? 1.0f : 0.0f;
+            centre[j] = k == CENTRED ? mean[j % width] : 0.0f;
+        }
+        for (int64_t s = 0; s < steps; s++, r += together) {
+            const float *row = x + r * stride;
+            for (int64_t j = 0; j < n; j++)
+                acc[j] = step(k, acc[j], row[j], centre[j]);
+        }
+        join(k, n, width, acc, total);
+    }
+}
+
+typedef void (*slab_function)(int64_t rows, int64_t width, int64_t stride, const float *x, const float *mean,
+                              double *total);
+
+#define SLAB(name, k)                                                                                                  \
+    static void name(int64_t rows, int64_t width, int64_t stride, const float *x, const float *mean, double *total)    \
+    {                                                                                                                  \
+        slab(k, rows, width, stride, x, mean, total);                                                                  \
+    }
+SLAB(sum_slab, SUM)
+SLAB(sumsq_slab, SUMSQ)
+SLAB(centred_slab, CENTRED)
+SLAB(prod_slab, PROD)
+
+typedef struct {
+    slab_function f;
+    int product;
+    int64_t r, inner, blocks; // column blocks of WIDTH in `inner`
+    const float *x;
+    float *y; // for CENTRED it holds the means on entry
+    double scale;
+    int64_t chunk; // rows a piece, when one slab is cut
+    double (*part)[WIDTH];
+    int64_t at; // the slab that is cut
+} job;
+
+static void slab_place(const job *j, int64_t i, const float **x, float **y, int64_t *width)
+{
+    const int64_t o = i / j->blocks, column = i % j->blocks * WIDTH;
+    *x = j->x + o * j->r * j->inner + column;
+    *y = j->y + o * j->inner + column;
+    *width = j->inner - column < WIDTH ? j->inner - column : WIDTH;
+}
+
+static void slabs_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    double total[WIDTH];
+    for (int64_t i = begin; i < end; i++) {
+        const float *x;
+        float *y;
+        int64_t width;
+        slab_place(j, i, &x, &y, &width);
+        for (int64_t c = 0; c < width; c++)
+            total[c] = j->product;
+        j->f(j->r, width, j->inner, x, y, total);
+        for (int64_t c = 0; c < width; c++)
+            y[c] = (float)(total[c] * j->scale);
+    }
+}
+
+static void chunks_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const float *x;
+    float *y;
+    int64_t width;
+    slab_place(j, j->at, &x, &y, &width);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t first = i * j->chunk, rows = j->r - first < j->chunk ? j->r - first : j->chunk;
+        for (int64_t c = 0; c < width; c++)
+            j->part[i][c] = j->product;
+        j->f(rows, width, j->inner, x + first * j->inner, y, j->part[i]);
+    }
+}
+
+static void cut_slab(job *j)
+{
+    double part[CHUNKS][WIDTH];
+    const int64_t pieces = (j->r + j->chunk - 1) / j->chunk;
+    j->part = part;
+    lt_parallel(pieces, 1, chunks_piece, j);
+    const float *x;
+    float *y;
+    int64_t width;
+    slab_place(j, j->at, &x, &y, &width);
+    for (int64_t c = 0; c < width; c++) {
+        double total = part[0][c];
+        for (int64_t i = 1; i < pieces; i++)
+            total = j->product ? total * part[i][c] : total + part[i][c];
+        y[c] = (float)(total * j->scale);
+    }
+}
+
+static void reduce(slab_function f, int product, double scale, int64_t outer, int64_t r, int64_t inner, const float *x,
+                   float *y)
+{
+    if (outer == 0 || inner == 0)
+        return;
+    job j = {f, product, r, inner, (inner + WIDTH - 1) / WIDTH, x, y, scale, 0, NULL, 0};
+    const int64_t width = inner < WIDTH ? inner : WIDTH, slabs = outer * j.blocks;
+    if (r <= 2 * PIECE / width) {
+        lt_parallel(slabs, PIECE / (r * width + 1) + 1, slabs_piece, &j);
+        return;
+    }
+    j.chunk = PIECE / width > r / CHUNKS + 1 ? PIECE / width : r / CHUNKS + 1;
+    for (j.at = 0; j.at < slabs; j.at++)
+        cut_slab(&j);
+}
+
+static void sum(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
+{
+    reduce(sum_slab, 0, 1.0, outer, r, inner, x, y);
+}
+
+static void sumsq(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
+{
+    reduce(sumsq_slab, 0, 1.0, outer, r, inner, x, y);
+}
+
+static void prod(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
+{
+    reduce(prod_slab, 1, 1.0, outer, r, inner, x, y);
+}
+
+static void var(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
+{
+    reduce(sum_slab, 0, 1.0 / (double)r, outer, r, inner, x, y); // the means, which the second pass takes from y
+    reduce(centred_slab, 0, 1.0 / (double)r, outer, r, inner, x, y);
+}
+
+// ---- extremes: the value and the first place where it stands; NaN beats every number
+// ---------------------------------
+
+INLINE int beats(int greatest, float v, float best)
+{
+    const int better = greatest ? v > best : v < best, nan = v != v && best == best;
+    return better | nan;
+}
+
+INLINE void extreme_line(int greatest, int64_t n, const float *x, float *y, int32_t *index)
+{
+    enum { LANES = 32 };
+    float best = x[0];
+    int64_t i = 0;
+    if (n >= LANES) {
+        float lane[LANES];
+        memcpy(lane, x, sizeof lane);
+        for (i = LANES; i + LANES <= n; i += LANES)
+            for (int j = 0; j < LANES; j++)
+                lane[j] = beats(greatest, x[i + j], lane[j]) ? x[i + j] : lane[j];
+        for (int j = 0; j < LANES; j++)
+            best = beats(greatest, lane[j], best) ? lane[j] : best;
+    }
+    for (; i < n; i++)
+        best = beats(greatest, x[i], best) ? x[i] : best;
+    *y = best;
+    if (!index)
+        return;
+    for (i = 0; i < n - 1 && !(x[i] == best || (x[i] != x[i] && best != best)); i++)
+        ;
+    *index = (int32_t)i;
+}
+
+INLINE void extreme_slab(int greatest, int64_t rows, int64_t width, int64_t stride, const float *x, float *y,
+                         int32_t *index)
+{
+    float best[WIDTH];
+    int32_t at[WIDTH] = {0};
+    memcpy(best, x, (size_t)width * sizeof *x);
+    for (int64_t r = 1; r < rows; r++)
+        for (int64_t c = 0; c < width; c++) {
+            const float v = x[r * stride + c];
+            const int won = beats(greatest, v, best[c]);
+            best[c] = won ? v : best[c];
+            at[c] = won ? (int32_t)r : at[c];
+        }
+    memcpy(y, best, (size_t)width * sizeof *y);
+    if (index)
+        memcpy(index, at, (size_t)width * sizeof *index);
+}
+
+typedef struct {
+    int greatest;
+    int64_t r, inner, blocks, chunk;
+    const float *x;
+    float *y;
+    int32_t *index;
+} extreme_job;
+
+static void extremes_piece(void *context, int64_t begin, int64_t end)
+{
+    const extreme_job *j = context;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t o = i / j->blocks, c = i % j->blocks * WIDTH, at = o * j->inner + c;
+        const int64_t width = j->inner - c < WIDTH ? j->inner - c : WIDTH;
+        const float *x = j->x + o * j->r * j->inner + c;
+        int32_t *index = j->index ? j->index + at : NULL;
+        if (j->inner == 1)
+            (j->greatest ? extreme_line(1, j->r, x, j->y + at, index) : extreme_line(0, j->r, x, j->y + at, index));
+        else
+            (j->greatest ? extreme_slab(1, j->r, width, j->inner, x, j->y + at, index)
+                         : extreme_slab(0, j->r, width, j->inner, x, j->y + at, index));
+    }
+}
+
+static void extreme_chunks_piece(void *context, int64_t begin, int64_t end)
+{
+    const extreme_job *j = context;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t first = i * j->chunk, n = j->r - first < j->chunk ? j->r - first : j->chunk;
+        extreme_job one = {j->greatest, n, 1, 1, 0, j->x + first, j->y + i, j->index + i};
+        extremes_piece(&one, 0, 1);
+        j->index[i] += (int32_t)first;
+    }
+}
+
+static void extreme(int greatest, int64_t outer, int64_t r, int64_t inner, const float *x, float *y, int32_t *index)
+{
+    if (outer == 0 || inner == 0 || r == 0)
+        return;
+    const extreme_job j = {greatest, r, inner, (inner + WIDTH - 1) / WIDTH, 0, x, y, index};
+    const int64_t width = inner < WIDTH ? inner : WIDTH;
+    if (inner > 1 || r <= 2 * PIECE) {
+        lt_parallel(outer * j.blocks, PIECE / (r * width) + 1, extremes_piece, (void *)&j);
+        return;
+    }
+    for (int64_t o = 0; o < outer; o++) { // long lines: pieces, then the best of them
+        float best[CHUNKS];
+        int32_t at[CHUNKS];
+        const int64_t chunk = PIECE > r / CHUNKS + 1 ? PIECE : r / CHUNKS + 1, pieces = (r + chunk - 1) / chunk;
+        extreme_job line_job = {greatest, r, 1, 1, chunk, x + o * r, best, at};
+        lt_parallel(pieces, 1, extreme_chunks_piece, &line_job);
+        int64_t won = 0;
+        for (int64_t i = 1; i < pieces; i++)
+            won = beats(greatest, best[i], best[won]) ? i : won;
+        y[o] = best[won];
+        if (index)
+            index[o] = at[won];
+    }
+}
+
+static void max(int64_t outer, int64_t r, int64_t inner, const float *x, float *y, int32_t *index)
+{
+    extreme(1, outer, r, inner, x, y, index);
+}
+
+static void min(int64_t outer, int64_t r, int64_t inner, const float *x, float *y, int32_t *index)
+{
+    extreme(0, outer, r, inner, x, y, index);
+}
+
+// ---- running sums, and the product of two vectors
+// ---------------------------------------------------------------------
+
+static void cumsum_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    double total[WIDTH];
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t o = i / j->blocks, column = i % j->blocks * WIDTH, at = o * j->r * j->inner + column;
+        const int64_t width = j->inner - column < WIDTH ? j->inner - column : WIDTH;
+        memset(total, 0, sizeof total);
+        for (int64_t r = 0; r < j->r; r++)
+            for (int64_t c = 0; c < width; c++) {
+                total[c] += (double)j->x[at + r * j->inner + c];
+                j->y[at + r * j->inner + c] = (float)total[c];
+            }
+    }
+}
+
+static void cumsum(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
+{
+    job j = {.r = r, .inner = inner, .blocks = (inner + WIDTH - 1) / WIDTH, .x = x, .y = y};
+    const int64_t width = inner < WIDTH ? inner : WIDTH;
+    lt_parallel(outer * j.blocks, PIECE / (r * width + 1) + 1, cumsum_piece, &j);
+}
+
+typedef struct {
+    int64_t n, chunk;
+    const float *a, *b;
+    double *part;
+} dot_job;
+
+static void dot_piece(void *context, int64_t begin, int64_t end)
+{
+    enum { LANES = 16 };
+    const dot_job *j = context;
+    for (int64_t p = begin; p < end; p++) {
+        const int64_t last = (p + 1) * j->chunk < j->n ? (p + 1) * j->chunk : j->n;
+        double lane[LANES] = {0}, total = 0;
+        int64_t i = p * j->chunk;
+        for (; i + LANES <= last; i += LANES)
+            for (int l = 0; l < LANES; l++)
+                lane[l] += (double)j->a[i + l] * (double)j->b[i + l];
+        for (; i < last; i++)
+            total += (double)j->a[i] * (double)j->b[i];
+        for (int l = 0; l < LANES; l++)
+            total += lane[l];
+        j->part[p] = total;
+    }
+}
+
+static double dot(int64_t n, const float *a, const float *b)
+{
+    double part[CHUNKS], total = 0;
+    const int64_t chunk = PIECE > n / CHUNKS + 1 ? PIECE : n / CHUNKS + 1, pieces = (n + chunk - 1) / chunk;
+    dot_job j = {n, chunk, a, b, part};
+    lt_parallel(pieces, 1, dot_piece, &j);
+    for (int64_t i = 0; i < pieces; i++)
+        total += part[i];
+    return total;
+}
+
+const lt_reduce_kernels LT_NAME(lt_reduce) = {
+    .sum = sum,
+    .sumsq = sumsq,
+    .prod = prod,
+    .max = max,
+    .min = min,
+    .var = var,
+    .cumsum = cumsum,
+    .dot = dot,
+};
