@@ -1,6 +1,7 @@
 // The machine: memory, threads, terminal, Ctrl-C.
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/threads.h"
@@ -83,6 +84,17 @@ static int terminal_size(lua_State *L)
     return 1;
 }
 
+/*** Seconds, with fractions, of a clock that never goes back; only differences mean something.
+@function clock
+@treturn number */
+static int monotonic_clock(lua_State *L)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    lua_pushnumber(L, (double)t.tv_sec + 1e-9 * (double)t.tv_nsec);
+    return 1;
+}
+
 static volatile sig_atomic_t interrupts;
 static void (*before)(int) = SIG_DFL;
 static bool catching;
@@ -137,6 +149,7 @@ void lt_open_system(lua_State *L)
         {"info", info, LT_IN_MODULE},
         {"isatty", is_a_tty, LT_IN_MODULE},
         {"terminal_size", terminal_size, LT_IN_MODULE},
+        {"clock", monotonic_clock, LT_IN_MODULE},
         {"catch_interrupt", catch_interrupt, LT_IN_MODULE},
         {"interrupted", interrupted, LT_IN_MODULE},
         {"debug_fail_allocation", debug_fail_allocation, LT_IN_MODULE},
