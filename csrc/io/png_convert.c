@@ -4,24 +4,30 @@
 
 #include "io/png.h"
 
+// Bytes as numbers in [-1,1], both ends exact. Looked up, because a division a byte costs as much as an eighth of
+// decoding.
+#define ONE(i)     ((i) / 127.5f - 1.0f)
+#define FOUR(i)    ONE(i), ONE(i + 1), ONE(i + 2), ONE(i + 3)
+#define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
+#define QUARTER(i) SIXTEEN(i), SIXTEEN(i + 16), SIXTEEN(i + 32), SIXTEEN(i + 48)
+static const float numbers[256] = {QUARTER(0), QUARTER(64), QUARTER(128), QUARTER(192)};
+
 // The common case: nothing but the type changes.
 static void same_channels(const void *in, int depth, int64_t n, lt_dtype dtype, void *out)
 {
-    const uint8_t *in8 = in;
-    const uint16_t *in16 = in;
+    const uint8_t *bytes = in;
+    const uint16_t *words = in;
     if (dtype == LT_UINT8 && depth == 8)
         memcpy(out, in, (size_t)n);
     else if (dtype == LT_UINT8)
         for (int64_t i = 0; i < n; i++)
-            ((uint8_t *)out)[i] = (uint8_t)((in16[i] * 255u + 32767u) / 65535u);
+            ((uint8_t *)out)[i] = (uint8_t)((words[i] * 255u + 32767u) / 65535u);
     else if (depth == 8)
-#pragma omp simd
         for (int64_t i = 0; i < n; i++)
-            ((float *)out)[i] = (float)in8[i] / 127.5f - 1.0f;
+            ((float *)out)[i] = numbers[bytes[i]];
     else
-#pragma omp simd
         for (int64_t i = 0; i < n; i++)
-            ((float *)out)[i] = (float)in16[i] / 32767.5f - 1.0f;
+            ((float *)out)[i] = (float)words[i] / 32767.5f - 1.0f;
 }
 
 void lt_png_convert_row(const void *in, int depth, int from, int64_t w, const lt_png_options *options, int to,
@@ -42,7 +48,7 @@ void lt_png_convert_row(const void *in, int depth, int from, int64_t w, const lt
             p[c] = (float)(depth == 8 ? in8[x * from + c] : in16[x * from + c]) / scale;
         float alpha = alpha_in ? p[colours_in] : 1.0f;
         if (colours_out < colours_in)
-            p[0] = 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2];
+            p[0] = p[1] + 0.299f * (p[0] - p[1]) + 0.114f * (p[2] - p[1]); // three equal channels stay as they are
         for (int c = colours_in; c < colours_out; c++)
             p[c] = p[0];
         if (alpha_out)

@@ -61,7 +61,6 @@ static void flush(png_structp png)
 // [-1,1] -> 0..255, rounded to nearest; what lies outside is clamped.
 static void round_row(const float *in, int64_t n, uint8_t *out)
 {
-#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         float v = in[i] < -1.0f ? -1.0f : in[i] > 1.0f ? 1.0f : in[i];
         out[i] = (uint8_t)lrintf((v + 1.0f) * 127.5f);
