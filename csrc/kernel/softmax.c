@@ -1,0 +1,200 @@
+// Softmax and its logarithm, forward and backward. inner = 1 is done line by line; otherwise up to WIDTH neighbouring
+// columns go together, each vector lane being a softmax of its own.
+#include "kernel/softmax.h"
+#include "base/threads.h"
+#include "kernel/isa.h"
+#include "kernel/simd.h"
+
+enum { WIDTH = 128, LANES = 32, PIECE = 1 << 14 };
+
+static float line_max(int64_t n, const float *x)
+{
+    float lane[LANES], best = -INFINITY;
+    int64_t i = 0;
+    for (int j = 0; j < LANES; j++)
+        lane[j] = -INFINITY;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++)
+            lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (; i < n; i++)
+        best = x[i] > best ? x[i] : best;
+    for (int j = 0; j < LANES; j++)
+        best = lane[j] > best ? lane[j] : best;
+    return best;
+}
+
+// Sum over i of `term`, which may also store something, in LANES running sums.
+#define LINE_SUM(n, result, term)                                                                                      \
+    do {                                                                                                               \
+        float lane_[LANES] = {0}, rest_ = 0;                                                                           \
+        int64_t i_ = 0;                                                                                                \
+        for (; i_ + LANES <= (n); i_ += LANES)                                                                         \
+            LT_VECTORIZE for (int j_ = 0; j_ < LANES; j_++)                                                            \
+            {                                                                                                          \
+                const int64_t i = i_ + j_;                                                                             \
+                lane_[j_] += (term);                                                                                   \
+            }                                                                                                          \
+        for (; i_ < (n); i_++) {                                                                                       \
+            const int64_t i = i_;                                                                                      \
+            rest_ += (term);                                                                                           \
+        }                                                                                                              \
+        for (int j_ = 0; j_ < LANES; j_++)                                                                             \
+            rest_ += lane_[j_];                                                                                        \
+        result = rest_;                                                                                                \
+    } while (0)
+
+static void softmax_line(int64_t n, const float *x, const float *unused, float *y)
+{
+    const float m = line_max(n, x);
+    float sum;
+    LINE_SUM(n, sum, y[i] = lt_exp(x[i] - m));
+    const float scale = 1.0f / sum;
+    for (int64_t i = 0; i < n; i++)
+        y[i] *= scale;
+}
+
+static void log_softmax_line(int64_t n, const float *x, const float *unused, float *y)
+{
+    const float m = line_max(n, x);
+    float sum;
+    LINE_SUM(n, sum, lt_exp(x[i] - m));
+    const float shift = lt_log(sum);
+    LT_VECTORIZE
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (x[i] - m) - shift;
+}
+
+static void softmax_grad_line(int64_t n, const float *y, const float *dy, float *dx)
+{
+    float sum;
+    LINE_SUM(n, sum, y[i] * dy[i]);
+    LT_VECTORIZE
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = y[i] * (dy[i] - sum);
+}
+
+static void log_softmax_grad_line(int64_t n, const float *y, const float *dy, float *dx)
+{
+    float sum;
+    LINE_SUM(n, sum, dy[i]);
+    LT_VECTORIZE
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = dy[i] - lt_exp(y[i]) * sum;
+}
+
+// ---- the same for `width` columns side by side, `stride` floats from one row to the next
+// -------------------------------
+
+#define EACH(r, c, rows, width)                                                                                        \
+    for (int64_t r = 0; r < (rows); r++)                                                                               \
+    LT_VECTORIZE for (int64_t c = 0; c < (width); c++)
+
+static void columns_max_sum(int64_t rows, int64_t width, int64_t stride, const float *x, float *m, float *sum)
+{
+    memcpy(m, x, (size_t)width * sizeof *x);
+    EACH(r, c, rows, width)
+    m[c] = x[r * stride + c] > m[c] ? x[r * stride + c] : m[c];
+    memset(sum, 0, (size_t)width * sizeof *sum);
+    EACH(r, c, rows, width)
+    sum[c] += lt_exp(x[r * stride + c] - m[c]);
+}
+
+static void softmax_columns(int64_t rows, int64_t width, int64_t stride, const float *x, const float *unused, float *y)
+{
+    float m[WIDTH], sum[WIDTH];
+    columns_max_sum(rows, width, stride, x, m, sum);
+    for (int64_t c = 0; c < width; c++)
+        sum[c] = 1.0f / sum[c];
+    EACH(r, c, rows, width)
+    y[r * stride + c] = lt_exp(x[r * stride + c] - m[c]) * sum[c];
+}
+
+static void log_softmax_columns(int64_t rows, int64_t width, int64_t stride, const float *x, const float *unused,
+                                float *y)
+{
+    float m[WIDTH], sum[WIDTH];
+    columns_max_sum(rows, width, stride, x, m, sum);
+    for (int64_t c = 0; c < width; c++)
+        sum[c] = lt_log(sum[c]);
+    EACH(r, c, rows, width)
+    y[r * stride + c] = (x[r * stride + c] - m[c]) - sum[c];
+}
+
+static void softmax_grad_columns(int64_t rows, int64_t width, int64_t stride, const float *y, const float *dy,
+                                 float *dx)
+{
+    float sum[WIDTH] = {0};
+    EACH(r, c, rows, width)
+    sum[c] += y[r * stride + c] * dy[r * stride + c];
+    EACH(r, c, rows, width)
+    dx[r * stride + c] = y[r * stride + c] * (dy[r * stride + c] - sum[c]);
+}
+
+static void log_softmax_grad_columns(int64_t rows, int64_t width, int64_t stride, const float *y, const float *dy,
+                                     float *dx)
+{
+    float sum[WIDTH] = {0};
+    EACH(r, c, rows, width)
+    sum[c] += dy[r * stride + c];
+    EACH(r, c, rows, width)
+    dx[r * stride + c] = dy[r * stride + c] - lt_exp(y[r * stride + c]) * sum[c];
+}
+
+// ---- sharing ------------------------------------------------------------------------------------------------------
+
+typedef struct {
+    void (*line)(int64_t n, const float *a, const float *b, float *out);
+    void (*columns)(int64_t rows, int64_t width, int64_t stride, const float *a, const float *b, float *out);
+    int64_t r, inner, blocks; // column blocks of WIDTH in `inner`
+    const float *a, *b;       // b: dy, or a again where there is none
+    float *out;
+} job;
+
+static void piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t column = i % j->blocks * WIDTH, at = i / j->blocks * j->r * j->inner + column;
+        const int64_t width = j->inner - column < WIDTH ? j->inner - column : WIDTH;
+        if (j->inner == 1)
+            j->line(j->r, j->a + at, j->b + at, j->out + at);
+        else
+            j->columns(j->r, width, j->inner, j->a + at, j->b + at, j->out + at);
+    }
+}
+
+static void run(job j, int64_t outer)
+{
+    if (outer == 0 || j.r == 0 || j.inner == 0)
+        return;
+    const int64_t width = j.inner < WIDTH ? j.inner : WIDTH;
+    j.blocks = (j.inner + WIDTH - 1) / WIDTH;
+    lt_parallel(outer * j.blocks, PIECE / (j.r * width) + 1, piece, &j);
+}
+
+static void softmax(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
+{
+    run((job){softmax_line, softmax_columns, r, inner, 0, x, x, y}, outer);
+}
+
+static void log_softmax(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
+{
+    run((job){log_softmax_line, log_softmax_columns, r, inner, 0, x, x, y}, outer);
+}
+
+static void softmax_grad(int64_t outer, int64_t r, int64_t inner, const float *y, const float *dy, float *dx)
+{
+    run((job){softmax_grad_line, softmax_grad_columns, r, inner, 0, y, dy, dx}, outer);
+}
+
+static void log_softmax_grad(int64_t outer, int64_t r, int64_t inner, const float *y, const float *dy, float *dx)
+{
+    run((job){log_softmax_grad_line, log_softmax_grad_columns, r, inner, 0, y, dy, dx}, outer);
+}
+
+const lt_softmax_kernels LT_NAME(lt_softmax) = {
+    .softmax = softmax,
+    .log_softmax = log_softmax,
+    .softmax_grad = softmax_grad,
+    .log_softmax_grad = log_softmax_grad,
+};
