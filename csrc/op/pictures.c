@@ -39,6 +39,13 @@ static batch batch_of(const lt_tensor *pictures, const lt_tensor *index, const l
                    pictures->shape[1], pictures->shape[2],        pictures->shape[3]};
 }
 
+// A small batch is done before another thread has woken up: pieces of about 256 KB.
+static int64_t pictures_a_piece(const lt_tensor *pictures)
+{
+    const int64_t *s = pictures->shape;
+    return 1 + (1 << 18) / (s[1] * s[2] * s[3] + 1);
+}
+
 static void gather_piece(void *context, int64_t begin, int64_t end)
 {
     const batch *b = context;
@@ -70,7 +77,7 @@ lt_tensor *lt_gather_pictures(const lt_tensor *pictures, const lt_tensor *index,
     if (!out)
         return NULL;
     batch b = batch_of(pictures, index, flip, out);
-    lt_parallel(index->size, 16, gather_piece, &b);
+    lt_parallel(index->size, pictures_a_piece(pictures), gather_piece, &b);
     return out;
 }
 
@@ -91,7 +98,7 @@ lt_tensor *lt_take_pictures(const lt_tensor *pictures, const lt_tensor *index)
     if (!out)
         return NULL;
     batch b = batch_of(pictures, index, NULL, out);
-    lt_parallel(index->size, 64, take_piece, &b);
+    lt_parallel(index->size, pictures_a_piece(pictures), take_piece, &b);
     return out;
 }
 

@@ -31,15 +31,15 @@ local function fits(group, object)
 end
 
 describe("data.scenes", function()
-  local ds = scenes { n = 3000, seed = 7 }
+  local ds = scenes { n = 1200, seed = 7 }
 
   it("gives pictures, captions and attributes for each", function()
-    assert.equal(3000, #ds)
-    assert.same({ 3000, 32, 32, 3 }, ds.images.shape)
+    assert.equal(1200, #ds)
+    assert.same({ 1200, 32, 32, 3 }, ds.images.shape)
     assert.equal("uint8", ds.images.dtype)
-    assert.equal(3000, #ds.captions)
-    assert.equal(3000, #ds.attributes)
-    assert.equal(3000, #ds.mentions)
+    assert.equal(1200, #ds.captions)
+    assert.equal(1200, #ds.attributes)
+    assert.equal(1200, #ds.mentions)
   end)
 
   it("comes out of the seed bit for bit, and another seed gives others", function()
@@ -100,15 +100,15 @@ describe("data.scenes", function()
         assert.is_true(n > 0.4 * objects / #words[list], kind .. " " .. w .. ": " .. n)
       end
     end
-    for _, w in ipairs(words.backgrounds) do assert.is_true(seen["background:" .. w] > 200, w) end
-    for _, w in ipairs(words.relations) do assert.is_true(seen["relation:" .. w] > 200, w) end
+    for _, w in ipairs(words.backgrounds) do assert.is_true(seen["background:" .. w] > 60, w) end
+    for _, w in ipairs(words.relations) do assert.is_true(seen["relation:" .. w] > 60, w) end
   end)
 
   it("places objects inside the picture, and as position and relation say", function()
     for _, scene in ipairs(ds.attributes) do
       for _, o in ipairs(scene.objects) do
-        assert.is_true(o.x > 0.1 and o.x < 0.9 and o.y > 0.1 and o.y < 0.9)
-        assert.equal(words.position(o.x, o.y), o.position)
+        assert.is_true(o.x > 0.1 and o.x < 0.9 and o.y > 0.1 and o.y < 0.9 and
+          o.position == words.position(o.x, o.y))
       end
       local a, b = scene.objects[1], scene.objects[2]
       if b then
@@ -134,7 +134,7 @@ describe("data.scenes", function()
       end
       for _, background in ipairs(words.backgrounds) do
         local says = text:find(background, 1, true) ~= nil
-        assert.equal(background == scene.background and ds.mentions[i].background, says, text)
+        if says ~= (background == scene.background and ds.mentions[i].background) then error(text) end
       end
       for _, relation in ipairs(words.relations) do
         if text:find(relation, 1, true) then
@@ -147,8 +147,8 @@ describe("data.scenes", function()
       if not distinct[text] then kinds = kinds + 1 end
       distinct[text] = true
     end
-    assert.is_true(partial > 2900)
-    assert.is_true(kinds > 2000)
+    assert.is_true(partial > 1160)
+    assert.is_true(kinds > 900)
   end)
 
   it("keeps with each caption what it mentions", function()

@@ -12,7 +12,7 @@ end
 local function covered(t, size)
   local x = core.draw_scenes(core.tensor { scene(t) }, size or 64):float()
   local red, green = x:narrow(4, 1, 1), x:narrow(4, 2, 1)
-  return ((red - green):gt(90)):mean():item()
+  return ((red - green):gt(48)):mean():item()
 end
 
 describe("draw_scenes", function()
@@ -30,11 +30,11 @@ describe("draw_scenes", function()
 
   it("draws the same area at any size, angle and place", function()
     for shape = 1, 10 do
-      local area = covered({ shape = shape, radius = 0.2 }, 256)
+      local area = covered({ shape = shape, radius = 0.2 }, 128)
       for _, t in ipairs { { angle = 1 }, { x = 0.3, y = 0.6 } } do
         t.shape, t.radius = shape, 0.2
-        assert.is_true(math.abs(covered(t, 256) - area) < 0.05 * area)
-        assert.is_true(math.abs(covered(t, 64) - area) < 0.15 * area)
+        assert.is_true(math.abs(covered(t, 128) - area) < 0.06 * area)
+        assert.is_true(math.abs(covered(t, 48) - area) < 0.2 * area)
       end
     end
   end)
