@@ -96,7 +96,7 @@ bench:
 docs:
 	@$(DEPS) docs
 	@rm -rf $(BUILD)/docs && mkdir -p $(BUILD)/docs
-	$(LUA) .ci/docs.lua $(BUILD)/docs $(wildcard csrc/lua/*.c) $(sort $(shell find lua -name '*.lua'))
+	@$(LUA) .ci/docs.lua $(BUILD)/docs $(wildcard csrc/lua/*.c) $(sort $(shell find lua -name '*.lua'))
 	ldoc -q -c .config.ld --fatalwarnings $(BUILD)/docs
 
 install: build
