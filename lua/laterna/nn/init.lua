@@ -16,7 +16,7 @@ local nn = {
   init = require "laterna.nn.initialise",
 }
 
-for _, file in ipairs { "linear", "conv", "norm", "pool", "container", "attention" } do
+for _, file in ipairs { "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture" } do
   for name, layer in pairs(require("laterna.nn." .. file)) do nn[name] = layer end
 end
 

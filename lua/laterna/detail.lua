@@ -1,0 +1,52 @@
+--- The detail: what a caption left out, as a vector with an uncertainty, q(z | x, caption) = N(mu, exp(logvar)).
+-- @module laterna.detail
+local core = require "laterna.core"
+
+local detail = {}
+
+--- One draw, through which gradients reach mu and logvar (Kingma & Welling 2014, arXiv 1312.6114, eq. 10):
+-- z = mu + exp(logvar / 2) noise.
+-- @tparam Tensor mu (n,d)
+-- @tparam Tensor logvar (n,d)
+-- @tparam[opt] Generator generator
+-- @treturn Tensor (n,d)
+function detail.draw(mu, logvar, generator)
+  return mu + (logvar * 0.5):exp() * core.randn(mu.shape, { generator = generator })
+end
+
+--- What the detail tells beyond N(0, I), in nats a picture: KL = 1/2 sum (mu^2 + exp(logvar) - 1 - logvar), and the
+-- price to train with. With free bits (Kingma et al. 2016, arXiv 1606.04934, eq. 15) a coordinate costs nothing below
+-- `free` nats on the batch's average, so that training does not begin by switching coordinates off.
+-- @tparam Tensor mu (n,d)
+-- @tparam Tensor logvar (n,d)
+-- @tparam[opt=0] number free nats a coordinate
+-- @treturn Tensor the price, a scalar
+-- @treturn Tensor the KL, a scalar
+function detail.price(mu, logvar, free)
+  local each = core.kl_normal(mu, logvar, { reduction = "none" }):mean(1) -- (d), over the batch
+  local kl = each:sum()
+  if not free or free == 0 then return kl, kl end
+  return core.maximum(each, free):sum(), kl
+end
+
+--- Spherical interpolation: details between two keep the length that N(0, I) gives them.
+-- @tparam Tensor a (d)
+-- @tparam Tensor b (d)
+-- @tparam integer steps at least 2
+-- @treturn Tensor (steps,d), from a to b
+function detail.between(a, b, steps)
+  local cos = (a * b):sum():item() / (a:norm():item() * b:norm():item() + 1e-12)
+  local angle = math.acos(math.max(-1, math.min(1, cos)))
+  local rows = {}
+  for i = 1, steps do
+    local t = (i - 1) / (steps - 1)
+    local u, v = 1 - t, t
+    if math.sin(angle) > 1e-4 then
+      u, v = math.sin((1 - t) * angle) / math.sin(angle), math.sin(t * angle) / math.sin(angle)
+    end
+    rows[i] = a * u + b * v
+  end
+  return core.stack(rows)
+end
+
+return detail

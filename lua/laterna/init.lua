@@ -1,0 +1,27 @@
+--- laterna: train and sample generative image models, on the machine that you have.
+-- Everything of the native core (tensors and their operations) stands in this table, and the parts below, which are
+-- loaded when they are first used.
+-- @module laterna
+local core = require "laterna.core"
+
+local lt = {}
+for name, value in pairs(core) do lt[name] = value end
+
+--- Tensors by name, to and from a safetensors file.
+lt.save, lt.load = core.save_safetensors, core.load_safetensors
+
+local parts = {
+  nn = "laterna.nn", optim = "laterna.optim", train = "laterna.train",
+  data = "laterna.data", text = "laterna.text",
+  show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
+  likelihood = "laterna.likelihood", vae = "laterna.vae", autoencoder = "laterna.autoencoder",
+}
+
+return setmetatable(lt, {
+  __index = function(_, name)
+    if not parts[name] then return nil end
+    local part = require(parts[name])
+    rawset(lt, name, part)
+    return part
+  end,
+})

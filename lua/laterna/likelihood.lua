@@ -1,0 +1,73 @@
+--- How likely a picture is, given what a decoder painted: the reconstruction term of an auto-encoder.
+--
+-- Each is a module that is called as likelihood(out, x) with out the decoder's output and x pictures in [-1,1], both
+-- (n,h,w,c), and gives the negative log-likelihood in nats a picture, (n); likelihood:mean(out) is the picture meant.
+-- @module laterna.likelihood
+local core = require "laterna.core"
+local nn = require "laterna.nn"
+
+local likelihood = {}
+
+local function per_picture(t)
+  return t:flatten(2):sum(2)
+end
+
+--- Bernoulli: the decoder gives logits of each pixel being white; grey levels count as probabilities, as most papers
+-- on MNIST do. A number to compare with them, not a density of grey pictures.
+-- @function Bernoulli
+likelihood.Bernoulli = nn.class("Bernoulli", function() end)
+
+function likelihood.Bernoulli:forward(out, x)
+  return per_picture(core.bce_with_logits(out, x * 0.5 + 0.5, { reduction = "none" }))
+end
+
+function likelihood.Bernoulli:mean(out)
+  return out:sigmoid() * 2 - 1
+end
+
+--- Gaussian with one learned variance for all pixels (sigma-VAE, Rybkin et al. 2021, arXiv 2006.13202): the balance
+-- between reconstruction and KL finds itself. The decoder gives the mean.
+--   nll = sum (x - mean)^2 / (2 sigma^2) + log sigma + log(2 pi) / 2
+-- @function Gaussian
+likelihood.Gaussian = nn.class("Gaussian", function(self)
+  self.logvar = core.full({ 1 }, -2)
+end)
+
+function likelihood.Gaussian:forward(out, x)
+  local error2 = per_picture((out - x):square())
+  local pixels = x:numel() // x:size(1)
+  local logvar = self.logvar:clamp(-12, 4) -- a perfect reconstruction would drive it to -inf
+  return (error2 * (-logvar):exp() + (logvar + math.log(2 * math.pi)) * pixels) * 0.5
+end
+
+function likelihood.Gaussian:mean(out)
+  return out:clamp(-1, 1)
+end
+
+--- Discretised logistic over 256 grey levels with one learned scale (Kingma et al. 2016, arXiv 1606.04934, C.2): a true
+-- likelihood of 8-bit pictures. The decoder gives the mean.
+--   p(x) = F((x + 1/255 - mean) / s) - F((x - 1/255 - mean) / s), F the sigmoid; open at black and white
+-- @function Logistic
+likelihood.Logistic = nn.class("Logistic", function(self)
+  self.logscale = core.full({ 1 }, -2)
+end)
+
+function likelihood.Logistic:forward(out, x)
+  local log_inverse = (-self.logscale):clamp(-5, 7)
+  local inverse = log_inverse:exp()
+  local d = x - out
+  local above, below = (d + 1 / 255) * inverse, (d - 1 / 255) * inverse
+  local mass, mid = above:sigmoid() - below:sigmoid(), d * inverse
+  local density = mid + log_inverse - mid:softplus() * 2 - math.log(127.5) -- where the mass rounds to nothing
+  local inside = core.where(core.gt(mass, 1e-5), mass:clamp(1e-12):log(), density)
+  local black = above - above:softplus()                    -- log F(above)
+  local white = -below:softplus()                           -- log (1 - F(below))
+  local logp = core.where(core.lt(x, -0.999), black, core.where(core.gt(x, 0.999), white, inside))
+  return -per_picture(logp)
+end
+
+function likelihood.Logistic:mean(out)
+  return out:clamp(-1, 1)
+end
+
+return likelihood

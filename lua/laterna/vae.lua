@@ -1,0 +1,110 @@
+--- The variational auto-encoder, conditioned on captions (Kingma & Welling 2014, arXiv 1312.6114; conditional: Sohn et
+-- al. 2015). A decoder paints from caption + detail z; an encoder, used in training only, looks at the picture and says
+-- which z it was.
+--
+--   loss = E_q [-log p(x | z, caption)] + beta KL(q(z | x, caption) || N(0, I))       nats a picture
+--
+-- Without an encoder it is a decoder with a likelihood: a generator for laterna.autoencoder, which brings its own.
+--
+--     local vae = lt.vae {
+--       encoder = nn.PictureEncoder(2 * 16, { condition = 64 }), decoder = nn.PictureDecoder(16, 1, { condition = 64 }),
+--       detail = 16, text = lt.text.Encoder(captions),
+--     }
+--     local loss, log = vae:loss(x, { text = captions })
+--     local pictures = vae:sample { text = { "ankle boot", "bag" } }
+-- @module laterna.vae
+local check = require "laterna.check"
+local condition = require "laterna.condition"
+local core = require "laterna.core"
+local detail = require "laterna.detail"
+local likelihood = require "laterna.likelihood"
+local nn = require "laterna.nn"
+
+local function is_module(v)
+  return nn.is_module(v), "a module"
+end
+
+--- A VAE: `lt.vae(options)`.
+-- @function vae
+-- @tparam table options
+--
+--  - decoder: module, (z (n,d), caption vector (n,k) or nil) -> (n,h,w,c)
+--  - encoder: module, (x, caption vector) -> (n,2d), mu beside logvar; may be left out
+--  - detail: d, the size of z
+--  - text: a text encoder; without one captions are ignored
+--  - likelihood: a module of laterna.likelihood; gaussian by default
+--  - beta=1: weight of the KL term; free=0: free nats a coordinate
+-- @treturn vae
+local Vae = nn.class("vae", function(self, options)
+  local o = check.options("vae", 1, options, {
+    decoder = { is_module, required = true }, encoder = is_module, text = is_module, likelihood = is_module,
+    detail = { "integer", required = true, min = 1 }, beta = { "number", 1, min = 0 }, free = { "number", 0, min = 0 },
+  })
+  for key, value in pairs(o) do self[key] = value end
+  self.likelihood = o.likelihood or likelihood.Gaussian()
+end)
+
+local function check_picture(fname, x)
+  if check.type(fname, 1, "x", x, "tensor"):dim() ~= 4 then
+    check.fail(fname, 1, "x: expected pictures (n,h,w,c), got %d axes", x:dim())
+  end
+end
+
+local function pooled(fname, i, self, cond, n)
+  local text = condition.text(fname, i, self.text, cond, n)
+  return text and text.pooled
+end
+
+local function posterior(fname, self, x, c)
+  if not self.encoder then check.fail(fname, 1, "self: this vae has no encoder; give cond.detail") end
+  return self.encoder(x, c):chunk(2, -1)
+end
+
+--- What to minimise: a scalar, and numbers to log (loss, and nats a picture: nll, kl).
+-- @tparam Tensor x (n,h,w,c) in [-1,1]
+-- @tparam table cond text; detail (n,d) if it comes from elsewhere, then there is no KL term; beta for this step
+-- (`beta = math.min(1, step / 1000)` is warm-up); generator for the draw
+-- @treturn Tensor
+-- @treturn table
+function Vae:loss(x, cond)
+  check_picture("loss", x)
+  cond = cond or {}
+  local c = pooled("loss", 2, self, cond, x:size(1))
+  if cond.detail then
+    local nll = self.likelihood(self.decoder(cond.detail, c), x):mean()
+    return nll, { nll = nll:item() }
+  end
+  local mu, logvar = posterior("loss", self, x, c)
+  local z = detail.draw(mu, logvar, cond.generator)
+  local nll = self.likelihood(self.decoder(z, c), x):mean()
+  local price, kl = detail.price(mu, logvar, self.free)
+  return nll + price * (cond.beta or self.beta), { nll = nll:item(), kl = kl:item() }
+end
+
+--- Pictures (n,h,w,c) in [-1,1] from captions and details; the detail is drawn from N(0, I) where it is not given.
+-- @tparam table cond n, text, detail
+-- @tparam[opt] table options temperature=1 (scales the drawn detail), generator
+-- @treturn Tensor
+function Vae:sample(cond, options)
+  local n = condition.count("sample", 1, cond)
+  local o = check.options("sample", 2, options, { temperature = { "number", 1, min = 0 }, generator = "userdata" })
+  local z = cond and cond.detail
+    or core.randn(n, self.detail, { generator = o.generator }) * o.temperature
+  return condition.quietly(self, function()
+    return self.likelihood:mean(self.decoder(z, pooled("sample", 1, self, cond, n)))
+  end)
+end
+
+--- The mean of the detail that the encoder sees in pictures.
+-- @tparam Tensor x (n,h,w,c)
+-- @tparam[opt] table cond text
+-- @treturn Tensor mu (n,d)
+-- @treturn Tensor logvar (n,d)
+function Vae:encode(x, cond)
+  check_picture("encode", x)
+  return condition.quietly(self, function()
+    return posterior("encode", self, x, pooled("encode", 2, self, cond, x:size(1)))
+  end)
+end
+
+return Vae
