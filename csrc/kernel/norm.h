@@ -30,8 +30,8 @@ typedef struct {
                     float *dx, float *dweight);
 
     // y = (x - mean[c]) * scale[c] + shift[c]; mean and shift may be NULL. Batch norm with running statistics.
-    void (*affine)(int64_t rows, int64_t c, const float *x, const float *mean, const float *scale, const float *shift,
-                   float *y);
+    int (*affine)(int64_t rows, int64_t c, const float *x, const float *mean, const float *scale, const float *shift,
+                  float *y);
 } lt_norm_kernels;
 
 extern const lt_norm_kernels lt_norm_portable, lt_norm_avx2, lt_norm_avx512;
