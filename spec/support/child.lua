@@ -1,10 +1,11 @@
 -- Runs Lua in a process of its own, with this checkout's modules: for what may crash, hang, or must start afresh.
 
+local lfs = require "lfs"
 local sources = require "spec.support.sources"
 
 local child = {}
 
-local function absolute(path) return path:sub(1, 1) == "/" and path or os.getenv "PWD" .. "/" .. path end
+local function absolute(path) return path:sub(1, 1) == "/" and path or lfs.currentdir() .. "/" .. path end
 
 child.root = absolute(sources.root)
 child.sanitized = os.getenv "LATERNA_SANITIZED" ~= nil
