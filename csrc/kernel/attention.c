@@ -65,7 +65,8 @@ static float largest(const float *row, int64_t n)
     int64_t c = 0;
     for (; c + LT_LANES <= n; c += LT_LANES) {
         lt_vec x = *(const lt_vec_u *)(row + c);
-        lanes = x > lanes ? x : lanes;
+        lt_vec_i more = x > lanes;
+        lanes = (lt_vec)((more & (lt_vec_i)x) | (~more & (lt_vec_i)lanes));
     }
     for (; c < n; c++)
         most = row[c] > most ? row[c] : most;

@@ -20,6 +20,7 @@ enum { LT_NR_MAX = LT_LANES * LT_NV_MAX, LT_MR_MAX = 12 };
 
 typedef float lt_vec __attribute__((vector_size(LT_LANES * sizeof(float))));
 typedef float lt_vec_u __attribute__((vector_size(LT_LANES * sizeof(float)), aligned(4), may_alias));
+typedef int32_t lt_vec_i __attribute__((vector_size(LT_LANES * sizeof(float))));
 
 #define LT_INLINE static inline __attribute__((always_inline))
 
