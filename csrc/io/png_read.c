@@ -92,7 +92,12 @@ static void step_header(reader *r)
     r->width = png_get_image_width(png, r->info);
     r->height = png_get_image_height(png, r->info);
     r->stored_bits = png_get_channels(png, r->info) * png_get_bit_depth(png, r->info);
+}
 
+// libpng takes memory for a row or two here.
+static void step_start(reader *r)
+{
+    png_structp png = r->png;
     png_set_expand(png); // palette -> rgb, 1 2 4 bits -> 8, tRNS -> alpha
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     png_set_swap(png); // 16-bit values in native order
@@ -121,7 +126,7 @@ static void step_rows(reader *r)
     png_read_end(r->png, NULL);
 }
 
-// Everything that can be known from the header, before memory is taken.
+// Everything that can be known from the header, before memory is taken for the picture.
 static int check_header(const reader *r)
 {
     const int64_t pixels = r->width * r->height; // below 2^62
@@ -137,7 +142,7 @@ static int check_header(const reader *r)
 
 static int decode(reader *r)
 {
-    if (guarded(r, step_header) != LT_OK || check_header(r) != LT_OK)
+    if (guarded(r, step_header) != LT_OK || check_header(r) != LT_OK || guarded(r, step_start) != LT_OK)
         return LT_FAIL;
     const int64_t to = r->options->channels ? r->options->channels : r->channels;
     const lt_dtype dtype = r->options->dtype;
