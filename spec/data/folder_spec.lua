@@ -267,6 +267,6 @@ describe("data.folder", function()
     local ok, message = pcall(data.folder, root)
     package.loaded.lfs, package.preload.lfs = loaded, preload
     assert.is_false(ok)
-    assert.matches("install Debian's package lua-filesystem or `luarocks install luafilesystem`", message, 1, true)
+    assert.matches("'lfs': apt-get install lua-filesystem, or luarocks install luafilesystem", message, 1, true)
   end)
 end)

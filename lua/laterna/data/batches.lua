@@ -1,12 +1,21 @@
 --- An iterator over batches of a data set. Its place is three numbers: seed, epoch, position; the order of an epoch
 -- and the chances of a batch come from generators seeded by these, so nothing else has to be saved.
+-- @classmod laterna.data.Batches
 local check = require "laterna.check"
 local core = require "laterna.core"
-local derive = require("laterna.data.seed").derive
+local seeds = require "laterna.data.seed"
+
+local derive = seeds.derive
 
 local Batches = {}
 Batches.__index = Batches
 Batches.__name = "laterna.Batches"
+
+local function want_batches(fname, self)
+  if getmetatable(self) ~= Batches then
+    error(("calling '%s' on bad self (batches expected, got %s)"):format(fname, check.describe(self)), 3)
+  end
+end
 
 local function order_of(self, epoch)
   if self.order_epoch ~= epoch then
@@ -39,6 +48,7 @@ end
 --- The next batch, or nil when `epochs` are over.
 -- @treturn table|nil
 function Batches:next()
+  want_batches("next", self)
   if self.position == self.per_epoch then
     if self.epoch == self.epochs then return nil end
     self.epoch, self.position = self.epoch + 1, 0
@@ -68,6 +78,7 @@ end
 --- The place in the sequence, as strings by name: `seed`, `epoch`, `position`, `make`.
 -- @treturn table
 function Batches:state()
+  want_batches("state", self)
   return { seed = tostring(self.seed), epoch = tostring(self.epoch), position = tostring(self.position),
     make = make(self) }
 end
@@ -81,6 +92,7 @@ end
 --- Goes to a saved place. The data set and the options must be what they were.
 -- @tparam table state from `state()`
 function Batches:load_state(state)
+  want_batches("load_state", self)
   check.type("load_state", 1, "state", state, "table")
   if state.make ~= make(self) then
     check.fail("load_state", 1, "state: expected %s, got %s", make(self), tostring(state.make))
@@ -91,7 +103,7 @@ function Batches:load_state(state)
 end
 
 local KNOWN = {
-  seed = "integer", generator = "userdata", shuffle = { "boolean", true }, drop_last = { "boolean", true },
+  seed = "integer", generator = seeds.is_generator, shuffle = { "boolean", true }, drop_last = { "boolean", true },
   epochs = { "integer", nil, min = 1 }, flip = { "boolean", false }, augment = "callable",
 }
 

@@ -1,5 +1,6 @@
 --- Fashion-MNIST: 60,000 training and 10,000 test pictures, 28x28 grey, of ten kinds of garments.
 -- Xiao, Rasul, Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms", 2017.
+-- @module laterna.data.fashion_mnist
 local check = require "laterna.check"
 local idx = require "laterna.data.idx"
 
@@ -22,6 +23,7 @@ end
 
 --- Loads Fashion-MNIST from a folder that holds its four IDX files, gzipped or not: the one given, else
 -- $LATERNA_DATA/fashion-mnist, else where Debian's package dataset-fashion-mnist puts them.
+-- @function fashion_mnist
 -- @tparam[opt="train"] string split "train" or "test"
 -- @tparam[opt] string folder
 -- @treturn Dataset images (n,28,28,1) uint8, labels from 1, classes, and the class names as captions

@@ -1,4 +1,5 @@
 --- Data sets in the IDX format of MNIST: one file of pictures, one of labels, plain or gzipped.
+-- @module laterna.data.idx
 local check = require "laterna.check"
 local core = require "laterna.core"
 local dataset = require "laterna.data.dataset"
@@ -25,6 +26,7 @@ end
 
 --- Pictures and labels of two IDX files. The labels in the file count from 0, as the format's data sets do; the data
 -- set's count from 1 and index `classes`. Captions are the class names.
+-- @function idx
 -- @tparam string images_path IDX of bytes, (n,h,w) or (n,h,w,c); `.gz` is unpacked
 -- @tparam[opt] string labels_path IDX of integers, (n)
 -- @tparam[opt] table classes their names; without it "0", "1", ...

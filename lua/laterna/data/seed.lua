@@ -1,5 +1,6 @@
 --- Seeds out of seeds. A picture, an epoch or a batch gets a generator of its own, so that it depends on its number
 -- and not on what was drawn before it.
+-- @module laterna.data.seed
 local seed = {}
 
 local MASK = 0xffffffff
@@ -18,6 +19,11 @@ end
 function seed.derive(base, i)
   local key = scramble(scramble(base & MASK) + (base >> 32) & MASK)
   return scramble((scramble((i & MASK) ~ key) + key) & MASK)
+end
+
+--- For check.options: is it a generator?
+function seed.is_generator(v)
+  return type(v) == "userdata" and (debug.getmetatable(v) or {}).__name == "laterna.Generator", "a generator"
 end
 
 return seed

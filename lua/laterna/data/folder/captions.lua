@@ -1,7 +1,8 @@
 --- Three ways in which a folder can say what its pictures show. Each returns a list of `{ name =, caption =, class = }`
 -- in a fixed order, and reports what does not fit.
+-- @module laterna.data.folder.captions
 local files = require "laterna.data.folder.files"
-local need = require "laterna.data.folder.need"
+local need = require "laterna.need"
 
 local captions = {}
 

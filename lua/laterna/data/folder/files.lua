@@ -1,5 +1,6 @@
 --- What lies in a folder: names in a fixed order, and only what is really inside it.
-local need = require "laterna.data.folder.need"
+-- @module laterna.data.folder.files
+local need = require "laterna.need"
 
 local files = {}
 

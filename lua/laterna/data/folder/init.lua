@@ -1,10 +1,11 @@
 --- Pictures of one's own: a folder of PNG files with captions.
+-- @module laterna.data.folder
 local captions = require "laterna.data.folder.captions"
 local check = require "laterna.check"
 local core = require "laterna.core"
 local dataset = require "laterna.data.dataset"
-local need = require "laterna.data.folder.need"
 local new_report = require "laterna.data.folder.report"
+local need = require "laterna.need"
 
 local MOST = 4096
 
@@ -68,6 +69,7 @@ end
 --
 -- What is wrong with a folder is found in `dataset.report` and printed once on stderr: orphans (a picture without
 -- caption, a caption without picture), bad files and rows (by name and line), empty captions (these are kept).
+-- @function folder
 -- @tparam string path
 -- @tparam[opt] table options
 -- @tparam[opt=32] integer|table options.size a side, or {height, width}

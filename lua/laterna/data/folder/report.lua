@@ -1,6 +1,7 @@
 --- What a folder held that did not become a picture with a caption. Three lists of `{ name =, reason = }`: `orphans`
 -- (a picture without a caption or the other way round), `bad` (unreadable, refused, malformed) and `empty` (kept, with
 -- an empty caption); `pictures` counts what was kept.
+-- @module laterna.data.folder.report
 local Report = {}
 Report.__index = Report
 

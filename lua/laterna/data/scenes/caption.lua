@@ -1,4 +1,5 @@
 --- Captions of scenes: what to mention, and how to say it.
+-- @module laterna.data.scenes.caption
 local check = require "laterna.check"
 
 local caption = {}

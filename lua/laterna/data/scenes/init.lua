@@ -5,9 +5,9 @@ local check = require "laterna.check"
 local core = require "laterna.core"
 local captions = require "laterna.data.scenes.caption"
 local dataset = require "laterna.data.dataset"
-local derive = require("laterna.data.seed").derive
 local pack = require "laterna.data.scenes.pack"
 local sample = require "laterna.data.scenes.sample"
+local seeds = require "laterna.data.seed"
 local words = require "laterna.data.scenes.words"
 
 local scenes = {}
@@ -67,7 +67,7 @@ end
 function scenes.caption(scene, options)
   want_words("caption", "scene", scene)
   local o = check.options("caption", 2, options, {
-    mention = { "string|table", "all" }, generator = "userdata",
+    mention = { "string|table", "all" }, generator = seeds.is_generator,
   })
   if o.mention == "random" and not o.generator then check.fail("caption", 2, "option generator is missing") end
   local m = captions.mention(scene, o.mention, o.generator)
@@ -113,7 +113,7 @@ local function new(_, options)
   local way = ways(g)
   local attributes, mentions, text = {}, {}, {}
   for i = 1, o.n do
-    g:seed(derive(o.seed, o.first - 1 + i))
+    g:seed(seeds.derive(o.seed, o.first - 1 + i))
     local scene = sample(g, o)
     local m = captions.random_mention(scene, g)
     attributes[i], mentions[i], text[i] = scene, m, captions.write(scene, m, way)

@@ -1,5 +1,6 @@
 --- Draws the attributes of a scene at random: every word as likely as the others, independent of each other, so that
 -- no attribute can be guessed from another.
+-- @module laterna.data.scenes.sample
 local words = require "laterna.data.scenes.words"
 
 local function between(g, low, high) return low + (high - low) * g:uniform() end

@@ -1,4 +1,5 @@
 --- What a scene can be made of. The order of shapes, textures and backgrounds is that of csrc/op (ids count from 1).
+-- @module laterna.data.scenes.words
 local words = {}
 
 words.shapes = { "circle", "square", "triangle", "star", "heart", "cross", "ring", "diamond", "moon", "hexagon" }
