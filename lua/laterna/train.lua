@@ -61,7 +61,7 @@ local KNOWN = {
   model = { is_model, required = true }, optimizer = is_optimizers, ema = is_ema,
   every = { "integer", 1000, min = 1 }, log_every = { "integer", 1, min = 1 },
   resume = "boolean", seed = "integer", on_step = "callable", progress = { "boolean", true },
-  nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = { "string", "" },
+  nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = "string",
 }
 
 local function say(self, text, ...)
