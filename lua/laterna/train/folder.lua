@@ -1,6 +1,6 @@
 --- The folder of a run.
 -- @module laterna.train.folder
-local need = require "laterna.train.need"
+local need = require "laterna.need"
 
 local folder = {}
 

@@ -1,7 +1,7 @@
 --- A script's settings, with the command line above the defaults.
 -- @module laterna.train.options
 local check = require "laterna.check"
-local need = require "laterna.train.need"
+local need = require "laterna.need"
 
 local function number(text)
   return tonumber(text), "expected a number, got '" .. text .. "'"
