@@ -106,6 +106,20 @@ describe("fit_picture", function()
     end
   end)
 
+  it("survives a failed allocation, and loses nothing", function()
+    local x = bytes({ 9, 9, 3 }, function(i) return i % 256 end)
+    local expected = core.fit_picture(x, 4, 4):to_string()
+    collectgarbage()
+    local before = core.memory().count
+    for n = 1, 4 do
+      core.debug_fail_allocation(n)
+      assert.equal(expected, core.fit_picture(x, 4, 4):to_string())
+      core.debug_fail_allocation(0)
+    end
+    collectgarbage()
+    assert.equal(before, core.memory().count)
+  end)
+
   it("refuses other types and sizes", function()
     local x = bytes({ 2, 2, 1 }, function() return 0 end)
     for pattern, f in pairs {
