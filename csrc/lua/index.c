@@ -156,7 +156,7 @@ static int index_set(lua_State *L)
     LT_TRY(L, lt_may_edit(t, 1));
     lua_settop(L, 3);
     push_selection(L, t);
-    lt_tensor *part = lt_arg_tensor(L, 4, "selection");
+    lt_tensor *part = lt_arg_tensor(L, lua_gettop(L), "selection");
     if (part->storage != t->storage)
         return lt_bad_argument(L, 2, "index: only leading axes can be assigned to");
     if (lua_type(L, 3) == LUA_TNUMBER)
