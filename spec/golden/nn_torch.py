@@ -101,7 +101,7 @@ for name, options, make in cases:
     optimizer = make([a, b])
     for step in range(1, 7):
         optimizer.zero_grad(set_to_none=True)
-        loss = (a * a * a).sum() * step
+        loss = (a * a * a * a).sum() * (0.1 * step)
         if step > 2:  # b joins late: it has taken fewer steps
             loss = loss + (b * b).sum()
         loss.backward()

@@ -19,8 +19,8 @@ local function add(parser, key, default)
   elseif kind == "boolean" then
     parser:option(flag):target(key):choices { "true", "false" }:default "true"
   else
-    local convert = kind == "integer" and integer or kind == "float" and number or nil
-    parser:option(flag, "default: " .. tostring(default)):target(key):convert(convert)
+    local option = parser:option(flag, "default: " .. tostring(default)):target(key)
+    if kind ~= "string" then option:convert(kind == "integer" and integer or number) end
   end
 end
 
