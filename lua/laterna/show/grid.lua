@@ -134,21 +134,22 @@ return function(pictures, options)
   end
 
   local dtype, c = sheet.unify(all)
-  local style = { dtype = dtype, c = c, background = o.background, text = TEXT, align = "center" }
+  local style = { dtype = dtype, c = c, background = o.background, text = TEXT }
   local page = sheet.new(m.width, m.height, c, dtype, o.background)
   local function column_x(j) return m.left + o.pad + (j - 1) * (m.w + o.pad) end
-  for j, lines in ipairs(m.column_labels) do page.put(column_x(j), 0, sheet.caption(lines, m.w, m.top, style)) end
+  local function write(lines, x, y, w, h, align)
+    style.align = align
+    if lines and #lines > 0 then page.put(x, y, sheet.caption(lines, w, h, style)) end
+  end
+  for j, lines in ipairs(m.column_labels) do write(lines, column_x(j), 0, m.w, m.top, "center") end
   local number, y = 0, m.top + o.pad
   for r, row in ipairs(rows) do
     for j, p in ipairs(row) do
       number, p = number + 1, sheet.enlarge(p, m.scale)
       page.put(column_x(j) + (m.w - p.w) // 2, y + (m.h - p.h) // 2, p)
-      local lines = m.labels[number]
-      if lines then page.put(column_x(j), y + m.h + GAP // 2, sheet.caption(lines, m.w, m.below - GAP // 2, style)) end
+      write(m.labels[number], column_x(j), y + m.h + GAP // 2, m.w, m.below - GAP // 2, "center")
     end
-    style.align = "right"
-    if m.row_labels[r] then page.put(0, y, sheet.caption(m.row_labels[r], m.left - GAP, m.h, style)) end
-    style.align = "center"
+    write(m.row_labels[r], 0, y, m.left - GAP, m.h, "right")
     y = y + m.h + m.below + o.pad
   end
   return core.from_string(page.bytes(), { m.height, m.width, c }, { dtype = dtype })

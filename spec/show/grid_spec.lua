@@ -1,0 +1,142 @@
+local core = require "laterna.core"
+local grid = require "laterna.show.grid"
+
+local function flat(v) return core.full({ 2, 2, 1 }, v) end
+
+local function rows_of(t)
+  local out = {}
+  for y, row in ipairs(t:totable()) do
+    out[y] = {}
+    for x, pixel in ipairs(row) do out[y][x] = #pixel == 1 and pixel[1] or pixel end
+  end
+  return out
+end
+
+local function message(...)
+  local ok, err = pcall(grid, ...)
+  assert.is_false(ok)
+  return (err:gsub("^[^:]*:%d+: ", ""))
+end
+
+describe("grid", function()
+  it("lays a batch out row by row", function()
+    local batch = core.arange(1, 3):view(3, 1, 1, 1)
+    assert.same({ { 9, 9, 9, 9, 9 }, { 9, 1, 9, 2, 9 }, { 9, 9, 9, 9, 9 }, { 9, 3, 9, 9, 9 }, { 9, 9, 9, 9, 9 } },
+      (function()
+        local t = rows_of(grid(batch, { columns = 2, pad = 1, background = 0.5 }))
+        for _, row in ipairs(t) do
+          for x, v in ipairs(row) do row[x] = v == 0.5 and 9 or v end
+        end
+        return t
+      end)())
+  end)
+
+  it("has two white pixels between by default, and eight columns", function()
+    local t = grid(core.zeros(9, 3, 4, 3))
+    assert.same({ 2 + 2 * (3 + 2), 2 + 8 * (4 + 2), 3 }, t.shape)
+    assert.equal(1, t[1][1][1]:item())
+    assert.equal(0, t[3][3][1]:item())
+  end)
+
+  it("takes a list of pictures, and lists of rows", function()
+    local list = grid({ flat(0), flat(0.5), core.zeros(2, 2) }, { pad = 0 })
+    assert.same({ 2, 6, 1 }, list.shape)
+    local nested = grid({ { flat(0.25), flat(0.5) }, { flat(-0.25) } }, { pad = 0 })
+    assert.same({ { 0.25, 0.25, 0.5, 0.5 }, { 0.25, 0.25, 0.5, 0.5 }, { -0.25, -0.25, 1, 1 }, { -0.25, -0.25, 1, 1 } },
+      rows_of(nested))
+    local batches = grid({ core.zeros(3, 2, 2, 1), core.ones(2, 2, 2, 1), flat(0) }, { pad = 0 })
+    assert.same({ 6, 6, 1 }, batches.shape)
+  end)
+
+  it("keeps every bit of floats, NaN included, and of bytes", function()
+    local t = core.randn(2, 3, 5, 3)
+    local back = grid(t, { pad = 0, columns = 1 })
+    assert.equal(t:to_string(), back:to_string())
+    local nan = grid(core.tensor { { 0 / 0 } }, { pad = 0 }):item()
+    assert.is_true(nan ~= nan)
+    local bytes = core.from_string("\1\2\3\4", { 1, 2, 2, 1 }, { dtype = "uint8" })
+    local out = grid(bytes, { pad = 1, background = -1 })
+    assert.equal("uint8", out.dtype)
+    assert.equal("\0\0\0\0" .. "\0\1\2\0" .. "\0\3\4\0" .. "\0\0\0\0", out:to_string())
+  end)
+
+  it("makes grey and colour, bytes and floats alike", function()
+    local byte = core.from_string("\255", { 1, 1, 1 }, { dtype = "uint8" })
+    local colour = core.tensor { { { 0.1, 0.2, 0.3 } } }
+    local out = grid({ byte, colour }, { pad = 0 })
+    assert.equal("float32", out.dtype)
+    assert.same({ 1, 2, 3 }, out.shape)
+    assert.same({ 1, 1, 1 }, out[1][1]:totable())
+    assert.equal(colour:to_string(), out[1][2]:to_string())
+  end)
+
+  it("centres smaller pictures", function()
+    local out = grid({ core.zeros(3, 3), core.zeros(1, 1) }, { pad = 0 })
+    assert.same({ { 0, 0, 0, 1, 1, 1 }, { 0, 0, 0, 1, 0, 1 }, { 0, 0, 0, 1, 1, 1 } }, rows_of(out))
+  end)
+
+  it("enlarges as asked", function()
+    local out = grid(core.tensor { { { { 0.5 }, { -0.5 } } } }, { pad = 0, scale = 2 })
+    assert.same({ { 0.5, 0.5, -0.5, -0.5 }, { 0.5, 0.5, -0.5, -0.5 } }, rows_of(out))
+  end)
+
+  it("makes room for captions, and writes them", function()
+    local plain = grid(core.zeros(2, 64, 64, 1))
+    local below = grid(core.zeros(2, 64, 64, 1), { labels = { "bag", "ankle boot" } })
+    assert.equal(plain.shape[2], below.shape[2])
+    assert.is_true(below.shape[1] > plain.shape[1] + 10)
+    local strip = below[{ 69, below.shape[1] - 2 }]
+    assert.is_true(strip:min():item() < -0.5) -- dark ink
+    assert.equal(1, strip:max():item())
+    local beside = grid(core.zeros(2, 64, 64, 1), { row_labels = { "originals" }, background = -1 })
+    assert.equal(plain.shape[1], beside.shape[1])
+    assert.is_true(beside.shape[2] > plain.shape[2] + 30)
+    assert.is_true(beside:max():item() > 0.5) -- light ink on black
+    local above = grid(core.zeros(2, 64, 64, 1), { column_labels = { "euler", "heun" } })
+    assert.is_true(above.shape[1] > plain.shape[1] + 10)
+    assert.equal(0, above[above.shape[1] - 10][10]:item())
+  end)
+
+  it("enlarges small pictures so that captions fit", function()
+    assert.same({ 2 + 84 + 2, 2 + 84 + 2, 1 },
+      { grid(core.zeros(28, 28), { labels = {} }).shape[1], grid(core.zeros(28, 28), { labels = {} }).shape[2], 1 })
+  end)
+
+  it("copes with captions of any kind", function()
+    for _, text in ipairs { "", "   ", "\0\27[31m", "\255\254", ("w"):rep(1000), "ein süßer Käfer", "靴", "a\nb" } do
+      local t = grid(core.zeros(8, 8), { labels = { text }, row_labels = { text }, column_labels = { text } })
+      assert.is_true(t.shape[1] >= 68 and t.shape[2] < 400)
+    end
+  end)
+
+  it("records nothing on the tape", function()
+    local t = core.zeros(2, 2, 2, 1, { requires_grad = true })
+    assert.is_false(grid(t).requires_grad)
+  end)
+
+  it("names what is wrong", function()
+    assert.equal("bad argument #1 to 'grid' (pictures: expected tensor, got nil)", message(nil))
+    assert.equal("bad argument #1 to 'grid' (pictures: expected a tensor or a list of tensors, got an empty table)",
+      message {})
+    assert.equal("bad argument #1 to 'grid' (pictures[2]: expected tensor, got 7)", message { flat(0), 7 })
+    assert.equal("bad argument #1 to 'grid' (pictures[1][1]: expected tensor, got table)", message { { {} } })
+    assert.equal("bad argument #1 to 'grid' (pictures[1]: expected at least one picture)", message { {} })
+    assert.equal("bad argument #1 to 'grid' (pictures: expected (h,w), (h,w,c) or (n,h,w,c) with 1 or 3 channels, "
+      .. "got (2,3,3,2))", message(core.zeros(2, 3, 3, 2)))
+    assert.equal([[bad argument #2 to 'grid' (unknown option "colums"; known: background, column_labels, columns, ]]
+      .. "labels, pad, row_labels, scale)", message(flat(0), { colums = 2 }))
+    assert.equal("bad argument #2 to 'grid' (labels: expected at most 1, got 2)",
+      message(flat(0), { labels = { "a", "b" } }))
+    assert.equal("bad argument #2 to 'grid' (labels: expected a list of strings, got table)",
+      message(flat(0), { labels = { 3 } }))
+    assert.equal("bad argument #2 to 'grid' (columns: the pictures already come in rows)",
+      message({ { flat(0) } }, { columns = 2 }))
+    assert.matches("pictures: the result would be %d+x%d+, at most 32768 a side",
+      message(core.zeros(600, 600), { scale = 64 }))
+    for _, o in ipairs { { pad = -1 }, { pad = 0 / 0 }, { pad = 1e9 }, { columns = 0 }, { scale = 0.5 },
+      { background = 2 }, { background = 0 / 0 }, 3, "x" } do
+      assert.matches("^bad argument #2 to 'grid'", message(flat(0), o))
+    end
+    assert.matches("expected float32 or uint8, got int32", message(core.zeros(2, 2, { dtype = "int32" })))
+  end)
+end)
