@@ -91,13 +91,14 @@ describe("decode_idx", function()
 
   it("refuses flipped bits in packed data, and never crashes on them in plain data", function()
     local plain = idx(FLOAT, { 2, 3 }, CASES[5].values)
-    local packed = gzip(plain)
+    local packed, values = gzip(plain), core.decode_idx(plain):to_string()
     local head = 10 -- of gzip: flags, time and system are no data
     for i = 1, #packed do
       for bit = 0, 7 do
-        local ok = pcall(core.decode_idx, packed:sub(1, i - 1) .. string.char(packed:byte(i) ~ 1 << bit) ..
-                         packed:sub(i + 1))
-        assert.is_true(not ok or i <= head, ("bit %d of byte %d"):format(bit, i))
+        local ok, t = pcall(core.decode_idx, packed:sub(1, i - 1) .. string.char(packed:byte(i) ~ 1 << bit) ..
+                            packed:sub(i + 1))
+        -- a bit that fills up the last byte of the stream has no meaning
+        assert.is_true(not ok or i <= head or t:to_string() == values, ("bit %d of byte %d"):format(bit, i))
       end
     end
     for i = 1, #plain do
