@@ -12,6 +12,7 @@
 #include "base/error.h"
 
 enum { ALIGN = 64, CLASSES = 8 * 48, HUGE_PAGE = 2 << 20 };
+#define LARGEST ((size_t)1 << 50) // more than any machine has, and within the size classes
 
 typedef struct block {
     size_t bytes; // of the payload, rounded up to its class
@@ -85,7 +86,7 @@ static block *take_locked(int class, size_t rounded)
 
 void *lt_alloc(size_t bytes)
 {
-    if (bytes > SIZE_MAX / 4) {
+    if (bytes > LARGEST) {
         lt_fail_memory(bytes);
         return NULL;
     }
