@@ -1,3 +1,4 @@
+// Signed distances of shapes and the patterns on them, as functions of a place.
 #include "op/scenery.h"
 
 static float length(float x, float y)
