@@ -91,7 +91,7 @@ sanitized:
 bench:
 	@$(DEPS) build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) build
-	@for f in $(or $(BENCH),spec/bench/*.lua); do $(RUN) $$f || exit; done
+	$(RUN) spec/bench/run.lua $(BENCH_ARGS)
 
 docs:
 	@$(DEPS) docs
