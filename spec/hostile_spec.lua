@@ -1,0 +1,25 @@
+-- Any value passed to any function may raise an error that names the function; it may never crash, hang, take all
+-- memory or leave a mess behind.
+
+local child = require "spec.support.child"
+
+local function read(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read "a" or ""
+  if file then file:close() end
+  return text
+end
+
+describe("every function with every kind of value", function()
+  it("returns, or raises text that names the function", function()
+    local folder = child.folder()
+    local ok, output, how = child.run('require "spec.support.hostile"', {
+      cd = folder, seconds = child.sanitized and 540 or 240, megabytes = 3000, args = "> /dev/null",
+      env = "OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=2",
+    })
+    local last, report = read(folder .. "/last"), read(folder .. "/report")
+    child.remove(folder)
+    assert.is_true(ok, ("%s at %s\n%s"):format(how, last, output:sub(-3000)))
+    assert.equal("", report)
+  end)
+end)

@@ -1,0 +1,183 @@
+-- Every function, every kind of value: calls each public function with each value of hostile_values in each place.
+-- Runs in a process of its own (see hostile_spec): a crash must not take the other specs along. Before every call
+-- the file "last" says which it is; the file "report" gets a line for each error that is not as it should be.
+
+local core = require "laterna.core"
+local lt = require "laterna"
+local values = require "spec.support.hostile_values"
+local recipes = require "spec.support.hostile_recipes"
+local sources = require "spec.support.sources"
+
+local last = assert(io.open("last", "wb"))
+local report = assert(io.open("report", "w"))
+local reported, calls = {}, 0
+
+local function note(target, place, value, what)
+  local key = target.path .. what:gsub("%d+", "")
+  if reported[key] then return end -- one line a function and kind of fault is enough
+  reported[key] = true
+  report:write(("%s, %s = %s: %s\n"):format(target.path, place, value, what:sub(1, 300)))
+  report:flush()
+end
+
+-- An error must be text that names a function. What the hostile values raise themselves passes through, and a method
+-- of a Lua object that is called on something else may fail as Lua fails.
+local function judge(target, place, value, ok, err)
+  if ok then return end
+  if type(err) ~= "string" then return note(target, place, value, "error is a " .. type(err)) end
+  for _, theirs in ipairs{ "hostile", "attempt to yield", "'for' limit" } do
+    if err:find(theirs, 1, true) then return end
+  end
+  if target.method and place == "argument 1" then return end
+  if err:find("attempt to", 1, true) then return note(target, place, value, "stumbles: " .. err) end
+  if err:find "bad argument #?%d* ?to '" or err:find "calling '[%w_]+' on bad self" then return end
+  if err:find "[%w_]+: not enough memory" or err:find "[%w_]+: shape .* is too large" then return end
+  for name in target.names:gmatch "%S+" do
+    if err:find(name, 1, true) then return end
+  end
+  note(target, place, value, "error names no function: " .. err)
+end
+
+local function restore()
+  core.debug_fail_allocation(0)
+  core.set_grad_enabled(true)
+  core.catch_interrupt(false)
+  core.threads(2)
+end
+
+local function call(target, place, value, args, n)
+  calls = calls + 1
+  local text = ("%s, %s = %s"):format(target.path, place, value)
+  last:seek "set"
+  last:write(text, (" "):rep(150 - #text), "\n")
+  last:flush()
+  judge(target, place, value, pcall(target.f, table.unpack(args, 1, n)))
+  restore()
+end
+
+local function arguments(target)
+  if target.recipe then return table.pack(target.recipe()) end
+  return table.pack(core.ones(2, 3))
+end
+
+local function try(target)
+  local n = arguments(target).n
+  for place = 1, math.min(n + 1, 6) do
+    for _, value in ipairs(values) do
+      local args = arguments(target)
+      args[place] = value.make()
+      call(target, "argument " .. place, value.name, args, math.max(n, place))
+    end
+  end
+  local options = arguments(target)[n]
+  if type(options) ~= "table" or getmetatable(options) then return end
+  for key in pairs(options) do
+    for _, value in ipairs(values) do
+      local args = arguments(target)
+      args[n][key] = value.make()
+      call(target, "option " .. tostring(key), value.name, args, n)
+    end
+  end
+end
+
+-- ---- what there is to call ----------
+local targets, seen, objects = {}, {}, {}
+
+local SKIP = {
+  ["terminal_size"] = true, -- asks the terminal
+  ["train.options"] = true, -- reads the command line, and ends the process when that is wrong
+}
+
+local function add(path, f, recipe, names, method)
+  if seen[f] or SKIP[path] then return end
+  seen[f] = true
+  targets[#targets + 1] = { path = path, f = f, recipe = recipe, names = names or path:match "[%w_]+$",
+                            method = method }
+end
+
+local function callable(v)
+  local mt = type(v) == "table" and getmetatable(v)
+  return mt and mt.__call ~= nil
+end
+
+-- Classes are called, and so are the methods of what they make.
+local function walk(path, v, depth)
+  if type(v) == "function" then
+    add(path, v, recipes[path] or recipes[path:match "[%w_]+$"])
+  elseif type(v) == "table" and depth > 0 and not seen[v] then
+    if callable(v) then
+      add(path, v, recipes[path])
+      if recipes[path] and rawget(v, "__index") then objects[path] = function() return v(recipes[path]()) end end
+    end
+    seen[v] = true
+    for key, inner in next, v do
+      local class_method = rawget(v, "__index") ~= nil and type(inner) == "function"
+      if type(key) == "string" and not key:find "^__" and not class_method then
+        walk(path == "" and key or path .. "." .. key, inner, depth - 1)
+      end
+    end
+  end
+end
+
+-- Methods, on an object that works and on everything else.
+local function walk_methods(path, make, methods)
+  for name, f in pairs(methods) do
+    if type(f) == "function" and not name:find "^__" then
+      local recipe = recipes[path .. ":" .. name] or function() return make() end
+      add(path .. ":" .. name, f, recipe, name .. " " .. path, true)
+    end
+  end
+end
+
+-- The parts that load when they are used have to be asked for by name.
+for part in sources.read("lua/laterna/init.lua"):gmatch "([%w_]+) = \"laterna%.[%w_%.]+\"" do
+  assert(lt[part] ~= nil, part)
+end
+walk("", core, 2)
+local methods = getmetatable(core.ones(1))
+for _, name in ipairs{ "__add", "__sub", "__mul", "__div", "__pow", "__unm", "__len", "__index", "__newindex", "__eq",
+                       "__tostring", "__close", "__gc", "__call", "__concat", "__lt", "__le", "__mod", "__idiv" } do
+  if methods[name] then
+    add("tensor." .. name, methods[name], function() return core.ones(2, 3), 1, 2 end,
+        name:sub(3) .. " " .. "index tensor add sub mul div pow neg select")
+  end
+end
+for _, part in ipairs{ "nn", "optim", "train", "data", "text", "show", "grid", "plot", "progress", "likelihood", "vae",
+                       "autoencoder" } do
+  if lt[part] ~= nil then walk(part, lt[part], 3) end
+end
+
+function objects.dataset() return lt.data.scenes{ n = 4, size = 16, seed = 1 } end
+function objects.batches() return objects.dataset():batches(2) end
+for name, make in pairs(objects) do
+  local class = getmetatable(make())
+  while type(class) == "table" do
+    walk_methods(name, make, class)
+    local index = rawget(class, "__index")
+    if type(index) == "table" and index ~= class then walk_methods(name, make, index) end
+    class = getmetatable(class)
+  end
+end
+
+-- ---- the run -----------
+table.sort(targets, function(a, b) return a.path < b.path end)
+local function live()
+  collectgarbage()
+  collectgarbage()
+  return core.memory().count
+end
+for _, target in ipairs(targets) do pcall(target.f, table.unpack(arguments(target))) end
+restore()
+for _, target in ipairs(targets) do
+  local before = live()
+  try(target)
+  local after = live()
+  if after > before + 40 then note(target, "all", "all", ("keeps %d tensors"):format(after - before)) end
+end
+
+-- The state is still good.
+local x = core.ones(2, 3, { requires_grad = true })
+x:exp():sum():backward()
+assert(math.abs(x.grad[1][1]:item() - math.exp(1)) < 1e-5)
+io.stderr:write(("%d functions, %d calls\n"):format(#targets, calls))
+report:close()

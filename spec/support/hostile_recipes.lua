@@ -1,0 +1,183 @@
+-- Arguments that work, by the name of a public function; each call builds its own. What is not listed here is called
+-- with (2,3) first and nothing else. Used where "every function, every kind of value" needs the other arguments right.
+
+local core = require "laterna.core"
+
+local function T(...) return core.ones(...) end
+local function P(...)
+  local t = core.ones(...)
+  return t:requires_grad_(true)
+end
+local function I(...) return core.tensor({ ... }, { dtype = "int32" }) end
+local function U(...) return core.zeros(...):byte() end
+
+local R = {}
+local function recipe(names, make)
+  for name in names:gmatch "%S+" do R[name] = make end
+end
+
+-- ---- tensors ----------
+recipe("add sub mul div pow maximum minimum eq ne lt le gt ge", function() return T(2, 3), T(3) end)
+recipe("where", function() return T(2, 3), T(2, 3), T(3) end)
+recipe("leaky_relu", function() return T(2, 3), 0.1 end)
+recipe("gelu", function() return T(2, 3), { approximate = "tanh" } end)
+recipe("clamp", function() return T(2, 3), 0, 1 end)
+recipe("add_", function() return T(2, 3), T(3), 2 end)
+recipe("mul_ copy_", function() return T(2, 3), T(3) end)
+recipe("fill_", function() return T(2, 3), 1 end)
+recipe("requires_grad_", function() return T(2, 3), true end)
+recipe("backward", function()
+  return P(2, 3):exp(), T(2, 3), { retain_graph = true, create_graph = true }
+end)
+recipe("grad", function()
+  local x = P(2, 3)
+  return x:exp():sum(), { x }, { create_graph = true, retain_graph = true, grad_output = core.tensor(1) }
+end)
+recipe("set_grad_enabled catch_interrupt memory", function() return true end)
+recipe("no_grad", function() return function() end, 1 end)
+recipe("zeros ones rand randn", function() return 2, 3, { dtype = "float32", requires_grad = true } end)
+recipe("full", function() return { 2, 3 }, 1, { dtype = "float32", requires_grad = true } end)
+recipe("tensor", function() return { { 1, 2 }, { 3, 4 } }, { dtype = "int32", requires_grad = false } end)
+recipe("from_string", function() return ("\0"):rep(24), { 2, 3 }, { dtype = "float32", requires_grad = true } end)
+recipe("arange", function() return 1, 5, 2, { dtype = "int32", requires_grad = false } end)
+recipe("linspace", function() return 0, 1, 5 end)
+recipe("eye randperm generator manual_seed threads isatty", function() return 2 end)
+recipe("randint", function() return 1, 5, { 2, 3 }, { generator = core.generator(1) } end)
+recipe("seed", function() return core.generator(1), 2 end)
+recipe("uniform normal state", function() return core.generator(1) end)
+recipe("integer", function() return core.generator(1), 1, 6 end)
+recipe("set_state", function() return core.generator(1), core.generator(2):state() end)
+recipe("index_select", function() return T(2, 3), 2, I(1, 3) end)
+recipe("gather", function() return T(2, 3), 1, core.ones(1, 3, { dtype = "int32" }) end)
+recipe("index", function() return T(4, 3), I(1, 2, 4) end)
+recipe("one_hot", function() return I(1, 2), 3 end)
+recipe("argsort sort", function() return T(2, 3), 1, { descending = true } end)
+recipe("argmax argmin cumsum size squeeze unsqueeze", function() return T(2, 3), 1 end)
+recipe("flatten", function() return T(2, 3, 4), 2 end)
+recipe("sum mean prod max min norm", function() return T(2, 3), { 1, 2 }, { keepdim = true } end)
+recipe("var std", function() return T(2, 3), 1, { keepdim = true, correction = 0 } end)
+recipe("view reshape expand", function() return T(2, 3), 2, 3 end)
+recipe("permute transpose", function() return T(2, 3), 2, 1 end)
+recipe("narrow", function() return T(4, 3), 1, 2, 2 end)
+recipe("chunk", function() return T(4, 3), 2, 1 end)
+recipe("split", function() return T(4, 3), { 1, 3 }, 1 end)
+recipe("cat stack", function() return { T(2, 3), T(2, 3) }, 1 end)
+recipe("pad", function() return T(2, 3), { { 0, 1 }, { 1, 0 } }, 0.5 end)
+recipe("flip", function() return T(2, 3), { 1, 2 } end)
+recipe("repeat_interleave", function() return T(2, 3), 2, 1 end)
+recipe("matmul", function() return T(2, 3, 4), T(4, 2) end)
+recipe("solve", function() return core.eye(3), T(3, 2) end)
+recipe("logdet inverse lu eigh qr", function() return core.eye(3) end)
+recipe("item", function() return core.tensor(1) end)
+
+-- ---- layers ----------
+recipe("linear", function() return T(2, 3), T(4, 3), T(4) end)
+recipe("conv2d", function()
+  return T(2, 5, 5, 4), T(6, 3, 3, 2), T(6), { stride = 2, padding = 1, dilation = 1, groups = 2 }
+end)
+recipe("conv_transpose2d", function()
+  return T(2, 5, 5, 4), T(4, 3, 3, 3), T(6), { stride = 2, padding = 1, output_padding = 1, dilation = 1, groups = 2 }
+end)
+recipe("avg_pool2d max_pool2d", function() return T(2, 4, 4, 3), 2, { stride = 2, padding = 1 } end)
+recipe("upsample_nearest", function() return T(2, 4, 4, 3), 2 end)
+recipe("resize_bilinear", function() return T(2, 4, 4, 3), { 3, 5 } end)
+recipe("attention", function()
+  return T(2, 3, 2, 4), T(2, 5, 2, 4), T(2, 5, 2, 4), { mask = T(2, 5), causal = false, scale = 0.5 }
+end)
+recipe("softmax log_softmax", function() return T(2, 3), 2 end)
+recipe("group_norm", function() return T(2, 4, 4, 4), 2, T(4), T(4), { eps = 1e-5 } end)
+recipe("layer_norm", function() return T(2, 3), T(3), T(3), { eps = 1e-5 } end)
+recipe("rms_norm", function() return T(2, 3), T(3), { eps = 1e-5 } end)
+recipe("batch_norm", function()
+  return T(2, 4, 4, 3), T(3), T(3), core.zeros(3), T(3), { training = true, momentum = 0.1, eps = 1e-5 }
+end)
+recipe("dropout", function() return T(2, 3), 0.5, { generator = core.generator(1) } end)
+recipe("embedding", function() return T(5, 3), I(1, 5) end)
+recipe("mse_loss l1_loss bce_with_logits", function() return T(2, 3), T(2, 3), { reduction = "sum" } end)
+recipe("huber_loss", function() return T(2, 3), T(2, 3), { reduction = "none", delta = 0.5 } end)
+recipe("cross_entropy", function() return T(2, 3), I(1, 3), { reduction = "mean" } end)
+recipe("gaussian_nll", function() return T(2, 3), T(2, 3), T(2, 3), { reduction = "mean" } end)
+recipe("kl_normal", function() return T(2, 3), T(2, 3), { reduction = "mean" } end)
+
+-- ---- updates ----------
+local function trained()
+  local p = P(2, 3)
+  p:exp():sum():backward()
+  return p
+end
+recipe("sgd_update", function()
+  return { trained() }, { core.zeros(2, 3) },
+    { lr = 0.1, momentum = 0.9, dampening = 0, weight_decay = 0.1, nesterov = true }
+end)
+recipe("adam_update", function()
+  return { trained() }, { core.zeros(2, 3) }, { core.zeros(2, 3) },
+    { lr = 0.1, beta1 = 0.9, beta2 = 0.99, eps = 1e-8, weight_decay = 0.1, decoupled = true, step = 1 }
+end)
+recipe("rmsprop_update", function()
+  return { trained() }, { core.zeros(2, 3) }, { core.zeros(2, 3) },
+    { lr = 0.1, alpha = 0.9, eps = 1e-8, weight_decay = 0.1, momentum = 0.9 }
+end)
+recipe("lion_update", function()
+  return { trained() }, { core.zeros(2, 3) }, { lr = 0.1, beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1 }
+end)
+recipe("ema_update", function() return { T(2, 3) }, { T(2, 3) }, 0.9 end)
+recipe("clip_grad_norm clip_grad_value", function() return { trained() }, 1 end)
+
+-- ---- pictures and files ----------
+recipe("encode_png", function() return U(4, 4, 3) end)
+recipe("decode_png", function()
+  return core.encode_png(U(4, 4, 3)), { channels = 3, dtype = "float32", max_pixels = 100 }
+end)
+recipe("save_png", function() return "picture.png", U(4, 4, 3) end)
+recipe("load_png", function()
+  core.save_png("picture.png", U(4, 4, 3))
+  return "picture.png", { channels = 3, dtype = "uint8", max_pixels = 100 }
+end)
+recipe("decode_idx", function() return "\0\0\8\1\0\0\0\2ab" end)
+recipe("load_idx", function()
+  local file = io.open("numbers.idx", "wb")
+  file:write "\0\0\8\1\0\0\0\2ab"
+  file:close()
+  return "numbers.idx"
+end)
+recipe("save_safetensors save", function() return "state.safetensors", { a = T(2, 3) }, { note = "x" } end)
+recipe("load_safetensors load", function()
+  core.save_safetensors("loaded.safetensors", { a = T(2, 3) }, { note = "x" })
+  return "loaded.safetensors"
+end)
+recipe("draw_scenes", function() return core.zeros(2, 21), 16, 3 end)
+recipe("gather_pictures", function() return U(4, 4, 4, 3), I(1, 2), core.zeros(2, { dtype = "uint8" }) end)
+recipe("take_pictures", function() return U(4, 4, 4, 3), I(1, 2) end)
+recipe("fit_picture", function() return U(4, 4, 3), 8, 6 end)
+
+-- ---- modules and what is built of them ----------
+recipe("nn.Linear", function() return 3, 2, { bias = true } end)
+recipe("nn.Embedding", function() return 5, 3 end)
+recipe("nn.Conv2d", function() return 4, 6, 3, { stride = 1, padding = 1, dilation = 1, groups = 2, bias = true } end)
+recipe("nn.ConvTranspose2d", function()
+  return 4, 6, 3, { stride = 2, padding = 1, output_padding = 1, dilation = 1, groups = 2, bias = true }
+end)
+recipe("nn.GroupNorm", function() return 2, 4 end)
+recipe("nn.LayerNorm", function() return 3, { affine = true, eps = 1e-5 } end)
+recipe("nn.RMSNorm nn.BatchNorm2d", function() return 3 end)
+recipe("nn.Dropout", function() return 0.5 end)
+recipe("nn.AvgPool2d nn.MaxPool2d", function() return 2, { stride = 2, padding = 1 } end)
+recipe("nn.Upsample", function() return { scale = 2, mode = "nearest" } end)
+recipe("nn.MultiheadAttention", function() return 4, 2, { context_dim = 6 } end)
+local function net() return require("laterna.nn").Linear(3, 2) end
+recipe("nn.Sequential nn.Residual nn.clone nn.is_module", function() return net() end)
+recipe("nn.init.constant_", function() return T(2, 3), 1 end)
+recipe("nn.class", function() return "Net", function() end end)
+for name in ("SGD Adam AdamW RMSprop Lion"):gmatch "%S+" do
+  recipe("optim." .. name, function() return net():parameters(), { lr = 0.1, weight_decay = 0.1 } end)
+end
+recipe("optim.Ema", function() return net(), 0.9 end)
+recipe("text.Tokenizer text.Encoder", function() return { "a red star", "a blue star" }, { vocabulary = 300 } end)
+recipe("text.Tokenizer.load", function() return require("laterna.text.tokenizer")({ "a red star" }):state() end)
+recipe("data.scenes", function() return { n = 3, size = 16, seed = 1 } end)
+recipe("data.folder", function() return ".", { size = 16 } end)
+recipe("data.fashion_mnist", function() return "test", "/absent" end)
+recipe("grid", function() return T(4, 4, 4, 3), { columns = 2 } end)
+recipe("show", function() return T(4, 4, 3) end)
+
+return R
