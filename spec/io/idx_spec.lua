@@ -115,9 +115,10 @@ describe("decode_idx", function()
   end)
 
   it("unpacks no more than the header says", function()
-    local ok, output = child.run([[
+    local ok, output = child.run([==[
       local core = require "laterna.core"
-      local pipe = io.popen("( printf '\\000\\000\\010\\001\\000\\000\\000\\012'; head -c 100000000 /dev/zero ) | gzip -1")
+      local header = [[printf '\000\000\010\001\000\000\000\012']]
+      local pipe = io.popen("( " .. header .. "; head -c 100000000 /dev/zero ) | gzip -1")
       local bomb = pipe:read "a"
       pipe:close()
       local ok, message = pcall(core.decode_idx, bomb)
@@ -126,7 +127,7 @@ describe("decode_idx", function()
       ok, message = pcall(core.decode_idx, "\0\0\8\3\255\255\255\255\255\255\255\255\255\255\255\255")
       assert(not ok and message:find("the file holds 0", 1, true), message)
       assert(core.memory().peak < 1 << 20)
-    ]], { megabytes = 1500, env = "OPENBLAS_NUM_THREADS=1" })
+    ]==], { megabytes = 1500, env = "OPENBLAS_NUM_THREADS=1" })
     assert(ok, output)
   end)
 

@@ -86,8 +86,8 @@ describe("load_safetensors", function()
         2.0 ^ (exponent - 25) or mantissa == 0 and math.huge or 0 / 0)
     end
     local bits = table.concat(raw)
-    local t = load("{" .. entry("a", "F16", 65536, 0, 131072) .. "," .. entry("b", "BF16", 65536, 131072, 262144) .. "}",
-                   bits .. bits)
+    local half, brain = entry("a", "F16", 65536, 0, 131072), entry("b", "BF16", 65536, 131072, 262144)
+    local t = load("{" .. half .. "," .. brain .. "}", bits .. bits)
     for i, v in ipairs(t.a:totable()) do
       local want = halves[i]
       assert(v == want or v ~= v and want ~= want, i)
@@ -97,8 +97,8 @@ describe("load_safetensors", function()
   end)
 
   it("reads what is strange but legal", function()
-    local header = '{ "b" : { "shape" : [ 2 ] , "data_offsets":[1 ,3],"dtype":"U8"},\n"\\u0061\\ud83c\\udfa8\\n":{"dtype":'
-      .. '"U8","shape":[],"data_offsets":[0,1]},"none":{"dtype":"F32","shape":[0],"data_offsets":[1,1]}}  \n'
+    local header = '{ "b" : { "shape" : [ 2 ] , "data_offsets":[1 ,3],"dtype":"U8"},\n"\\u0061\\ud83c\\udfa8\\n":'
+      .. '{"dtype":"U8","shape":[],"data_offsets":[0,1]},"none":{"dtype":"F32","shape":[0],"data_offsets":[1,1]}}  \n'
     local t, metadata = load(header, "xyz")
     assert.equal(0x78, t["a\u{1f3a8}\n"]:item())
     assert.same({ 0x79, 0x7A }, t.b:totable())
@@ -153,11 +153,13 @@ describe("load_safetensors", function()
 
   it("refuses text that is not UTF-8 and escapes that are none", function()
     local function name(text) return load("{" .. entry(text, "U8", 1, 0, 1) .. "}", "x") end
-    for _, good in ipairs{ "\u{80}", "\u{7FF}", "\u{800}", "\u{D7FF}", "\u{E000}", "\u{FFFF}", "\u{10000}", "\u{10FFFF}" } do
+    for _, good in ipairs{ "\u{80}", "\u{7FF}", "\u{800}", "\u{D7FF}", "\u{E000}", "\u{FFFF}", "\u{10000}",
+                           "\u{10FFFF}" } do
       assert.truthy(name(good)[good])
     end
-    for _, bad in ipairs{ "\x80", "\xC3", "\xC3(", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80",
-                          "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xFF", "\xE2\x82", "\xF0\x9F\x8E" } do
+    for _, bad in ipairs{ "\x80", "\xC3", "\xC3(", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF",
+                          "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xFF",
+                          "\xE2\x82", "\xF0\x9F\x8E" } do
       fails("expected UTF-8 at byte 2", name, bad)
     end
     fails("expected the end of a string at byte 2", name, "\0")
@@ -278,6 +280,7 @@ describe("load_safetensors", function()
       pipe:close()
       return n
     end
+    collectgarbage()
     local open = descriptors()
     for _ = 1, 10 do
       pcall(load, "{}", "x")
@@ -290,8 +293,8 @@ end)
 
 describe("save_safetensors", function()
   it("writes exactly this", function()
-    core.save_safetensors(path, { b = core.tensor{ 1, 2 }, a = core.tensor({ 7 }, { dtype = "uint8" }), c = core.tensor(3) },
-                          { z = "1", y = '"\n' })
+    local seven = core.tensor({ 7 }, { dtype = "uint8" })
+    core.save_safetensors(path, { b = core.tensor{ 1, 2 }, a = seven, c = core.tensor(3) }, { z = "1", y = '"\n' })
     local header = '{"__metadata__":{"y":"\\"\\u000a","z":"1"},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
       .. '"c":{"dtype":"F32","shape":[],"data_offsets":[8,12]},"a":{"dtype":"U8","shape":[1],"data_offsets":[12,13]}}'
     header = header .. (" "):rep(-#header % 8)
@@ -345,7 +348,8 @@ describe("save_safetensors", function()
     fails("tensors: tensor expected for 'a', got freed tensor", core.save_safetensors, path, { a = freed })
     fails("tensor name 'a\xFF' is not UTF-8", core.save_safetensors, path, { ["a\xFF"] = t })
     fails("'__metadata__' cannot be the name", core.save_safetensors, path, { __metadata__ = t })
-    fails("bad argument #3 to 'save_safetensors' (metadata: table expected, got number)", core.save_safetensors, path, {}, 1)
+    fails("bad argument #3 to 'save_safetensors' (metadata: table expected, got number)", core.save_safetensors, path,
+          {}, 1)
     fails("metadata: string expected for 'step', got number", core.save_safetensors, path, {}, { step = 12 })
     fails("metadata: keys are strings, got a number", core.save_safetensors, path, {}, { "x" })
     fails("metadata 'k' is not UTF-8", core.save_safetensors, path, {}, { k = "\xFF" })

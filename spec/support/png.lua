@@ -64,7 +64,8 @@ local function pack_row(samples, depth)
 end
 
 local WHOLE = { { 0, 0, 1, 1 } }
-local ADAM7 = { { 0, 0, 8, 8 }, { 4, 0, 8, 8 }, { 0, 4, 4, 8 }, { 2, 0, 4, 4 }, { 0, 2, 2, 4 }, { 1, 0, 2, 2 }, { 0, 1, 1, 2 } }
+local ADAM7 = { { 0, 0, 8, 8 }, { 4, 0, 8, 8 }, { 0, 4, 4, 8 }, { 2, 0, 4, 4 }, { 0, 2, 2, 4 }, { 1, 0, 2, 2 },
+                { 0, 1, 1, 2 } } -- first column and row, steps
 
 -- p = { width, height, depth, colour, interlace = bool, rows = { {samples of row 1}, ... }, palette = bytes,
 -- transparency = bytes, extra = chunks before the data }
