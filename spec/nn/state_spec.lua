@@ -130,6 +130,31 @@ describe("weights from PyTorch", function()
     near(case.y, flat(y), 1e-6, "y")
   end)
 
+  local function read(path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read "a"
+    file:close()
+    return text
+  end
+
+  -- spec/golden/conv_state.py: written by Python's safetensors from a PyTorch net in evaluation mode.
+  it("come in a file, and go into the same file", function()
+    local path = debug.getinfo(1, "S").source:match "^@(.*)nn/state_spec%.lua$" .. "golden/conv_state.safetensors"
+    local values = core.load_safetensors(path)
+    local x, y = values["input.x"], values["output.y"]
+    values["input.x"], values["output.y"] = nil, nil
+    local net = require "spec.support.conv_net" ()
+    net:load_state(values):eval()
+    near(flat(y), flat(net(x)), 1e-6, "y")
+    local state = net:state()
+    state["input.x"], state["output.y"] = x, y
+    local copy = os.tmpname()
+    core.save_safetensors(copy, state)
+    local text = read(copy)
+    os.remove(copy)
+    assert.equal(read(path), text)
+  end)
+
   local function wave(...)
     local n = 1
     for _, size in ipairs { ... } do n = n * size end
