@@ -5,29 +5,29 @@
 #include "base/error.h"
 #include "kernel/kernel.h"
 
-#define TABLES(isa)                                                                                                    \
-    extern const lt_pointwise_kernels lt_pointwise_##isa;                                                              \
-    extern const lt_reduce_kernels lt_reduce_##isa;                                                                    \
-    extern const lt_softmax_kernels lt_softmax_##isa;                                                                  \
-    extern const lt_norm_kernels lt_norm_##isa;                                                                        \
-    extern const lt_update_kernels lt_update_##isa;                                                                    \
-    extern const lt_gemm_kernels lt_gemm_##isa;                                                                        \
-    extern const lt_conv_kernels lt_conv_##isa;                                                                        \
-    extern const lt_pool_kernels lt_pool_##isa;                                                                        \
-    extern const lt_resample_kernels lt_resample_##isa;                                                                \
-    extern const lt_attention_kernels lt_attention_##isa;                                                              \
-    static const lt_kernels kernels_##isa = {                                                                          \
-        .isa = #isa,                                                                                                   \
-        .pointwise = &lt_pointwise_##isa,                                                                              \
-        .reduce = &lt_reduce_##isa,                                                                                    \
-        .softmax = &lt_softmax_##isa,                                                                                  \
-        .norm = &lt_norm_##isa,                                                                                        \
-        .update = &lt_update_##isa,                                                                                    \
-        .gemm = &lt_gemm_##isa,                                                                                        \
-        .conv = &lt_conv_##isa,                                                                                        \
-        .pool = &lt_pool_##isa,                                                                                        \
-        .resample = &lt_resample_##isa,                                                                                \
-        .attention = &lt_attention_##isa,                                                                              \
+#define TABLES(set)                                                                                                    \
+    extern const lt_pointwise_kernels lt_pointwise_##set;                                                              \
+    extern const lt_reduce_kernels lt_reduce_##set;                                                                    \
+    extern const lt_softmax_kernels lt_softmax_##set;                                                                  \
+    extern const lt_norm_kernels lt_norm_##set;                                                                        \
+    extern const lt_update_kernels lt_update_##set;                                                                    \
+    extern const lt_gemm_kernels lt_gemm_##set;                                                                        \
+    extern const lt_conv_kernels lt_conv_##set;                                                                        \
+    extern const lt_pool_kernels lt_pool_##set;                                                                        \
+    extern const lt_resample_kernels lt_resample_##set;                                                                \
+    extern const lt_attention_kernels lt_attention_##set;                                                              \
+    static const lt_kernels kernels_##set = {                                                                          \
+        .isa = #set,                                                                                                   \
+        .pointwise = &lt_pointwise_##set,                                                                              \
+        .reduce = &lt_reduce_##set,                                                                                    \
+        .softmax = &lt_softmax_##set,                                                                                  \
+        .norm = &lt_norm_##set,                                                                                        \
+        .update = &lt_update_##set,                                                                                    \
+        .gemm = &lt_gemm_##set,                                                                                        \
+        .conv = &lt_conv_##set,                                                                                        \
+        .pool = &lt_pool_##set,                                                                                        \
+        .resample = &lt_resample_##set,                                                                                \
+        .attention = &lt_attention_##set,                                                                              \
     }
 
 TABLES(portable);
