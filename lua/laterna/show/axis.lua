@@ -82,10 +82,18 @@ local function power_text(v)
   return (v >= 1e-4 and v < 1e5) and ("%.10g"):format(v) or exponent(0, v)
 end
 
+-- Decades from one tick to the next, at most n ticks.
+local function decade_step(decades, n)
+  for _, every in ipairs { 1, 2, 5, 10, 20, 50, 100 } do
+    if decades <= every * n then return every end
+  end
+  return 200
+end
+
 -- Ticks at powers of ten, with 2 and 5 between when there are few; linear ones within less than a decade.
 local function log_ticks(lo, hi, n)
   local first, last, out = ceil(lo - 1e-9), floor(hi + 1e-9), {}
-  local every = math.max(1, ceil((last - first + 1) / n))
+  local every = decade_step(last - first + 1, n)
   local between = every == 1 and (last - first + 1) * 3 <= n and { 1, 2, 5 } or { 1 }
   for decade = first - 1, last do
     for _, m in ipairs(between) do
@@ -95,7 +103,7 @@ local function log_ticks(lo, hi, n)
       end
     end
   end
-  if #out >= 2 then return out end
+  if #out >= 2 or 10.0 ^ hi - 10.0 ^ lo < 1e-290 then return out end
   out = {}
   for _, tick in ipairs(linear_ticks(10.0 ^ lo, 10.0 ^ hi, n)) do
     if tick.value > 0 then out[#out + 1] = tick end

@@ -114,7 +114,7 @@ local function x_labels(fig, columns, left)
   local line, taken, marks = {}, 0, {}
   for _, tick in ipairs(fig.x:ticks(math.max(1, columns // 10))) do
     local c = math.floor(tick.at * (columns - 1) + 0.5) + 1
-    local from = math.max(1, left + c - (#tick.text - 1) // 2)
+    local from = math.max(1, math.min(left + c - (#tick.text - 1) // 2, left + columns - #tick.text + 1))
     if from > taken + 1 or taken == 0 then
       line[#line + 1] = (" "):rep(from - taken - 1) .. tick.text
       taken = from + #tick.text - 1

@@ -121,6 +121,15 @@ local function points_of(s, x, y)
   return out
 end
 
+-- The y of what lies between the limits of x.
+local function within(s, xlim)
+  local out = {}
+  for k, v in ipairs(s.y) do
+    if s.x[k] >= xlim[1] and s.x[k] <= xlim[2] then out[#out + 1] = v end
+  end
+  return out
+end
+
 --- Curves or clouds of points on axes.
 -- @tparam string kind "line" or "scatter"
 -- @tparam table list of {label, x = {...}, y = {...}}
@@ -128,7 +137,7 @@ end
 -- @return {kind, title, xlabel, ylabel, x = axis, y = axis, series = {{colour, runs}}, legend = {{text, colour}}}
 function figure.curves(kind, list, o)
   local xs, ys = {}, {}
-  for k, s in ipairs(list) do xs[k], ys[k] = s.x, s.y end
+  for k, s in ipairs(list) do xs[k], ys[k] = s.x, o.xlim and within(s, o.xlim) or s.y end
   local x = axis.new(xs, { limits = o.xlim, margin = kind == "scatter" and 0.04 or 0 })
   local y = axis.new(ys, { limits = o.ylim, log = o.logy, margin = 0.05 })
   local self = { kind = kind, title = o.title, xlabel = o.xlabel, ylabel = o.ylabel, x = x, y = y, series = {},

@@ -11,11 +11,11 @@ local terminal = require "laterna.show.terminal"
 local plot = {}
 
 local function limits(v)
-  local words = "{lowest, highest}, two finite numbers"
+  local words = "{lowest, highest}, two finite numbers in this order"
   if type(v) ~= "table" then return false, words end
   local lo, hi = rawget(v, 1), rawget(v, 2)
   if type(lo) ~= "number" or type(hi) ~= "number" then return false, words end
-  return lo < hi and math.max(-lo, hi) <= 1e300, words
+  return hi - lo > 1e-290 and math.max(-lo, hi) <= 1e300, words
 end
 
 local function writer(v)
@@ -62,12 +62,17 @@ local function options(fname, i, given, kind, where)
   return o
 end
 
-local function figure_of(fname, kind, what, o)
-  if kind == "histogram" then return figure.histogram(series.flat(fname, "values", what), o) end
-  local list = kind == "scatter" and series.read_points(fname, what) or series.read(fname, what, o)
+-- Names may be anything that a table has as keys: no escape code of theirs reaches the terminal.
+local function clean(text) return text and text:gsub("%c", "?") .. "" end
+
+local function figure_of(at, kind, what, o)
+  for _, key in ipairs { "title", "xlabel", "ylabel" } do o[key] = clean(o[key]) end
+  if kind == "histogram" then return figure.histogram(series.flat(at, "values", what), o) end
+  local list = kind == "scatter" and series.read_points(at, what) or series.read(at, what, o)
   for k, label in ipairs(o.labels or {}) do
     if list[k] then list[k].label = label end
   end
+  for _, s in ipairs(list) do s.label = clean(s.label) end
   return figure.curves(kind, list, o)
 end
 
@@ -80,7 +85,7 @@ local function in_terminal(fname, kind, what, given)
   o.width = o.width or (o.tty and math.max(20, math.min(100, columns - 1)) or 72)
   o.height = o.height or math.max(5, math.min(16, rows - 6))
   o.colour = terminal.colour(o.tty) and not o.ascii
-  out:write(chart_text(figure_of(fname, kind, what, o), o))
+  out:write(chart_text(figure_of({ fname, 1 }, kind, what, o), o))
 end
 
 --- Draws curves in the terminal: braille dots in colours, or ASCII where the output is no terminal or no UTF-8.
@@ -123,7 +128,7 @@ function plot.save(path, data, given)
   local kind = type(given) == "table" and rawget(given, "kind") or "line"
   check.one_of("plot.save", 3, "kind", kind, { "line", "scatter", "histogram" })
   local o = options("plot.save", 3, given, kind, AS_PNG)
-  local page = chart_png(figure_of("plot.save", kind, data, o), o)
+  local page = chart_png(figure_of({ "plot.save", 2 }, kind, data, o), o)
   core.save_png(path, core.from_string(page:bytes(), { page.h, page.w, 3 }, { dtype = "uint8" }))
 end
 
