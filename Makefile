@@ -44,7 +44,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all deps build demo test specs check lint sanitized bench docs install clean
+.PHONY: all env deps build demo test specs check lint sanitized bench docs install clean
 all: build
 
 build: $(SO)
@@ -57,6 +57,10 @@ demo:
 	@$(DEPS) build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	$(RUN) examples/paint.lua $(ARGS)
+
+# eval "$$(make -s env)": lua5.4 then finds this checkout from any folder.
+env:
+	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;"'
 
 # make test SPEC=spec/io FILTER=png
 test:

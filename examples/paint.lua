@@ -4,7 +4,8 @@
 --
 --   make demo                          or: lua5.4 examples/paint.lua --data scenes --steps 4000
 --
--- Writes <out>/paint.png: originals beside reconstructions, then a row of random details for each caption.
+-- Writes <out>/paint.png (originals beside reconstructions, then a row of random details for each caption) and
+-- <out>/samples.safetensors.
 local lt = require "laterna"
 local nn = lt.nn
 
@@ -67,6 +68,16 @@ for _, caption in ipairs(captions) do
   for i = 1, columns do same[i] = caption end
   rows[#rows + 1], labels[#labels + 1] = painter:sample { text = same }, caption
 end
+local function many(n)
+  local pictures, said = {}, {}
+  for _, caption in ipairs(captions) do
+    local same = {}
+    for i = 1, n do same[i], said[#said + 1] = caption, caption end
+    pictures[#pictures + 1] = (painter:sample { text = same } * 127.5 + 127.5):byte()
+  end
+  return { pictures = lt.cat(pictures) }, { captions = table.concat(said, "\n") }
+end
+lt.save(o.out .. "/samples.safetensors", many(100)) -- for examples/judge.lua
 local picture = lt.grid(rows, { row_labels = labels })
 lt.save_png(o.out .. "/paint.png", picture)
 lt.show(picture)
