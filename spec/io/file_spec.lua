@@ -38,7 +38,8 @@ end
 setup(function()
   local source = child.root .. "/spec/support/faults.c"
   shim = os.tmpname()
-  assert(os.execute(("%s -shared -fPIC -O1 -o %s %s -ldl"):format(os.getenv "CC" or "cc", shim, child.quote(source))))
+  local compile = "LD_PRELOAD= %s -shared -fPIC -O1 -o %s %s -ldl"
+  assert(os.execute(compile:format(os.getenv "CC" or "cc", shim, child.quote(source))))
 end)
 teardown(function() os.remove(shim) end)
 before_each(function()

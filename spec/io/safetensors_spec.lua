@@ -319,7 +319,7 @@ describe("save_safetensors", function()
   end)
 
   it("writes what Python reads", function()
-    local python = os.getenv "LATERNA_PYTHON" or "python3"
+    local python = "LD_PRELOAD= " .. (os.getenv "LATERNA_PYTHON" or "python3")
     if not os.execute(python .. " -c 'import safetensors.numpy' 2>/dev/null") then
       pending "needs Python with safetensors and numpy"
       return
