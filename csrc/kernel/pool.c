@@ -132,7 +132,7 @@ static void max_gather_picture(void *context, int64_t begin, int64_t end)
 // Rows in a piece of work worth a thread.
 static int64_t grain(const lt_pool_shape *s)
 {
-    return 1 + 16384 / (s->ow * s->c * s->kh * s->kw + 1);
+    return 1 + (int64_t)(16384 / ((double)s->ow * (double)s->c * (double)s->kh * (double)s->kw + 1));
 }
 
 static void average(const lt_pool_shape *s, const float *x, float *y)
