@@ -6,7 +6,7 @@
 static void sgd(int64_t n, float *restrict p, const float *restrict g, float *restrict m, const lt_sgd *set)
 {
     const lt_sgd s = *set;
-    const float fresh = s.first ? 1.0f : 1.0f - s.dampening, old = s.first ? 0.0f : s.momentum;
+    const float fresh = 1.0f - s.dampening;
     if (!m) {
         for (int64_t i = 0; i < n; i++)
             p[i] -= s.lr * (g[i] + s.weight_decay * p[i]);
@@ -15,7 +15,7 @@ static void sgd(int64_t n, float *restrict p, const float *restrict g, float *re
     const float gradient = s.nesterov ? 1.0f : 0.0f, buffer = s.nesterov ? s.momentum : 1.0f;
     for (int64_t i = 0; i < n; i++) {
         const float d = g[i] + s.weight_decay * p[i];
-        m[i] = old * m[i] + fresh * d;
+        m[i] = s.momentum * m[i] + fresh * d;
         p[i] -= s.lr * (gradient * d + buffer * m[i]);
     }
 }

@@ -8,7 +8,6 @@
 typedef struct {
     float lr, momentum, dampening, weight_decay;
     bool nesterov;
-    bool first; // the momentum buffer starts as the gradient (no dampening)
 } lt_sgd;
 
 typedef struct {

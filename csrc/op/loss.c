@@ -1,0 +1,226 @@
+// Losses of two tensors of one shape, x and t: forward and backward go over memory once, block by block, and nothing
+// of the inputs' size is kept but the inputs. A backward that is itself recorded is made of operations.
+//
+//            loss                     d/dx                   d/dt
+//   mse      (x - t)^2                2 (x - t)              -d/dx
+//   l1       |x - t|                  sign(x - t)            -d/dx
+//   huber    d^2 / 2, |d| <= delta    clamp(d, +-delta)      -d/dx      d = x - t; else delta (|d| - delta / 2)
+//   bce      softplus(x) - x t        sigmoid(x) - t         -x
+#include "op/loss.h"
+
+#include <math.h>
+
+#include "base/threads.h"
+#include "op/loss_shared.h"
+
+enum { PIECE = 1 << 14, BLOCK = 512 };
+
+typedef enum { MSE, L1, HUBER, BCE } kind;
+
+typedef struct {
+    kind kind;
+    lt_reduction reduction;
+    float delta;
+} settings;
+
+typedef struct {
+    settings set;
+    int64_t n;
+    const float *x, *t, *dy;
+    float *out;   // forward, unreduced
+    double *part; // forward, reduced: one sum a piece
+    float *dx, *dt, scale;
+} job;
+
+// ---- forward ------------------------------------------------------------------------------------------------------
+
+static void values(const settings *set, int64_t n, const float *x, const float *t, float *out)
+{
+    const float delta = set->delta;
+    switch (set->kind) {
+    case MSE:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (x[i] - t[i]) * (x[i] - t[i]);
+        break;
+    case L1:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = fabsf(x[i] - t[i]);
+        break;
+    case HUBER:
+        for (int64_t i = 0; i < n; i++) {
+            const float d = fabsf(x[i] - t[i]);
+            out[i] = d > delta ? delta * (d - 0.5f * delta) : 0.5f * d * d;
+        }
+        break;
+    case BCE:
+        lt_k.pointwise->softplus.forward(n, x, out, NULL);
+        for (int64_t i = 0; i < n; i++)
+            out[i] -= x[i] * t[i];
+        break;
+    }
+}
+
+static void forward_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    float block[BLOCK];
+    for (int64_t p = begin; p < end; p++) {
+        const int64_t last = (p + 1) * PIECE < j->n ? (p + 1) * PIECE : j->n;
+        double sum[4] = {0};
+        for (int64_t at = p * PIECE; at < last; at += BLOCK) {
+            const int64_t m = last - at < BLOCK ? last - at : BLOCK;
+            values(&j->set, m, j->x + at, j->t + at, j->out ? j->out + at : block);
+            for (int64_t i = 0; i < m && j->part; i++)
+                sum[i & 3] += (double)block[i];
+        }
+        if (j->part)
+            j->part[p] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    }
+}
+
+// ---- backward -----------------------------------------------------------------------------------------------------
+
+static void slopes(const settings *set, int64_t n, const float *x, const float *t, float *d)
+{
+    const float delta = set->delta;
+    switch (set->kind) {
+    case MSE:
+        for (int64_t i = 0; i < n; i++)
+            d[i] = 2.0f * (x[i] - t[i]);
+        break;
+    case L1:
+        lt_k.pointwise->sub(n, x, 1, t, 1, d);
+        lt_k.pointwise->sign.forward(n, d, d, NULL);
+        break;
+    case HUBER:
+        lt_k.pointwise->sub(n, x, 1, t, 1, d);
+        lt_k.pointwise->clamp.forward(n, d, d, (float[]){-delta, delta});
+        break;
+    case BCE:
+        lt_k.pointwise->sigmoid.forward(n, x, d, NULL);
+        lt_k.pointwise->sub(n, d, 1, t, 1, d);
+        break;
+    }
+}
+
+static void backward_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const bool single = j->set.reduction != LT_NO_REDUCTION;
+    float slope[BLOCK];
+    for (int64_t at = begin; at < end; at += BLOCK) {
+        const int64_t m = end - at < BLOCK ? end - at : BLOCK;
+        const float *dy = single ? j->dy : j->dy + at;
+        slopes(&j->set, m, j->x + at, j->t + at, slope);
+        for (int64_t i = 0; i < m && j->dx; i++)
+            j->dx[at + i] = slope[i] * (single ? dy[0] : dy[i]) * j->scale;
+        for (int64_t i = 0; i < m && j->dt; i++)
+            j->dt[at + i] = -(j->set.kind == BCE ? j->x[at + i] : slope[i]) * (single ? dy[0] : dy[i]) * j->scale;
+    }
+}
+
+static float scale_of(const settings *set, int64_t n)
+{
+    return set->reduction == LT_MEAN ? (float)(1.0 / (double)n) : 1.0f;
+}
+
+static int fused(const settings *set, lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    lt_tensor *x = lt_saved(node, 0), *t = lt_saved(node, 1);
+    for (int i = 0; i < 2; i++)
+        if (lt_wants(node, i) && !(dx[i] = lt_tensor_like(x)))
+            return LT_FAIL;
+    job j = {.set = *set, .n = x->size, .x = lt_f32(x), .t = lt_f32(t), .dy = lt_f32(dy)};
+    j.dx = dx[0] ? lt_f32(dx[0]) : NULL;
+    j.dt = dx[1] ? lt_f32(dx[1]) : NULL;
+    j.scale = scale_of(set, x->size);
+    lt_parallel(x->size, PIECE, backward_piece, &j);
+    return LT_OK;
+}
+
+static int composed(const settings *set, lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    lt_tensor *x = lt_saved(node, 0), *t = lt_saved(node, 1), *slope, *other = NULL;
+    lt_scratch s = {0};
+    const lt_pointwise_kernels *k = lt_k.pointwise;
+    lt_tensor *g = lt_then_scale(&s, dy, scale_of(set, x->size));
+    if (set->kind == BCE) {
+        slope = lt_then(&s, lt_sub, lt_then_unary(&s, &k->sigmoid, x, 0, 0), t);
+        other = lt_then_scale(&s, x, -1);
+    } else {
+        lt_tensor *d = lt_then(&s, lt_sub, x, t);
+        slope = set->kind == MSE  ? lt_then_scale(&s, d, 2)
+                : set->kind == L1 ? lt_then_unary(&s, &k->sign, d, 0, 0)
+                                  : lt_then_unary(&s, &k->clamp, d, -set->delta, set->delta);
+        other = lt_then_scale(&s, slope, -1);
+    }
+    int status = LT_OK;
+    if (lt_wants(node, 0) && !(dx[0] = lt_retain(lt_then(&s, lt_mul, slope, g))))
+        status = LT_FAIL;
+    if (status == LT_OK && lt_wants(node, 1) && !(dx[1] = lt_retain(lt_then(&s, lt_mul, other, g))))
+        status = LT_FAIL;
+    lt_finish(&s, NULL);
+    return status;
+}
+
+static int pair_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    const settings *set = node->attributes;
+    return lt_grad_mode() ? composed(set, node, dy, dx) : fused(set, node, dy, dx);
+}
+
+// ---- the functions of loss.h ----------------------------------------------------------------------------------------
+
+static lt_tensor *pair(lt_tensor *x, lt_tensor *t, const char *first, const char *second, settings set)
+{
+    static const lt_op ops[] = {
+        {"mse_loss", pair_backward}, {"l1_loss", pair_backward}, {"huber_loss", pair_backward}, {"bce", pair_backward}};
+    if (lt_want_float(x, 1, first) != LT_OK || lt_want_float(t, 2, second) != LT_OK)
+        return NULL;
+    if (!lt_same_shape(x, t)) {
+        lt_fail_arg(2, "%s: expected %s, got %s", second, lt_shape_text(x), lt_shape_text(t));
+        return NULL;
+    }
+    const int64_t pieces = (x->size + PIECE - 1) / PIECE;
+    const bool each = set.reduction == LT_NO_REDUCTION;
+    job j = {.set = set, .n = x->size, .x = lt_f32(x), .t = lt_f32(t)};
+    lt_tensor *y = each ? lt_tensor_like(x) : lt_tensor_scalar(0);
+    if (!y || (!each && !(j.part = lt_alloc((size_t)pieces * sizeof *j.part)))) {
+        lt_release(y);
+        return NULL;
+    }
+    j.out = each ? lt_f32(y) : NULL;
+    lt_parallel(pieces, 1, forward_piece, &j);
+    if (!each) {
+        double sum = 0;
+        for (int64_t p = 0; p < pieces; p++)
+            sum += j.part[p];
+        *lt_f32(y) = (float)(set.reduction == LT_MEAN ? sum / (double)x->size : sum);
+        lt_free(j.part);
+    }
+    return lt_record(y, &ops[set.kind], LT_LIST(x, t), LT_LIST(x, t), &set, sizeof set);
+}
+
+lt_tensor *lt_mse_loss(lt_tensor *x, lt_tensor *y, lt_reduction reduction)
+{
+    return pair(x, y, "x", "y", (settings){MSE, reduction, 0});
+}
+
+lt_tensor *lt_l1_loss(lt_tensor *x, lt_tensor *y, lt_reduction reduction)
+{
+    return pair(x, y, "x", "y", (settings){L1, reduction, 0});
+}
+
+lt_tensor *lt_huber_loss(lt_tensor *x, lt_tensor *y, float delta, lt_reduction reduction)
+{
+    if (!(delta > 0)) {
+        lt_fail_arg(3, "delta: expected a number above 0, got %g", (double)delta);
+        return NULL;
+    }
+    return pair(x, y, "x", "y", (settings){HUBER, reduction, delta});
+}
+
+lt_tensor *lt_bce_with_logits(lt_tensor *logits, lt_tensor *target, lt_reduction reduction)
+{
+    return pair(logits, target, "logits", "target", (settings){BCE, reduction, 0});
+}
