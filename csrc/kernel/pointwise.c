@@ -106,7 +106,7 @@ static inline float gelu_tanh_d2(float x)
 static inline float erf_d1(float x) // 2 / sqrt(pi) exp(-x^2)
 {
     x = lt_clampf(x, -11.0f, 11.0f);
-    return 0x1.20dd76p0f * lt_exp(-x * x);
+    return 0x1.20dd76p0f * lt_exp_minus_square(x, 1.0f);
 }
 
 static inline float erf_d2(float x)

@@ -133,11 +133,10 @@ static inline float lt_erf_near(float x) // |x| < 1: x P(x^2)
     return x * p;
 }
 
-// 1 - erf(z) for z >= 0.9: exp(-z^2) t P(t), t = 1 / (1 + z / 2). z^2 is taken in two parts, the first one exact.
-static inline float lt_erfc_far(float z)
+// exp(z^2) (1 - erf(z)) = t P(t), t = 1 / (1 + z / 2), for 0.9 <= z <= 11
+static inline float lt_erfc_scaled(float z)
 {
-    z = z > 11.0f ? 11.0f : z;
-    const float t = 1.0f / (1.0f + 0.5f * z), head = lt_from_bits(lt_bits(z) & 0xfffff000u);
+    const float t = 1.0f / (1.0f + 0.5f * z);
     float p = -0x1.0a52fap-4f;
     p = p * t + 0x1.9d81b8p-3f;
     p = p * t - 0x1.522106p-3f;
@@ -148,26 +147,35 @@ static inline float lt_erfc_far(float z)
     p = p * t + 0x1.f835dep-3f;
     p = p * t + 0x1.20ebb4p-2f;
     p = p * t + 0x1.20dcf2p-2f;
-    return lt_exp2parts(-head * head, -(z - head) * (z + head)) * t * p;
+    return t * p;
+}
+
+// exp(-factor * x^2), factor 1 or 1/2: x^2 is taken in two parts, the first one exact.
+static inline float lt_exp_minus_square(float x, float factor)
+{
+    const float head = lt_from_bits(lt_bits(x) & 0xfffff000u);
+    return lt_exp2parts(-factor * head * head, -factor * (x - head) * (x + head));
 }
 
 static inline float lt_erf(float x)
 {
-    const float a = fabsf(x), near = lt_erf_near(x), far = copysignf(1.0f - lt_erfc_far(a), x);
+    const float a = fabsf(x), z = a > 11.0f ? 11.0f : a, near = lt_erf_near(x);
+    const float far = copysignf(1.0f - lt_exp_minus_square(z, 1.0f) * lt_erfc_scaled(z), x);
     return a < 0.95f ? near : far;
 }
 
-static inline float lt_normal_cdf(float x) // (1 + erf(x / sqrt 2)) / 2, with full relative precision far below 0
+static inline float lt_normal_cdf(float x) // (1 + erf(x / sqrt 2)) / 2, with relative precision far below 0 too
 {
-    const float z = fabsf(x) * 0x1.6a09e6p-1f;
-    const float near = 0.5f - 0.5f * lt_erf_near(z), far = 0.5f * lt_erfc_far(z);
-    const float tail = z < 0.95f ? near : far;
+    const float a = fabsf(x) > 15.0f ? 15.0f : fabsf(x), z = a * 0x1.6a09e6p-1f;
+    const float near = 0.5f - 0.5f * lt_erf_near(z);
+    const float far = 0.5f * lt_exp_minus_square(a, 0.5f) * lt_erfc_scaled(z);
+    const float tail = z < 0.95f ? near : fabsf(x) > 15.0f ? 0.0f : far;
     return x < 0.0f ? tail : 1.0f - tail;
 }
 
-static inline float lt_normal_pdf(float x) // exp(-x^2 / 2) / sqrt(2 pi)
+static inline float lt_normal_pdf(float x) // exp(-x^2 / 2) / sqrt(2 pi), |x| <= 20
 {
-    return 0x1.988454p-2f * lt_exp(-0.5f * x * x);
+    return 0x1.988454p-2f * lt_exp_minus_square(x, 0.5f);
 }
 
 // sin x for quarter = 0, cos x for quarter = 1, good for |x| <= LT_TRIG_MAX: x = q pi/2 + r with pi/2 in four parts.
