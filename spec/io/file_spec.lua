@@ -21,6 +21,10 @@ local function list()
   return names
 end
 
+-- The faults are preloaded, as Linux does it.
+local linux = io.open "/proc/self/status"
+local it_on_linux = linux and it or pending
+
 local SAVE = [[
   local core = require "laterna.core"
   local a, b = core.full({ 1000 }, 1), core.full({ 5 }, 2)
@@ -36,12 +40,13 @@ local function save(fault, n)
 end
 
 setup(function()
+  if not linux then return end
   local source = child.root .. "/spec/support/faults.c"
   shim = os.tmpname()
   local compile = "LD_PRELOAD= %s -shared -fPIC -O1 -o %s %s -ldl"
   assert(os.execute(compile:format(os.getenv "CC" or "cc", shim, child.quote(source))))
 end)
-teardown(function() os.remove(shim) end)
+teardown(function() if shim then os.remove(shim) end end)
 before_each(function()
   folder = child.folder()
   path = folder .. "/a.safetensors"
@@ -51,7 +56,7 @@ after_each(function() child.remove(folder) end)
 describe("a save", function()
   local CALLS = 7 -- open, three writes, fsync, rename, fsync of the folder
 
-  it("that is killed at any call leaves the old file or the new one", function()
+  it_on_linux("that is killed at any call leaves the old file or the new one", function()
     core.save_safetensors(path, { old = core.zeros(3) })
     local old, new = read()
     for n = 1, CALLS + 1 do
@@ -69,7 +74,7 @@ describe("a save", function()
     assert.same({ 2, 2, 2, 2, 2 }, core.load_safetensors(path).b:totable())
   end)
 
-  it("that fails at any call says so, keeps the old file and leaves nothing behind", function()
+  it_on_linux("that fails at any call says so, keeps the old file and leaves nothing behind", function()
     core.save_safetensors(path, { old = core.zeros(3) })
     local old = read()
     local reasons = { "Permission denied", "No space left on device", "No space left on device",
@@ -87,7 +92,7 @@ describe("a save", function()
     assert.same({ "a.safetensors" }, list())
   end)
 
-  it("goes on after interruptions and short writes", function()
+  it_on_linux("goes on after interruptions and short writes", function()
     local _, output = save("short", 0)
     assert.equal("saved\n", output)
     local t = core.load_safetensors(path)

@@ -1,0 +1,42 @@
+-- Small files of every kind for the fuzzers to start from: lua5.4 spec/fuzz/seeds.lua FOLDER (from the root).
+package.path = "./?.lua;" .. package.path
+local png = require "spec.support.png"
+
+local folder = arg[1]
+
+local function write(name, bytes)
+  local file = assert(io.open(folder .. "/" .. name, "wb"))
+  file:write(bytes)
+  file:close()
+end
+
+local DEPTHS = { [0] = { 1, 2, 4, 8, 16 }, [2] = { 8, 16 }, [3] = { 1, 2, 4, 8 }, [4] = { 8, 16 }, [6] = { 8, 16 } }
+
+for colour, depths in pairs(DEPTHS) do
+  for _, depth in ipairs(depths) do
+    for _, interlace in ipairs{ false, true } do
+      local rows, most = {}, (1 << depth) - 1
+      for y = 1, 5 do
+        rows[y] = {}
+        for x = 1, 6 * png.CHANNELS[colour] do rows[y][x] = x * y * 7 % (most + 1) end
+      end
+      write(("png/%d-%d-%s.png"):format(colour, depth, interlace), png.encode{
+        width = 6, height = 5, depth = depth, colour = colour, interlace = interlace, rows = rows,
+        palette = colour == 3 and ("rgb"):rep(most + 1) or nil,
+        transparency = colour == 3 and "abc" or colour == 0 and "\0\1" or colour == 2 and "\0\1\0\2\0\3" or nil })
+    end
+  end
+end
+
+for type, width in pairs{ [8] = 1, [9] = 1, [11] = 2, [12] = 4, [13] = 4, [14] = 8 } do
+  local plain = string.pack(">BBBBI4I4", 0, 0, type, 2, 2, 3) .. ("7"):rep(6 * width)
+  write(("idx/%d"):format(type), plain)
+  -- gzip: head, the deflate blocks of zlib, checksum and length
+  write(("idx/%d.gz"):format(type), "\x1F\x8B\8\0\0\0\0\0\0\3" .. png.zlib(plain):sub(3, -5) ..
+        string.pack("<I4I4", png.crc32(plain), #plain))
+end
+
+for i, header in ipairs{ "{}", '{"__metadata__":{"a":"b","\\u00fc":"\\ud83c\\udfa8"}}',
+  '{"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[],"data_offsets":[8,9]}}  ' } do
+  write(("safetensors/%d"):format(i), string.pack("<s8", header) .. (i == 3 and "123456789" or ""))
+end
