@@ -25,9 +25,10 @@ ISAS      := portable
 ifneq (,$(findstring x86_64,$(ARCH)))
 ISAS      += avx2 avx512
 endif
-FLAGS_portable := -O3
-FLAGS_avx2     := -O3 -mavx2 -mfma -mf16c
-FLAGS_avx512   := -O3 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+KERNEL_OPTIMIZE ?= -O3
+FLAGS_portable := $(KERNEL_OPTIMIZE)
+FLAGS_avx2     := $(KERNEL_OPTIMIZE) -mavx2 -mfma -mf16c
+FLAGS_avx512   := $(KERNEL_OPTIMIZE) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 
 # Files of csrc/kernel are compiled once an instruction set; dispatch.c and everything else once.
 KERNELS   := $(filter-out csrc/kernel/dispatch.c,$(wildcard csrc/kernel/*.c))
@@ -89,7 +90,8 @@ WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(C
               LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/asan.supp:print_suppressions=0 \
               UBSAN_OPTIONS=print_stacktrace=1 OPENBLAS_NUM_THREADS=1 LATERNA_SANITIZED=1
 sanitized:
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" OPTIMIZE=-O1 WERROR= build
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" \
+	  OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O1 WERROR= build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' specs
 
 bench:
