@@ -233,7 +233,7 @@ static int forward(const lt_attention_shape *s, const float *q, const float *k, 
     job j = {.s = s, .q = q, .k = k, .v = v, .to = out, .to_lse = lse};
     if (prepare(&j, packed_keys(s) + packed_values(s), s->lk) != LT_OK)
         return LT_FAIL;
-    lt_parallel(s->n * s->heads * j.shares, 1, forward_piece, &j);
+    lt_parallel(s->n * s->heads * j.shares, lt_grain(2 * s->lq * s->lk * s->d / j.shares), forward_piece, &j);
     lt_free(j.scratch);
     return LT_OK;
 }
@@ -250,7 +250,7 @@ static int backward(const lt_attention_shape *s, const float *q, const float *k,
     job j = {.s = s, .q = q, .k = k, .v = v, .out = out, .lse = lse, .dout = dout, .dq = dq, .dk = dk, .dv = dv};
     if (prepare(&j, 2 * packed_keys(s) + packed_values(s), 3 * s->lk + lt_panel_room(s->d)) != LT_OK)
         return LT_FAIL;
-    lt_parallel(s->n * s->heads, 1, backward_piece, &j);
+    lt_parallel(s->n * s->heads, lt_grain(5 * s->lq * s->lk * s->d), backward_piece, &j);
     lt_free(j.scratch);
     return LT_OK;
 }

@@ -139,7 +139,7 @@ int LT_NAME(lt_conv_narrow)(const lt_conv_plan *p)
     bool fine = j.panels && j.scratch;
     for (j.group = 0; fine && j.group < p->groups; j.group++) {
         pack(&j);
-        lt_parallel(p->n * j.bands, 1, band_piece, &j);
+        lt_parallel(p->n * j.bands, lt_grain(rows * p->source_w * j.width * p->k), band_piece, &j);
     }
     lt_free(j.panels);
     lt_free(j.scratch);

@@ -183,7 +183,7 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
     j.scratch = lt_alloc(j.area * (size_t)lt_threads());
     bool fine = zeros && j.copies && j.scratch;
     for (j.group = 0; fine && j.group < s->groups; j.group++) {
-        lt_parallel(j.slices * j.shares, 1, slice_piece, &j);
+        lt_parallel(j.slices * j.shares, lt_grain(j.pixels * size / (j.slices * j.shares)), slice_piece, &j);
         if (j.slices > 1)
             lt_parallel(size, 16384, add_piece, &j);
     }

@@ -187,7 +187,8 @@ int LT_NAME(lt_conv_wide)(const lt_conv_plan *p)
             int64_t blocks = (j.pixels + BLOCK - 1) / BLOCK;
             j.shares = blocks < ITEMS ? lt_min(j.panel_count, ITEMS) : 1;
             lt_parallel(j.panel_count * j.phase->taps, 1 + 32768 / (p->k * LT_NR_MAX), pack_piece, &j);
-            lt_parallel(blocks * j.shares, 1, block_piece, &j);
+            lt_parallel(blocks * j.shares, lt_grain(BLOCK * j.phase->taps * p->k * p->columns / j.shares), block_piece,
+                        &j);
         }
     lt_free(zeros);
     lt_free(j.panels);

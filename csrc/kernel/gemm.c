@@ -14,7 +14,7 @@
 #include "kernel/isa.h"
 #include "kernel/panel.h"
 
-enum { CHUNK_K = 512, CHUNK_N = 1024, ITEMS = 16, SMALL = 1 << 15 };
+enum { CHUNK_K = 512, CHUNK_N = 1024, ITEMS = 16, SMALL = 1 << 16 };
 
 typedef struct {
     const lt_gemm_args *p;
@@ -154,7 +154,8 @@ static int run(const lt_gemm_args *p)
             j.k = lt_min(CHUNK_K, p->k - j.k0);
             cut(&j);
             lt_parallel(j.panels, 1 + 16384 / (j.k * LT_NR_MAX), pack_piece, &j);
-            lt_parallel((p->m + j.rows - 1) / j.rows * j.shares, 1, block_piece, &j);
+            lt_parallel((p->m + j.rows - 1) / j.rows * j.shares, lt_grain(j.rows * j.k * j.n / j.shares), block_piece,
+                        &j);
         }
     lt_free(j.packed);
     return LT_OK;
@@ -194,7 +195,7 @@ static int batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a
     j.scratch = lt_alloc((size_t)(j.turned * lt_threads()) * sizeof(float));
     if (!j.scratch)
         return LT_FAIL;
-    lt_parallel(batch, 1 + SMALL / work, batch_piece, &j);
+    lt_parallel(batch, lt_grain(work), batch_piece, &j);
     lt_free(j.scratch);
     return LT_OK;
 }

@@ -142,7 +142,7 @@ static void average(const lt_pool_shape *s, const float *x, float *y)
 
 static void average_adjoint(const lt_pool_shape *s, const float *dy, float *dx)
 {
-    lt_parallel(s->n, 1, average_adjoint_picture, &(job){.s = s, .from = dy, .to = dx});
+    lt_parallel(s->n, 1 + grain(s) / s->oh, average_adjoint_picture, &(job){.s = s, .from = dy, .to = dx});
 }
 
 static void max(const lt_pool_shape *s, const float *x, float *y, int32_t *index)
@@ -152,12 +152,12 @@ static void max(const lt_pool_shape *s, const float *x, float *y, int32_t *index
 
 static void max_adjoint(const lt_pool_shape *s, const float *dy, const int32_t *index, float *dx)
 {
-    lt_parallel(s->n, 1, max_adjoint_picture, &(job){.s = s, .from = dy, .to = dx, .at = index});
+    lt_parallel(s->n, 1 + grain(s) / s->oh, max_adjoint_picture, &(job){.s = s, .from = dy, .to = dx, .at = index});
 }
 
 static void max_gather(const lt_pool_shape *s, const float *x, const int32_t *index, float *y)
 {
-    lt_parallel(s->n, 1, max_gather_picture, &(job){.s = s, .from = x, .to = y, .at = index});
+    lt_parallel(s->n, 1 + grain(s) / s->oh, max_gather_picture, &(job){.s = s, .from = x, .to = y, .at = index});
 }
 
 const lt_pool_kernels LT_NAME(lt_pool) = {.average = average,

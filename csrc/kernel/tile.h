@@ -183,4 +183,10 @@ LT_INLINE int64_t lt_max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+// Items in a piece that is worth a thread: 2^18 multiplications, a few microseconds. `work` is one item's.
+LT_INLINE int64_t lt_grain(int64_t work)
+{
+    return 1 + (1 << 18) / (work + 1);
+}
+
 #endif

@@ -1,0 +1,134 @@
+-- Attention against loops and against PyTorch.
+local agrees = require "spec.support.agrees"
+local core = require "laterna.core"
+local fails = require "spec.support.fails"
+local golden = require "spec.golden.picture_ops_torch"
+local gradcheck = require "spec.support.gradcheck"
+local naive = require "spec.support.naive"
+local wave = require "spec.support.wave"
+
+local generator = core.generator(51)
+local function randn(...) return core.randn({ ... }, { generator = generator }) end
+
+local function qkv(n, lq, lk, heads, d)
+  return randn(n, lq, heads, d), randn(n, lk, heads, d), randn(n, lk, heads, d)
+end
+
+local function everything() return true end
+
+describe("attention", function()
+  it("is softmax(scale q k') v, for any sizes", function()
+    for _, a in ipairs { { 1, 1, 1, 1, 1 }, { 2, 5, 7, 3, 8 }, { 1, 70, 33, 2, 17 }, { 1, 130, 130, 1, 5 },
+      { 1, 3, 700, 1, 4 }, { 3, 6, 2, 2, 64 } } do
+      local n, lq, lk, heads, d = table.unpack(a)
+      local q, k, v = qkv(n, lq, lk, heads, d)
+      local s = { n = n, lq = lq, lk = lk, heads = heads, d = d }
+      local expected = naive.attention(s, naive.flat(q), naive.flat(k), naive.flat(v), d ^ -0.5, everything)
+      assert.is_true(naive.difference(core.attention(q, k, v), expected) < 1e-5)
+      expected = naive.attention(s, naive.flat(q), naive.flat(k), naive.flat(v), 0.2, everything)
+      assert.is_true(naive.difference(core.attention(q, k, v, { scale = 0.2 }), expected) < 1e-5)
+    end
+  end)
+
+  it("sees what the mask and causality let it see, and gives zeros where that is nothing", function()
+    local n, lq, lk, heads, d = 2, 6, 4, 2, 3
+    local q, k, v = qkv(n, lq, lk, heads, d)
+    local s = { n = n, lq = lq, lk = lk, heads = heads, d = d }
+    local keys = core.tensor { { 1, 0, 1, 1 }, { 0, 0, 0, 0 } }
+    local pairs_seen = core.rand({ n, heads, lq, lk }, { generator = generator }):gt(0.4)
+    local cases = {
+      { { mask = keys }, function(b, _, _, j) return keys[b][j]:item() ~= 0 end },
+      { { mask = pairs_seen }, function(b, h, i, j) return pairs_seen[b][h][i][j]:item() ~= 0 end },
+      { { causal = true }, function(_, _, i, j) return j <= i + lk - lq end },
+      { { causal = true, mask = keys }, function(b, _, i, j) return j <= i + lk - lq and keys[b][j]:item() ~= 0 end },
+    }
+    for i, case in ipairs(cases) do
+      local expected = naive.attention(s, naive.flat(q), naive.flat(k), naive.flat(v), d ^ -0.5, case[2])
+      assert.is_true(naive.difference(core.attention(q, k, v, case[1]), expected) < 1e-5, "case " .. i)
+    end
+    assert.equal(0, core.attention(q, k, v, { mask = keys })[2]:abs():max():item())
+  end)
+
+  it("stays finite for large scores, and shows NaN", function()
+    local q, k, v = qkv(1, 3, 20, 1, 2)
+    local y = core.attention(q * 1e4, k * 1e4, v)
+    assert.is_true(y:abs():max():item() < 10)
+    k[1][5] = 0 / 0
+    y = core.attention(q, k, v):abs():sum():item()
+    assert.is_true(y ~= y)
+  end)
+
+  it("gives PyTorch's numbers", function()
+    local function inputs(lq, lk)
+      return { wave({ 2, lq, 2, 4 }, 0), wave({ 2, lk, 2, 4 }, 100), wave({ 2, lk, 2, 4 }, 200) }
+    end
+    agrees(golden.attention, core.attention, inputs(3, 5))
+    agrees(golden.causal, function(q, k, v) return core.attention(q, k, v, { causal = true }) end, inputs(3, 3))
+    local mask = core.tensor { { 1, 0, 1 }, { 0, 1, 1 } }
+    agrees(golden.masked, function(q, k, v) return core.attention(q, k, v, { mask = mask }) end, inputs(2, 3))
+  end)
+
+  it("has gradients of first and second order", function()
+    local second = { second = true }
+    gradcheck.check(core.attention, { qkv(2, 3, 4, 2, 3) }, second)
+    gradcheck.check(core.attention, { qkv(1, 1, 1, 1, 1) }, second)
+    gradcheck.check(function(q, k, v) return core.attention(q, k, v, { causal = true, scale = 0.7 }) end,
+      { qkv(1, 4, 3, 1, 2) }, second)
+    local mask = core.tensor { { 1, 0, 1 }, { 0, 0, 0 } }
+    gradcheck.check(function(q, k, v) return core.attention(q, k, v, { mask = mask }) end, { qkv(2, 2, 3, 2, 2) },
+      second)
+    local each = core.tensor { 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 1, 1 }:view(1, 2, 2, 3)
+    gradcheck.check(function(q, k, v) return core.attention(q, k, v, { mask = each, causal = true }) end,
+      { qkv(1, 2, 3, 2, 2) }, second)
+  end)
+
+  it("has the same gradients from kernels and from products, over several blocks of queries", function()
+    local q, k, v = qkv(2, 150, 101, 2, 20)
+    local dy = randn(2, 150, 2, 20)
+    for _, t in ipairs { q, k, v } do t:requires_grad_(true) end
+    local function grads(create_graph)
+      return core.grad(core.attention(q, k, v, { causal = true }), { q, k, v },
+        { grad_output = dy, create_graph = create_graph })
+    end
+    local one, other = grads(false), grads(true)
+    for i = 1, 3 do assert.is_true(naive.difference(one[i], naive.flat(other[i])) < 1e-5) end
+  end)
+
+  it("gives the same bits on one thread and on two", function()
+    local before = core.threads()
+    local q, k, v = qkv(2, 150, 70, 3, 24)
+    local dy, results = randn(2, 150, 3, 24), {}
+    for _, t in ipairs { q, k, v } do t:requires_grad_(true) end
+    for threads = 1, 2 do
+      core.threads(threads)
+      local y = core.attention(q, k, v)
+      local g = core.grad(y, { q, k, v }, { grad_output = dy })
+      results[threads] = y:to_string() .. g[1]:to_string() .. g[2]:to_string() .. g[3]:to_string()
+    end
+    core.threads(before)
+    assert.is_true(results[1] == results[2])
+  end)
+
+  it("takes no samples, no queries, no keys", function()
+    assert.same({ 0, 2, 1, 4 }, core.attention(core.zeros(0, 2, 1, 4), core.zeros(0, 3, 1, 4),
+      core.zeros(0, 3, 1, 4)).shape)
+    assert.same({ 1, 0, 1, 4 }, core.attention(core.zeros(1, 0, 1, 4), core.zeros(1, 3, 1, 4),
+      core.zeros(1, 3, 1, 4)).shape)
+    local y = core.attention(core.ones(1, 2, 1, 4), core.zeros(1, 0, 1, 4), core.zeros(1, 0, 1, 4))
+    assert.equal(0, y:abs():max():item())
+  end)
+
+  it("refuses what does not fit", function()
+    local q = core.ones(2, 3, 2, 4)
+    fails("bad argument #1 to 'attention' (q: expected (n,length,heads,d), got (3,2,4))", core.attention,
+      core.ones(3, 2, 4), q, q)
+    fails("bad argument #2 to 'attention' (k: expected (2,length,2,4) for q (2,3,2,4), got (2,3,1,4))", core.attention,
+      q, core.ones(2, 3, 1, 4), q)
+    fails("bad argument #3 to 'attention' (v: expected (2,3,2,4) as k has, got (2,5,2,4))", core.attention, q, q,
+      core.ones(2, 5, 2, 4))
+    fails("bad argument #4 to 'attention' (mask: expected (2,3) or (2,2,3,3), got (3,3))", core.attention, q, q, q,
+      { mask = core.ones(3, 3) })
+    fails("bad argument #4 to 'attention' (scale", core.attention, q, q, q, { scale = 0 / 0 })
+    fails("unknown option 'dropout'", core.attention, q, q, q, { dropout = 0.1 })
+  end)
+end)
