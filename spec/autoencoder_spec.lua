@@ -52,18 +52,21 @@ describe("the autoencoder", function()
   end)
 
   it("writes into the detail what the caption leaves out: which half", function()
+    -- among pictures of one caption: the detail may say it differently under another
     local mu = model:encode(x, { text = said })
     local sum = { [0] = core.zeros(2), [1] = core.zeros(2) }
-    for i, row in mu:rows() do sum[side[i]] = sum[side[i]] + row * (1 / 16) end
+    for i, row in mu:rows() do
+      if said[i] == "light" then sum[side[i]] = sum[side[i]] + row * (1 / 8) end
+    end
     assert.is_true((sum[0] - sum[1]):norm():item() > 0.5)
   end)
 
-  it("keeps the detail when the caption changes", function()
-    local swapped = {}
-    for i, c in ipairs(said) do swapped[i] = c == "dark" and "light" or "dark" end
-    local mu = model:encode(x, { text = said })
-    local other = model:sample { text = swapped, detail = mu }
-    assert.is_true((other + x):abs():mean():item() < 0.2) -- same half, the other tone
+  it("follows the caption when that changes and the detail stays", function()
+    local lit, dark = {}, {}
+    for i = 1, 8 do lit[i], dark[i] = "light", "dark" end
+    local z = core.randn(8, 2, { generator = core.generator(3) })
+    local a, b = model:sample { text = lit, detail = z }, model:sample { text = dark, detail = z }
+    assert.is_true(a:mean():item() > 0.3 and b:mean():item() < -0.3)
   end)
 
   it("draws the rest at random: every picture is as captioned, both halves come", function()

@@ -1,6 +1,6 @@
 // A caching allocator. Training allocates the same sizes step after step; handing a block back to the system and
 // asking for it again costs page faults that are dearer than the arithmetic. So freed blocks wait in lists by size
-// class (8 classes a power of two: at most 12.5 % is wasted), up to as much as was ever in use at once.
+// class (8 classes a power of two: at most 12.5 % is wasted), up to a quarter more than was ever in use at once.
 #include "base/memory.h"
 
 #include <pthread.h>
@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-enum { ALIGN = 64, CLASSES = 8 * 48, HUGE_PAGE = 2 << 20 };
+enum { ALIGN = 64, CLASSES = 8 * 48, HUGE_PAGE = 2 << 20, SLACK = 16 << 20 };
 #define LARGEST ((size_t)1 << 50) // more than any machine has, and within the size classes
 
 typedef struct block {
@@ -47,15 +47,35 @@ static void *payload(block *b)
     return (char *)b + ALIGN;
 }
 
-static void trim_locked(void)
+// Gives cached blocks back to the system, the largest first, until at most `keep` bytes wait.
+static void trim_locked(size_t keep)
 {
-    for (int i = 0; i < CLASSES; i++)
-        while (pool.cached[i]) {
+    for (int i = CLASSES - 1; i >= 0; i--)
+        while (pool.cached[i] && pool.stats.cached > keep) {
             block *b = pool.cached[i];
             pool.cached[i] = b->next;
             pool.stats.cached -= b->bytes;
             free(b);
         }
+}
+
+// A block from the system. What waits in the cache is of other sizes; it may not make the whole grow beyond what was
+// ever in use at once by more than a quarter.
+static block *fresh_locked(size_t rounded)
+{
+    size_t align = rounded >= HUGE_PAGE ? HUGE_PAGE : ALIGN, total = (rounded + ALIGN + align - 1) / align * align;
+    size_t allowed = pool.stats.peak / 4 * 5 + SLACK, used = pool.stats.live + rounded;
+    trim_locked(allowed > used ? allowed - used : 0);
+    block *b = aligned_alloc(align, total);
+    if (!b) {
+        trim_locked(0); // what we hoard may be what is missing
+        b = aligned_alloc(align, total);
+    }
+#ifdef MADV_HUGEPAGE
+    if (b && align == HUGE_PAGE)
+        madvise(b, total, MADV_HUGEPAGE);
+#endif
+    return b;
 }
 
 static block *take_locked(int class, size_t rounded)
@@ -66,17 +86,7 @@ static block *take_locked(int class, size_t rounded)
         pool.stats.cached -= b->bytes;
         return b;
     }
-    for (int attempt = 0; attempt < 2 && !b; attempt++) {
-        size_t align = rounded >= HUGE_PAGE ? HUGE_PAGE : ALIGN, total = rounded + ALIGN;
-        total = (total + align - 1) / align * align;
-        b = aligned_alloc(align, total);
-#ifdef MADV_HUGEPAGE
-        if (b && align == HUGE_PAGE)
-            madvise(b, total, MADV_HUGEPAGE);
-#endif
-        if (!b)
-            trim_locked(); // what we hoard may be what is missing
-    }
+    b = fresh_locked(rounded);
     if (b) {
         b->bytes = rounded;
         b->class = class;
@@ -131,8 +141,6 @@ void lt_free(void *p)
     b->next = pool.cached[b->class];
     pool.cached[b->class] = b;
     pool.stats.cached += b->bytes;
-    if (pool.stats.live + pool.stats.cached > pool.stats.peak + pool.stats.peak / 4 + ((size_t)16 << 20))
-        trim_locked();
 #endif
     pthread_mutex_unlock(&pool.lock);
 }
@@ -162,7 +170,7 @@ void lt_memory_reset_peak(void)
 void lt_memory_trim(void)
 {
     pthread_mutex_lock(&pool.lock);
-    trim_locked();
+    trim_locked(0);
     pthread_mutex_unlock(&pool.lock);
 }
 
