@@ -45,6 +45,15 @@ describe("laterna.check", function()
     assert.is_false(check.is_tensor(io.stdout))
   end)
 
+  it("refuses a freed tensor", function()
+    local t = require "laterna.core".zeros(2)
+    assert.equal(t, check.type("f", 1, "x", t, "number|tensor"))
+    t:free()
+    assert.is_true(check.is_tensor(t))
+    assert.equal("bad argument #1 to 'f' (x: expected tensor, got freed tensor)",
+      message(check.type, "f", 1, "x", t, "tensor"))
+  end)
+
   for _, v in ipairs { 0 / 0, 1e300, 2.5, 1 / 0, "1", {}, print } do
     it("refuses as an integer: " .. type(v) .. " " .. tostring(v):sub(1, 5), function()
       assert.matches("x: expected integer", message(check.integer, "f", 1, "x", v))

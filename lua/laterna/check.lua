@@ -23,14 +23,15 @@ end
 function check.describe(v)
   local kind = type(v)
   if kind == "number" or kind == "boolean" then return tostring(v) end
-  if kind ~= "string" then return check.is_tensor(v) and "tensor" or kind end
+  if check.is_tensor(v) then return pcall(v.dim, v) and "tensor" or "freed tensor" end
+  if kind ~= "string" then return kind end
   v = #v > 40 and v:sub(1, 37) .. "..." or v
   return '"' .. v:gsub("%c", function(c) return ("\\%03d"):format(c:byte()) end) .. '"'
 end
 
 --- Raises `bad argument #i to 'fname' (message)`; i is nil when it is not about one argument.
 function check.fail(fname, i, message, ...)
-  if select("#", ...) > 0 then message = message:format(...) end
+  message = select("#", ...) > 0 and message:format(...) or message
   error(("bad argument %sto '%s' (%s)"):format(i and "#" .. i .. " " or "", fname, message), user_level())
 end
 
@@ -39,14 +40,14 @@ local function expected(fname, i, name, what, v)
 end
 
 local function is(v, kind)
-  if kind == "tensor" then return check.is_tensor(v) end
+  if kind == "tensor" then return check.is_tensor(v) and (pcall(v.dim, v)) end
   if kind == "integer" then return type(v) == "number" and math.tointeger(v) ~= nil end
   if kind ~= "callable" then return type(v) == kind end
   local mt = debug.getmetatable(v)
   return type(v) == "function" or (mt ~= nil and mt.__call ~= nil)
 end
 
---- Checks a type: Lua's names, "tensor", "integer" (3.0 is one), "callable"; alternatives as in "number|string|nil".
+--- Checks a type: Lua's names, "tensor" (not freed), "integer" (3.0 is one), "callable"; or any of "number|nil".
 function check.type(fname, i, name, v, kinds)
   for kind in kinds:gmatch "[^|]+" do
     if is(v, kind) then return v end

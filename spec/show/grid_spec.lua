@@ -137,6 +137,13 @@ describe("grid", function()
       { background = 2 }, { background = 0 / 0 }, 3, "x" } do
       assert.matches("^bad argument #2 to 'grid'", message(flat(0), o))
     end
+    local freed = flat(0)
+    freed:free()
+    assert.equal("bad argument #1 to 'grid' (pictures[2]: expected tensor, got freed tensor)",
+      message { flat(0), freed })
+    local mt = { __index = function() return flat(1) end, __len = function() return 1e9 end }
+    local odd = setmetatable({ flat(0) }, mt)
+    assert.same({ 2, 2, 1 }, grid(odd, { pad = 0 }).shape) -- metamethods have no say
     assert.matches("expected float32 or uint8, got int32", message(core.zeros(2, 2, { dtype = "int32" })))
   end)
 end)

@@ -123,6 +123,11 @@ describe("plot", function()
     assert.equal([[bad argument #1 to 'plot' (data[2]: expected number, got "2")]], message(plot, { 1, "2" }))
     assert.equal("bad argument #1 to 'plot' (loss[3]: expected number, got table)",
       message(plot, { loss = { 1, 2, {} } }))
+    local freed = core.zeros(2)
+    freed:free()
+    assert.equal("bad argument #1 to 'plot' (data: expected function or table or tensor, got freed tensor)",
+      message(plot, freed))
+    assert.equal("bad argument #1 to 'plot' (data[1]: expected tensor, got freed tensor)", message(plot, { freed }))
     assert.equal("bad argument #1 to 'plot' (data: expected a tensor (n), got (2,3))", message(plot, core.zeros(2, 3)))
     assert.equal("bad argument #1 to 'plot' (data: x has 1 numbers, y 2)", message(plot, { x = { 1 }, y = { 1, 2 } }))
     assert.equal([[bad argument #1 to 'plot' (data[1]: unknown key "labl"; known: label, x, y)]],
@@ -150,6 +155,8 @@ describe("plot", function()
     local mt = { __index = error, __len = function() return math.maxinteger end, __pairs = error, __metatable = "no" }
     assert.is_true(#drawn(plot, setmetatable({ 1, 2, 3 }, mt)) > 0)
     assert.matches("data%[1%]: expected at least one number", message(plot, { setmetatable({}, mt) }))
+    local labels = setmetatable({ "a" }, { __index = function() return "b" end })
+    assert.matches("%* a\n", drawn(plot, { 1, 2 }, { labels = labels }))
   end)
 
   it("passes on the errors of a function that it draws", function()

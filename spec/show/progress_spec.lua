@@ -248,7 +248,7 @@ describe("progress", function()
     for _, step in ipairs { -1, 1.5, 0 / 0, "1", {} } do
       assert.matches("^bad argument #1 to 'update' %(step: expected integer", message(p.update, p, step))
     end
-    assert.equal("bad argument #2 to 'update' (loss: expected number, got table)",
+    assert.equal("bad argument #2 to 'update' (loss: expected number or tensor, got table)",
       message(p.update, p, 1, { loss = {} }))
     assert.equal("bad argument #2 to 'update' (loss: expected number, got tensor)",
       message(p.update, p, 1, { loss = core.zeros(2) }))

@@ -4,6 +4,7 @@ local core = require "laterna.core"
 local check = require "laterna.check"
 local canvas = require "laterna.show.canvas"
 local font = require "laterna.show.font"
+local pixels = require "laterna.show.pixels"
 local sheet = require "laterna.show.sheet"
 
 local TEXT = 15               -- size of captions in pixels
@@ -31,6 +32,13 @@ local function pictures_of(name, t)
   return out
 end
 
+-- A copy of a list, whatever its metatable says.
+local function raw(list)
+  local out = {}
+  for k = 1, rawlen(list) do out[k] = rawget(list, k) end
+  return out
+end
+
 local function append(list, more)
   for _, v in ipairs(more) do list[#list + 1] = v end
 end
@@ -38,12 +46,13 @@ end
 -- Either the rows that were asked for, or one list that is still to be broken into rows.
 local function collect(what)
   if type(what) ~= "table" then return nil, pictures_of("pictures", what) end
+  what = raw(what)
   if #what == 0 then check.fail("grid", 1, "pictures: expected a tensor or a list of tensors, got an empty table") end
   local rows, flat, nested = {}, {}, false
   for k, item in ipairs(what) do
     local row, name = {}, "pictures[" .. k .. "]"
     if type(item) == "table" then
-      for j, t in ipairs(item) do append(row, pictures_of(("%s[%d]"):format(name, j), t)) end
+      for j, t in ipairs(raw(item)) do append(row, pictures_of(("%s[%d]"):format(name, j), t)) end
       if #row == 0 then check.fail("grid", 1, "%s: expected at least one picture", name) end
     else
       row = pictures_of(name, item)
@@ -67,7 +76,7 @@ end
 
 local function strings(v)
   if type(v) ~= "table" then return false, "a list of strings" end
-  for _, text in ipairs(v) do
+  for _, text in ipairs(raw(v)) do
     if type(text) ~= "string" then return false, "a list of strings" end
   end
   return true
@@ -125,6 +134,7 @@ return function(pictures, options)
     background = { "number", 1, min = -1, max = 1 }, scale = { "integer", min = 1, max = 64 },
     labels = strings, row_labels = strings, column_labels = strings,
   })
+  for _, key in ipairs { "labels", "row_labels", "column_labels" } do o[key] = o[key] and raw(o[key]) end
   if rows and o.columns then check.fail("grid", 2, "columns: the pictures already come in rows") end
   rows = rows or break_rows(all, o.columns or 8)
   local m = measure(rows, all, o)
@@ -134,6 +144,7 @@ return function(pictures, options)
   end
 
   local dtype, c = sheet.unify(all)
+  local unit = sheet.size[dtype] * c
   local style = { dtype = dtype, c = c, background = o.background, text = TEXT }
   local page = sheet.new(m.width, m.height, c, dtype, o.background)
   local function column_x(j) return m.left + o.pad + (j - 1) * (m.w + o.pad) end
@@ -145,7 +156,7 @@ return function(pictures, options)
   local number, y = 0, m.top + o.pad
   for r, row in ipairs(rows) do
     for j, p in ipairs(row) do
-      number, p = number + 1, sheet.enlarge(p, m.scale)
+      number, p = number + 1, pixels.enlarge(p, m.scale, unit)
       page.put(column_x(j) + (m.w - p.w) // 2, y + (m.h - p.h) // 2, p)
       write(m.labels[number], column_x(j), y + m.h + GAP // 2, m.w, m.below - GAP // 2, "center")
     end

@@ -12,14 +12,9 @@ local terminal = require "laterna.show.terminal"
 local COMFORTABLE_WIDTH, COMFORTABLE_HEIGHT = 600, 400 -- small pictures grow towards this many pixels
 local CELL = 10                                        -- pixels a column, where the terminal does not say
 
-local function writer(v)
-  local ok, write = pcall(function() return v.write end)
-  return ok and type(write) == "function", "a file or a table with a method write"
-end
-
 local OPTIONS = {
   protocol = { one_of = terminal.protocols }, width = { "integer", min = 1, max = 10000 },
-  scale = { "integer", min = 1, max = 256 }, out = writer, tty = "boolean",
+  scale = { "integer", min = 1, max = 256 }, out = terminal.writer, tty = "boolean",
   columns = "integer", pad = "integer", background = "number",
   labels = "table", row_labels = "table", column_labels = "table",
 }

@@ -70,11 +70,11 @@ function pixels.rgb(p)
   return { h = p.h, w = p.w, c = 3, bytes = (p.bytes:gsub(".", "%0%0%0")), nans = p.nans, shape = p.shape }
 end
 
---- Every pixel becomes factor x factor pixels.
-function pixels.enlarge(p, factor)
+--- Every pixel becomes factor x factor pixels; `unit` is the bytes of a pixel (as many as channels).
+function pixels.enlarge(p, factor, unit)
   if factor == 1 then return p end
-  local rows, step = {}, p.w * p.c
-  local pixel = ("."):rep(p.c)
+  unit = unit or p.c
+  local rows, step, pixel = {}, p.w * unit, ("."):rep(unit)
   local again = setmetatable({}, { __index = function(t, key) t[key] = key:rep(factor) return t[key] end })
   for y = 0, p.h - 1 do
     rows[y + 1] = p.bytes:sub(y * step + 1, (y + 1) * step):gsub(pixel, again):rep(factor)

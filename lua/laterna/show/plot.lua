@@ -18,11 +18,6 @@ local function limits(v)
   return hi - lo > 1e-290 and math.max(-lo, hi) <= 1e300, words
 end
 
-local function writer(v)
-  local ok, write = pcall(function() return v.write end)
-  return ok and type(write) == "function", "a file or a table with a method write"
-end
-
 local function names(v)
   if type(v) ~= "table" then return false, "a list of strings" end
   for k = 1, rawlen(v) do
@@ -33,8 +28,8 @@ end
 
 local EVERYWHERE = { title = "string", xlabel = "string", ylabel = "string", logy = "boolean", xlim = limits,
   ylim = limits }
-local ON_TEXT = { width = { "integer", min = 20, max = 1000 }, height = { "integer", min = 3, max = 500 }, out = writer,
-  tty = "boolean", ascii = "boolean" }
+local ON_TEXT = { width = { "integer", min = 20, max = 1000 }, height = { "integer", min = 3, max = 500 },
+  out = terminal.writer, tty = "boolean", ascii = "boolean" }
 local AS_PNG = { width = { "integer", 900, min = 120, max = 8192 }, height = { "integer", 540, min = 80, max = 8192 },
   kind = { "string", "line", one_of = { "line", "scatter", "histogram" } } }
 local BY_KIND = {
@@ -69,10 +64,7 @@ local function figure_of(at, kind, what, o)
   for _, key in ipairs { "title", "xlabel", "ylabel" } do o[key] = clean(o[key]) end
   if kind == "histogram" then return figure.histogram(series.flat(at, "values", what), o) end
   local list = kind == "scatter" and series.read_points(at, what) or series.read(at, what, o)
-  for k, label in ipairs(o.labels or {}) do
-    if list[k] then list[k].label = label end
-  end
-  for _, s in ipairs(list) do s.label = clean(s.label) end
+  for k, s in ipairs(list) do s.label = clean(o.labels and rawget(o.labels, k) or s.label) end
   return figure.curves(kind, list, o)
 end
 

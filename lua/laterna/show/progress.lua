@@ -49,31 +49,37 @@ local function bar_text(part, columns, ascii)
   return "│" .. text .. (" "):rep(columns - length(text)) .. "│"
 end
 
--- The parts after the bar, most wanted first.
-local function details(self, now, done)
-  local rate, out = rate_of(self, now), {}
-  if rate then out[1] = rate_text(rate) end
+-- The parts after the bar as far as there is room: of time, loss, rate and the other numbers the first ones first.
+local function details(self, now, done, room)
+  local rate, parts, tail = rate_of(self, now), {}, ""
+  local function add(text, want) parts[#parts + 1] = { text = "  " .. text, want = want, place = #parts } end
+  if rate then add(rate_text(rate), 3) end
   if done then
-    out[#out + 1] = duration(now - self.started) .. " in all"
+    add(duration(now - self.started) .. " in all", 1)
   elseif rate and self.total then
-    out[#out + 1] = duration(math.max(0, self.total - self.step) / rate) .. " left"
+    add(duration(math.max(0, self.total - self.step) / rate) .. " left", 1)
   end
-  for _, name in ipairs(self.names) do out[#out + 1] = ("%s %.4g"):format(clean(name), self.values[name]) end
-  return out
+  for k, name in ipairs(self.names) do
+    add(("%s %.4g"):format(clean(name), self.values[name]), name == "loss" and 2 or 3 + k)
+  end
+  table.sort(parts, function(a, b) return a.want < b.want end)
+  for _, part in ipairs(parts) do
+    part.shown = length(part.text) <= room
+    if part.shown then room = room - length(part.text) end
+  end
+  table.sort(parts, function(a, b) return a.place < b.place end)
+  for _, part in ipairs(parts) do tail = tail .. (part.shown and part.text or "") end
+  return tail
 end
 
--- The whole line in at most `columns` columns: what does not fit is left out from the right.
+-- The whole line in at most `columns` columns; what does not fit is left out.
 local function compose(self, now, columns, with_bar, done)
   local label = self.label and clean(self.label) .. " " or ""
   local count = self.total and ("%d/%d"):format(self.step, self.total) or ("step %d"):format(self.step)
   local part = self.total and math.max(0, math.min(1, self.total > 0 and self.step / self.total or 1))
   if part then label = label .. ("%3d%% "):format(math.floor(part * 100 + 1e-9)) end
   local room = columns - length(label) - #count
-  local tail = ""
-  for _, detail in ipairs(details(self, now, done)) do
-    if length(tail) + 2 + length(detail) > room - (with_bar and part and 13 or 0) then break end
-    tail = tail .. "  " .. detail
-  end
+  local tail = details(self, now, done, room - (with_bar and part and 11 or 0))
   if with_bar and part then
     if self.columns ~= columns then self.columns, self.wide = columns, BAR end -- a resized window starts anew
     self.wide = math.min(self.wide, room - length(tail) - 3) -- only ever shrinks: a bar that breathes is hard to read
@@ -122,6 +128,7 @@ function Progress:update(step, values)
     local fresh, names = {}, {}
     for name, v in next, values do
       check.type("update", 2, "name", name, "string")
+      check.type("update", 2, name, v, "number|tensor")
       if check.is_tensor(v) and v:numel() == 1 then v = v:item() end
       fresh[name] = check.type("update", 2, name, v, "number")
       names[#names + 1] = name
@@ -172,11 +179,6 @@ Progress.__close = Progress.finish
 Progress.__gc = function(self) pcall(self.finish, self) end
 Progress.__name = "laterna.Progress"
 
-local function writer(v)
-  local ok, method = pcall(function() return v.write end)
-  return ok and type(method) == "function", "a file or a table with a method write"
-end
-
 --- Starts a progress bar: `bar:update(step, {loss = 1.2})`, `bar:note(text)`, `bar:finish()`.
 -- @tparam[opt] integer total steps in all; nil when nobody knows
 -- @tparam[opt] table options `label` (before the bar), `first` (0: steps done before, for the rate of a resumed run),
@@ -187,7 +189,7 @@ end
 return function(total, options)
   if total ~= nil then total = check.integer("progress", 1, "total", total, 0) end
   local o = check.options("progress", 2, options, {
-    label = "string", first = { "integer", 0, min = 0 }, out = { writer, io.stderr }, tty = "boolean",
+    label = "string", first = { "integer", 0, min = 0 }, out = { terminal.writer, io.stderr }, tty = "boolean",
     ascii = "boolean", clock = { "callable", core.clock },
   })
   if o.tty == nil then o.tty = terminal.is_terminal(o.out) end

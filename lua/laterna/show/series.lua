@@ -11,20 +11,21 @@ local MOST_CURVES = 64
 
 -- A plain number out of a number or a tensor that holds one.
 local function number(at, name, v)
-  if check.is_tensor(v) and v:numel() == 1 then return v:item() end
-  return check.type(at[1], at[2], name, v, "number")
+  if not check.is_tensor(v) then return check.type(at[1], at[2], name, v, "number") end
+  if check.type(at[1], at[2], name, v, "tensor"):numel() == 1 then return v:item() end
+  check.fail(at[1], at[2], "%s: expected number, got a tensor of %d", name, v:numel())
 end
 
 -- Raw access throughout: a table's metamethods have no say in what it holds.
 local function numbers(at, name, v)
   local out = {}
+  check.type(at[1], at[2], name, v, "table|tensor")
   if check.is_tensor(v) then
     if v:dim() ~= 1 then
       check.fail(at[1], at[2], "%s: expected a tensor (n), got (%s)", name, table.concat(v.shape, ","))
     end
     out = v:totable()
   else
-    check.type(at[1], at[2], name, v, "table|tensor")
     for k = 1, rawlen(v) do out[k] = number(at, ("%s[%d]"):format(name, k), rawget(v, k)) end
   end
   if #out == 0 then check.fail(at[1], at[2], "%s: expected at least one number, got none", name) end
@@ -33,6 +34,7 @@ end
 
 --- A list of numbers from a list or from a tensor of any shape.
 function series.flat(at, name, v)
+  check.type(at[1], at[2], name, v, "table|tensor")
   if check.is_tensor(v) and v:dim() ~= 1 and v:numel() > 0 then v = v:view(-1) end
   return numbers(at, name, v)
 end
@@ -112,8 +114,9 @@ local function names_of(at, what)
   return names
 end
 
-local function is_number(v)
-  return type(v) == "number" or (check.is_tensor(v) and v:dim() == 0)
+local function is_number(at, name, v)
+  if not check.is_tensor(v) then return type(v) == "number" end
+  return check.type(at[1], at[2], name, v, "tensor"):dim() == 0
 end
 
 -- {x =, y =, label =} and nothing else; with other keys, x and y are names like them.
@@ -127,7 +130,7 @@ end
 --- Curves from a function, a list of numbers, a tensor (n), {x=, y=, label=}, a list of such, or a table of named ones.
 function series.read(at, what, o)
   check.type(at[1], at[2], "data", what, "function|table|tensor")
-  if type(what) ~= "table" or callable(what) or is_number(rawget(what, 1)) or is_curve(what) then
+  if type(what) ~= "table" or callable(what) or is_number(at, "data[1]", rawget(what, 1)) or is_curve(what) then
     return entry(at, type(what) == "function" and "f" or "data", what, nil, o)
   end
   local out = {}
@@ -163,7 +166,9 @@ function series.read_points(at, what)
   check.type(at[1], at[2], "points", what, "table|tensor")
   if check.is_tensor(what) then return { pairs_of(at, "points", what) } end
   local first, out = rawget(what, 1), {}
-  if type(first) == "table" and is_number(rawget(first, 1)) then return { pairs_of(at, "points", what) } end
+  if type(first) == "table" and is_number(at, "points[1][1]", rawget(first, 1)) then
+    return { pairs_of(at, "points", what) }
+  end
   local function add(name, v, label)
     check.type(at[1], at[2], name, v, "table|tensor")
     out[#out + 1] = pairs_of(at, name, v)

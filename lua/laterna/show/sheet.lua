@@ -37,18 +37,6 @@ function sheet.unify(pictures)
   return dtype, c
 end
 
---- Every pixel becomes factor x factor pixels.
-function sheet.enlarge(p, factor)
-  if factor == 1 then return p end
-  local unit, rows = sheet.size[p.dtype] * p.c, {}
-  local again = setmetatable({}, { __index = function(t, key) t[key] = key:rep(factor) return t[key] end })
-  for y = 0, p.h - 1 do
-    local row = p.bytes:sub(y * p.w * unit + 1, (y + 1) * p.w * unit)
-    rows[y + 1] = row:gsub(("."):rep(unit), again):rep(factor)
-  end
-  return { h = p.h * factor, w = p.w * factor, c = p.c, dtype = p.dtype, bytes = table.concat(rows) }
-end
-
 --- Lines of text as a picture on a grey `background` in [-1, 1].
 -- @tparam string align "center" starts at the top, "right" is centred from top to bottom
 function sheet.caption(lines, w, h, style)

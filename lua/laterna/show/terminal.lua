@@ -7,6 +7,12 @@ local terminal = {}
 --- The ways to show a picture that can be asked for by name.
 terminal.protocols = { "auto", "kitty", "iterm2", "sixel", "halfblock", "256", "none" }
 
+--- For check.options: may text be written to this?
+function terminal.writer(v)
+  local ok, write = pcall(function() return v.write end)
+  return ok and type(write) == "function", "a file or a table with a method write"
+end
+
 local function known(name)
   for _, p in ipairs(terminal.protocols) do
     if p == name then return true end
