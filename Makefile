@@ -109,8 +109,9 @@ install: build
 	install -d "$(INST_LIBDIR)/laterna"
 	install -m 755 $(SO) "$(INST_LIBDIR)/laterna/core.so"
 	strip -S "$(INST_LIBDIR)/laterna/core.so"
-	cd lua && find . -name '*.lua' -exec sh -c 'd="$(abspath $(INST_LUADIR))"; for f; do \
-	  install -d "$$d/$$(dirname "$$f")" && install -m 644 "$$f" "$$d/$$f" || exit; done' sh {} +
+	install -d "$(INST_LUADIR)"
+	to=$$(cd "$(INST_LUADIR)" && pwd) && cd lua && find . -name '*.lua' | while read -r f; do \
+	  install -d "$$to/$$(dirname "$$f")" && install -m 644 "$$f" "$$to/$$f" || exit; done
 
 clean:
 	rm -rf $(BUILD) doc

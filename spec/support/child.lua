@@ -38,9 +38,8 @@ function child.remove(path)
   os.execute("rm -rf " .. child.quote(path))
 end
 
--- Runs Lua text. options: cd, seconds (60), megabytes (of address space; not under sanitizers, which need it all),
--- env (text before the command), paths (another LUA_PATH and LUA_CPATH), args. Returns ok, output (both streams), and
--- how it ended.
+-- Runs Lua text. options: cd, seconds (60), megabytes (of address space; under sanitizers, of one allocation), env
+-- (assignments), paths (another LUA_PATH and LUA_CPATH), args. Returns ok, output (both streams), and how it ended.
 function child.run(text, options)
   options = options or {}
   local script = os.tmpname()
@@ -51,7 +50,12 @@ function child.run(text, options)
   local paths = options.paths or ("LUA_PATH=%s LUA_CPATH=%s"):format(
     child.quote(("%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;;"):format(root, root, root)),
     child.quote(child.build() .. "/?.so;;"))
-  local limit = options.megabytes and not child.sanitized and ("ulimit -v %d; "):format(options.megabytes * 1024) or ""
+  local limit = ""
+  if options.megabytes and child.sanitized then
+    limit = "export ASAN_OPTIONS=$ASAN_OPTIONS:max_allocation_size_mb=" .. options.megabytes .. "; "
+  elseif options.megabytes then
+    limit = "ulimit -v " .. options.megabytes * 1024 .. "; "
+  end
   local command = ("cd %s && ( %sexec env %s %s timeout %d %s %s %s ) 2>&1 </dev/null"):format(
     child.quote(options.cd or "."), limit, paths, options.env or "", options.seconds or 60,
     interpreter(), child.quote(script), options.args or "")
