@@ -65,6 +65,7 @@ local KNOWN = {
 }
 
 local function say(self, text, ...)
+  if self.bar then return self.bar:note(text:format(...)) end
   if self.progress then io.stderr:write(text:format(...), "\n") end
 end
 

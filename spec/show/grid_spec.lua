@@ -82,7 +82,7 @@ describe("grid", function()
 
   it("makes room for captions, and writes them", function()
     local plain = grid(core.zeros(2, 64, 64, 1))
-    local below = grid(core.zeros(2, 64, 64, 1), { labels = { "bag", "ankle boot" } })
+    local below = grid(core.zeros(2, 64, 64, 1), { labels = { "bag", "ankle boot" }, scale = 1 })
     assert.equal(plain.shape[2], below.shape[2])
     assert.is_true(below.shape[1] > plain.shape[1] + 10)
     local strip = below[{ 69, below.shape[1] - 2 }]
@@ -98,8 +98,9 @@ describe("grid", function()
   end)
 
   it("enlarges small pictures so that captions fit", function()
-    assert.same({ 2 + 84 + 2, 2 + 84 + 2, 1 },
-      { grid(core.zeros(28, 28), { labels = {} }).shape[1], grid(core.zeros(28, 28), { labels = {} }).shape[2], 1 })
+    assert.same({ 2 + 112 + 2, 2 + 112 + 2, 1 }, grid(core.zeros(28, 28), { labels = {} }).shape)
+    assert.same({ 2 + 84 + 2, 2 + 84 + 2, 1 }, grid(core.zeros(28, 28), { column_labels = {} }).shape)
+    assert.same({ 2 + 28 + 2, 2 + 28 + 2, 1 }, grid(core.zeros(28, 28), { labels = {}, scale = 1 }).shape)
   end)
 
   it("copes with captions of any kind", function()

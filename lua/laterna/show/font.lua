@@ -204,7 +204,7 @@ function font.wrap(text, width, lines)
   if #out > lines then
     local last = out[lines]
     while last ~= "" and font.width(last .. "…") > width do last = last:gsub("[^\128-\191][\128-\191]*$", "") end
-    out[lines] = last .. "…"
+    out[lines] = last:gsub(" +$", "") .. "…"
     for k = #out, lines + 1, -1 do out[k] = nil end
   end
   return out

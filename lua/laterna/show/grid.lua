@@ -97,14 +97,14 @@ local function measure(rows, all, o)
   local m = { columns = 0, w = 0, h = 0, left = 0 }
   for _, row in ipairs(rows) do m.columns = math.max(m.columns, #row) end
   for _, p in ipairs(all) do m.h, m.w = math.max(m.h, p.h), math.max(m.w, p.w) end
-  local captioned = o.labels or o.row_labels or o.column_labels
-  m.scale = o.scale or captioned and math.max(1, math.ceil(64 / math.min(m.h, m.w))) or 1
+  local room = o.labels and 112 or (o.row_labels or o.column_labels) and 64 or 1
+  m.scale = o.scale or math.max(1, math.ceil(room / m.w))
   m.w, m.h = m.w * m.scale, m.h * m.scale
-  m.labels, m.below = wrap_all(o.labels, m.w, 3)
+  m.labels, m.below = wrap_all(o.labels, m.w, 4)
   m.column_labels, m.top = wrap_all(o.column_labels, m.w, 3)
   m.row_labels = wrap_all(o.row_labels, ROW_LABEL, math.max(1, math.floor(m.h / LINE)))
   for _, lines in ipairs(m.row_labels) do
-    for _, line in ipairs(lines) do m.left = math.max(m.left, math.ceil(canvas.text_width(line, TEXT)) + GAP) end
+    for _, line in ipairs(lines) do m.left = math.max(m.left, math.ceil(canvas.text_width(line, TEXT)) + 2 * GAP) end
   end
   m.width = m.left + o.pad + m.columns * (m.w + o.pad)
   m.height = m.top + o.pad + #rows * (m.h + m.below + o.pad)
@@ -121,8 +121,8 @@ end
 -- pictures; or a list of rows, each a list of pictures or a batch (n,h,w,c): `grid{ originals, reconstructions }`.
 -- Smaller pictures are centred; grey among colour becomes colour; uint8 among float32 becomes float32.
 -- @tparam[opt] table options `columns` (8; not for rows), `pad` (2 pixels between and around), `background` (1 is
--- white, -1 black), `scale` (every pixel becomes scale x scale; 1, but with captions what makes pictures of at least
--- 64 pixels), and captions: `labels` (below the pictures, row by row), `row_labels` (left of the rows),
+-- white, -1 black), `scale` (every pixel becomes scale x scale; 1, but with captions what makes pictures wide enough
+-- for them), and captions: `labels` (below the pictures, row by row), `row_labels` (left of the rows),
 -- `column_labels` (on top)
 -- @treturn tensor (H,W,c), of the pictures' type
 -- @raise other types and shapes, unknown options, more captions than pictures, results above 32768 pixels a side
