@@ -8,8 +8,11 @@ local init = require "laterna.nn.initialise"
 local linear = require "laterna.nn.linear"
 local norm = require "laterna.nn.norm"
 
--- The most groups, at most 8, that divide the channels.
+--- The most groups, at most 8, that divide the channels.
+-- @tparam integer channels
+-- @treturn integer
 local function groups_of(channels)
+  check.integer("groups_of", 1, "channels", channels, 1)
   for groups = 8, 1, -1 do
     if channels % groups == 0 then return groups end
   end
