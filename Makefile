@@ -15,10 +15,10 @@ OPTIMIZE  ?= -O2
 # Only where the libraries lie outside the compiler's own folders does pkg-config have something to add.
 EXTERNAL  := $(shell pkg-config --cflags openblas libpng 2>/dev/null)
 LIBS      := $(or $(shell pkg-config --libs openblas libpng zlib 2>/dev/null),-lopenblas -lpng -lz) -lm
-BASE_FLAGS := -std=gnu11 $(OPTIMIZE) $(CFLAGS) -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp \
+BASE_FLAGS := -std=gnu11 $(OPTIMIZE) $(CFLAGS) -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -pthread \
               -Icsrc -I$(LUA_INCDIR) $(EXTERNAL) $(WARN) $(SANITIZE)
-# Lua unloads C modules when a state closes; OpenMP's threads would not survive it: nodelete.
-LINK      := $(if $(filter Darwin,$(shell uname)),-bundle -undefined dynamic_lookup,-shared -Wl$(comma)-z$(comma)nodelete) -fopenmp
+# Lua unloads C modules when a state closes; our threads would not survive it: nodelete.
+LINK      := $(if $(filter Darwin,$(shell uname)),-bundle -undefined dynamic_lookup,-shared -Wl$(comma)-z$(comma)nodelete) -pthread
 
 ARCH      := $(shell $(CC) -dumpmachine 2>/dev/null)
 ISAS      := portable
@@ -118,17 +118,20 @@ clean:
 
 $(SO): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $(SANITIZE) -o $@ $(OBJECTS) $(LIBS)
+	@echo "LINK $@"
+	@$(CC) $(LINK) $(SANITIZE) -o $@ $(OBJECTS) $(LIBS)
 
 define isa_rule
 $(BUILD)/kernel/%.$(1).o: csrc/kernel/%.c
 	@mkdir -p $$(@D)
-	$(CC) $(BASE_FLAGS) $$(FLAGS_$(1)) -DLT_ISA=$(1) -MMD -MP -c -o $$@ $$<
+	@echo "CC $(1) $$<"
+	@$(CC) $(BASE_FLAGS) $$(FLAGS_$(1)) -DLT_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/%.o: csrc/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE_FLAGS) -MMD -MP -c -o $@ $<
+	@echo "CC $<"
+	@$(CC) $(BASE_FLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)

@@ -1,48 +1,203 @@
+// A pool of workers that help, and are never waited for.
+//
+// The caller cuts its work into pieces and starts on them itself; workers that are awake take pieces too. When none are
+// left the caller closes the job and waits only for workers that are inside a piece. One that the system has not let
+// run (a laptop has other things to do) delays nobody, where a barrier of all threads, as OpenMP has, would wait for
+// it.
+//
+// A worker enters a job by counting itself into `state` while the OPEN bit is set; the caller clears the bit and waits
+// for the count to be zero before the job's fields may change.
+#define _GNU_SOURCE
 #include "base/threads.h"
 
-#include <omp.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-static int threads = 0; // 0: not asked yet
+enum { MOST = 256, SPINS = 4000 }; // about 100 microseconds, longer than a script takes between two operations
+#define OPEN 0x80000000u
 
-// After fork the child has no worker threads, and libgomp would wait for them for ever.
-static void only_one_left(void)
+static struct {
+    // the job: written by the caller while state is 0
+    lt_piece piece;
+    void *context;
+    int64_t n, grain, pieces;
+    int threads; // workers from this number on keep out
+    _Atomic int64_t next;
+    _Atomic uint32_t state; // OPEN, and the number of workers inside
+    // waiting
+    _Atomic int sleepers;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    // the pool
+    pthread_mutex_t caller; // one job at a time; others run theirs in line
+    int started;            // workers there are
+    int wanted;             // threads asked for, the caller included; 0: not asked yet
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .caller = PTHREAD_MUTEX_INITIALIZER};
+
+static _Thread_local int thread_index; // 0: a caller
+static _Thread_local bool inside;
+
+static void relax(void)
 {
-    threads = 1;
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
 }
 
-int lt_threads(void)
+static void run_pieces(void)
 {
-    if (threads == 0) {
-        threads = omp_get_max_threads();
-        pthread_atfork(NULL, NULL, only_one_left);
+    int64_t i;
+    while ((i = atomic_fetch_add(&pool.next, 1)) < pool.pieces) {
+        int64_t begin = i * pool.grain, end = begin + pool.grain;
+        pool.piece(pool.context, begin, end < pool.n ? end : pool.n);
     }
-    return threads;
 }
 
-void lt_threads_set(int n)
+static bool work_there(void)
 {
-    lt_threads(); // registers the fork handler
-    threads = n < 1 ? 1 : n;
+    return (atomic_load(&pool.state) & OPEN) && atomic_load(&pool.next) < pool.pieces && thread_index < pool.threads;
 }
 
-int lt_thread_index(void)
+static bool enter(void)
 {
-    return omp_in_parallel() ? omp_get_thread_num() : 0;
+    uint32_t state = atomic_load(&pool.state);
+    while (state & OPEN)
+        if (atomic_compare_exchange_weak(&pool.state, &state, state + 1))
+            return true;
+    return false;
+}
+
+static void wait_for_work(void)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (work_there())
+            return;
+        relax();
+    }
+    pthread_mutex_lock(&pool.lock);
+    atomic_fetch_add(&pool.sleepers, 1);
+    while (!work_there())
+        pthread_cond_wait(&pool.work, &pool.lock);
+    atomic_fetch_sub(&pool.sleepers, 1);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+static void *worker(void *number)
+{
+    thread_index = (int)(intptr_t)number;
+    inside = true; // what a piece cuts again runs in line
+    for (;;) {
+        wait_for_work();
+        if (!enter())
+            continue;
+        if (thread_index < pool.threads)
+            run_pieces();
+        atomic_fetch_sub(&pool.state, 1);
+    }
+    return NULL;
+}
+
+static void start_workers(int threads)
+{
+    while (pool.started + 1 < threads) {
+        pthread_t id;
+        pthread_attr_t detached;
+        pthread_attr_init(&detached);
+        pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+        int status = pthread_create(&id, &detached, worker, (void *)(intptr_t)(pool.started + 1));
+        pthread_attr_destroy(&detached);
+        if (status != 0)
+            break; // fewer helpers then
+        pool.started++;
+    }
 }
 
 void lt_parallel(int64_t n, int64_t grain, lt_piece piece, void *context)
 {
     if (grain < 1)
         grain = 1;
-    int64_t pieces = (n + grain - 1) / grain;
-    int64_t wanted = lt_threads() < pieces ? lt_threads() : pieces;
-    if (wanted <= 1 || omp_in_parallel()) {
+    int64_t pieces = n / grain + (n % grain != 0);
+    if (inside || pieces <= 1 || lt_threads() == 1 || pthread_mutex_trylock(&pool.caller) != 0) {
         for (int64_t i = 0; i < pieces; i++)
             piece(context, i * grain, (i + 1) * grain < n ? (i + 1) * grain : n);
         return;
     }
-#pragma omp parallel for schedule(dynamic, 1) num_threads((int)wanted)
-    for (int64_t i = 0; i < pieces; i++)
-        piece(context, i * grain, (i + 1) * grain < n ? (i + 1) * grain : n);
+    inside = true;
+    start_workers(pool.wanted);
+    pool.piece = piece;
+    pool.context = context;
+    pool.n = n;
+    pool.grain = grain;
+    pool.pieces = pieces;
+    pool.threads = pool.wanted;
+    atomic_store(&pool.next, 0);
+    atomic_store(&pool.state, OPEN);
+    if (atomic_load(&pool.sleepers) > 0) {
+        pthread_mutex_lock(&pool.lock);
+        pthread_cond_broadcast(&pool.work);
+        pthread_mutex_unlock(&pool.lock);
+    }
+    run_pieces();
+    atomic_fetch_and(&pool.state, ~OPEN);
+    for (int spins = 0; atomic_load(&pool.state) != 0; spins++) {
+        if (spins < SPINS)
+            relax();
+        else
+            sched_yield(); // the worker may be waiting for this very processor
+    }
+    inside = false;
+    pthread_mutex_unlock(&pool.caller);
+}
+
+// The processors that this process may use, or what LATERNA_THREADS says.
+static int processors(void)
+{
+    const char *told = getenv("LATERNA_THREADS");
+    int n = told ? atoi(told) : 0;
+#ifdef __linux__
+    cpu_set_t set;
+    if (n < 1 && sched_getaffinity(0, sizeof set, &set) == 0)
+        n = CPU_COUNT(&set);
+#endif
+    if (n < 1)
+        n = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > MOST ? MOST : n;
+}
+
+// After fork the child has none of the workers, and whatever was locked stays so: start afresh, alone.
+static void only_one_left(void)
+{
+    pool.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    pool.caller = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    pool.work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    atomic_store(&pool.state, 0);
+    atomic_store(&pool.sleepers, 0);
+    pool.started = 0;
+    inside = false;
+}
+
+int lt_threads(void)
+{
+    if (pool.wanted == 0) {
+        pool.wanted = processors();
+        pthread_atfork(NULL, NULL, only_one_left);
+    }
+    return pool.wanted;
+}
+
+void lt_threads_set(int n)
+{
+    lt_threads(); // registers the fork handler
+    pool.wanted = n < 1 ? 1 : n > MOST ? MOST : n;
+}
+
+int lt_thread_index(void)
+{
+    return thread_index;
 }

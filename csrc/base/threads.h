@@ -1,4 +1,4 @@
-// The only file that knows OpenMP.
+// The only way to more than one thread.
 #ifndef LT_BASE_THREADS_H
 #define LT_BASE_THREADS_H
 
