@@ -39,20 +39,19 @@ INLINE void join(kind k, int64_t n, int64_t width, const float *acc, double *tot
             total[j] = k == PROD ? total[j] * (double)acc[i + j] : total[j] + (double)acc[i + j];
 }
 
-// One contiguous column, in LANES running sums that stay in registers.
-INLINE void line(kind k, int64_t n, const float *x, float mean, double *total)
+// One contiguous column, in `lanes` running sums that stay in registers: 64, or 16 where there is little to sum.
+INLINE void line(kind k, int lanes, int64_t n, const float *x, float mean, double *total)
 {
-    enum { LANES = 64 };
     int64_t i = 0;
-    while (n - i >= LANES) {
-        float acc[LANES];
-        const int64_t rows = (n - i) / LANES < depth(k) ? (n - i) / LANES : depth(k);
-        for (int j = 0; j < LANES; j++)
+    while (n - i >= lanes) {
+        float acc[64];
+        const int64_t rows = (n - i) / lanes < depth(k) ? (n - i) / lanes : depth(k);
+        for (int j = 0; j < lanes; j++)
             acc[j] = k == PROD ? 1.0f : 0.0f;
-        for (int64_t r = 0; r < rows; r++, i += LANES)
-            for (int j = 0; j < LANES; j++)
+        for (int64_t r = 0; r < rows; r++, i += lanes)
+            for (int j = 0; j < lanes; j++)
                 acc[j] = step(k, acc[j], x[i + j], mean);
-        join(k, LANES, 1, acc, total);
+        join(k, lanes, 1, acc, total);
     }
     float rest = k == PROD ? 1.0f : 0.0f;
     for (; i < n; i++)
@@ -64,7 +63,11 @@ INLINE void line(kind k, int64_t n, const float *x, float mean, double *total)
 INLINE void slab(kind k, int64_t rows, int64_t width, int64_t stride, const float *x, const float *mean, double *total)
 {
     if (width == 1 && stride == 1) {
-        line(k, rows, x, mean ? *mean : 0.0f, total);
+        const float centre = k == CENTRED ? *mean : 0.0f;
+        if (rows < 1024)
+            line(k, 16, rows, x, centre, total);
+        else
+            line(k, 64, rows, x, centre, total);
         return;
     }
     float acc[WIDTH], centre[WIDTH];

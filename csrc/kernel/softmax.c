@@ -5,7 +5,7 @@
 #include "kernel/isa.h"
 #include "kernel/simd.h"
 
-enum { WIDTH = 128, LANES = 32, PIECE = 1 << 14 };
+enum { WIDTH = 128, LANES = 32, PIECE = 1 << 14, SHORT = 32, TOGETHER = 512 };
 
 static float line_max(int64_t n, const float *x)
 {
@@ -82,6 +82,35 @@ static void log_softmax_grad_line(int64_t n, const float *y, const float *dy, fl
         dx[i] = dy[i] - lt_exp(y[i]) * sum;
 }
 
+// ---- short lines: several go through one loop of exp
+// ----------------------------------------------------------------------
+
+static void short_lines(int64_t lines, int64_t n, const float *x, float *y, int log)
+{
+    float e[TOGETHER];
+    const int64_t each = TOGETHER / n;
+    for (int64_t first = 0; first < lines; first += each, x += each * n, y += each * n) {
+        const int64_t now = lines - first < each ? lines - first : each;
+        for (int64_t l = 0; l < now; l++) {
+            float m = x[l * n];
+            for (int64_t i = 1; i < n; i++)
+                m = x[l * n + i] > m ? x[l * n + i] : m;
+            for (int64_t i = 0; i < n; i++)
+                y[l * n + i] = x[l * n + i] - m;
+        }
+        for (int64_t i = 0; i < now * n; i++)
+            e[i] = lt_exp(y[i]);
+        for (int64_t l = 0; l < now; l++) {
+            float sum = 0;
+            for (int64_t i = 0; i < n; i++)
+                sum += e[l * n + i];
+            const float shift = log ? lt_log(sum) : 0.0f, scale = 1.0f / sum;
+            for (int64_t i = 0; i < n; i++)
+                y[l * n + i] = log ? y[l * n + i] - shift : e[l * n + i] * scale;
+        }
+    }
+}
+
 // ---- the same for `width` columns side by side, `stride` floats from one row to the next
 // -------------------------------
 
@@ -153,6 +182,10 @@ typedef struct {
 static void piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
+    if (j->inner == 1 && j->r <= SHORT && (j->line == softmax_line || j->line == log_softmax_line)) {
+        short_lines(end - begin, j->r, j->a + begin * j->r, j->out + begin * j->r, j->line == log_softmax_line);
+        return;
+    }
     for (int64_t i = begin; i < end; i++) {
         const int64_t column = i % j->blocks * WIDTH, at = i / j->blocks * j->r * j->inner + column;
         const int64_t width = j->inner - column < WIDTH ? j->inner - column : WIDTH;

@@ -41,7 +41,7 @@ static lt_tensor *gradient_of(const lt_tensor *p)
 static int check_param(const lt_tensor *p, int i)
 {
     if (p->dtype != LT_FLOAT32)
-        return lt_fail_arg(1, "params: item %d: float32 tensor expected, got %s", i + 1, lt_dtype_name(p->dtype));
+        return lt_fail_arg(1, "params: item %d: expected float32 tensor, got %s", i + 1, lt_dtype_name(p->dtype));
     if (p->node && !lt_is_leaf(p))
         return lt_fail_arg(1, "params: item %d is the result of '%s', not a parameter", i + 1, p->node->name);
     const lt_tensor *g = gradient_of(p);
@@ -239,7 +239,7 @@ int lt_ema_update(lt_tensors targets, lt_tensors sources, float decay)
     for (int i = 0; i < targets.n; i++) {
         const lt_tensor *t = targets.tensor[i], *from = sources.tensor[i];
         if (t->dtype != LT_FLOAT32)
-            return lt_fail_arg(1, "targets: item %d: float32 expected, got %s", i + 1, lt_dtype_name(t->dtype));
+            return lt_fail_arg(1, "targets: item %d: expected float32, got %s", i + 1, lt_dtype_name(t->dtype));
         if (lt_may_edit(t, 1) != LT_OK)
             return LT_FAIL;
         if (from->dtype != LT_FLOAT32 || !lt_same_shape(t, from))

@@ -28,7 +28,7 @@ local function lists(tensors)
 end
 
 -- Runs `step` natively and `twin(p, g, a, b)` -> p, a, b number by number, three times, and compares everything.
-local function compare(slots, step, twin)
+local function compare(slots, step, twin, tolerance)
   local params = parameters()
   local state = {}
   for i = 1, slots do state[i] = like(params) end
@@ -48,9 +48,9 @@ local function compare(slots, step, twin)
     end
   end
   for i, t in ipairs(params) do
-    close(t, p[i], 2e-6)
-    if a then close(state[1][i], a[i], 2e-6) end
-    if b then close(state[2][i], b[i], 2e-6) end
+    close(t, p[i], tolerance or 2e-6)
+    if a then close(state[1][i], a[i], tolerance or 2e-6) end
+    if b then close(state[2][i], b[i], tolerance or 2e-6) end
   end
 end
 
@@ -95,13 +95,13 @@ describe("optimizer steps", function()
       g = g + 0.1 * p
       v = 0.9 * v + 0.1 * g * g
       return p - 0.01 * g / (math.sqrt(v) + 1e-2), v
-    end)
+    end, 2e-5) -- where g is small, its rounding is divided by little
     compare(2, function(p, v, m) core.rmsprop_update(p, v, m, options) end, function(p, g, v, m)
       g = g + 0.1 * p
       v = 0.9 * v + 0.1 * g * g
       m = 0.5 * m + g / (math.sqrt(v) + 1e-2)
       return p - 0.01 * m, v, m
-    end)
+    end, 2e-5)
   end)
 
   it("of Lion", function()
@@ -182,7 +182,7 @@ describe("optimizer steps", function()
     refused("learning_rate", core.adam_update, params, m, v, { learning_rate = 1, step = 1 })
     refused("share memory", core.sgd_update, { params[1], params[1] }, nil, { lr = 1 })
     refused("item 2 is the result of 'mul'", core.sgd_update, { params[1], params[2] * 2 }, nil, { lr = 1 })
-    refused("item 2: float32", core.sgd_update, { params[1], core.ones(2, { dtype = "int32" }) }, nil, { lr = 1 })
+    refused("item 2: expected float32", core.sgd_update, { params[1], core.ones(2, { dtype = "int32" }) }, nil, { lr = 1 })
     refused("sources: item 1: expected float32 (1), got float32 (7)", core.ema_update, { params[5][{ 1, 1 }] },
       { params[2] }, 0.5)
     refused("sources: expected 0 tensors, got 1", core.ema_update, {}, { params[2] }, 0.5)
