@@ -23,7 +23,7 @@ static int binary(lua_State *L, lt_tensor *(*f)(lt_tensor *, lt_tensor *))
 {
     lua_settop(L, 2);
     if (lua_type(L, 1) == LUA_TNUMBER && lua_type(L, 2) == LUA_TNUMBER)
-        return lt_bad_argument(L, 1, "a: tensor expected, got two numbers");
+        return lt_bad_argument(L, 1, "a: expected tensor, got two numbers");
     lt_tensor *a = operand(L, 1), *b = operand(L, 2);
     LT_PUSH(L, f(a, b));
     return 1;

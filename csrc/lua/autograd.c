@@ -132,7 +132,7 @@ static int grad_enabled(lua_State *L)
 static int set_grad_enabled(lua_State *L)
 {
     if (!lua_isboolean(L, 1))
-        return lt_bad_argument(L, 1, "on: boolean expected, got %s", lt_type_name(L, 1));
+        return lt_bad_argument(L, 1, "on: expected boolean, got %s", lt_type_name(L, 1));
     lua_pushboolean(L, lt_grad_mode_set(lua_toboolean(L, 1)));
     return 1;
 }
@@ -153,7 +153,7 @@ static int no_grad_done(lua_State *L, int status, lua_KContext old)
 static int no_grad(lua_State *L)
 {
     if (!lua_isfunction(L, 1))
-        return lt_bad_argument(L, 1, "f: function expected, got %s", lt_type_name(L, 1));
+        return lt_bad_argument(L, 1, "f: expected function, got %s", lt_type_name(L, 1));
     bool old = lt_grad_mode_set(false);
     return no_grad_done(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, old, no_grad_done), old);
 }

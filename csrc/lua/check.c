@@ -66,7 +66,7 @@ int lt_raise(lua_State *L)
 
 static int wrong_type(lua_State *L, int arg, const char *name, const char *expected)
 {
-    return lt_bad_argument(L, arg, "%s: %s expected, got %s", name, expected, lt_type_name(L, arg));
+    return lt_bad_argument(L, arg, "%s: expected %s, got %s", name, expected, lt_type_name(L, arg));
 }
 
 // ---- plain arguments ---------------------------------------------------------------------------------------------
@@ -106,9 +106,9 @@ static int64_t integer_at(lua_State *L, int index, int arg, const char *name, in
     if (lua_type(L, index) == LUA_TNUMBER)
         value = lua_tointegerx(L, index, &exact);
     else
-        lt_bad_argument(L, arg, "%s: integer expected, got %s", name, lt_type_name(L, index));
+        lt_bad_argument(L, arg, "%s: expected integer, got %s", name, lt_type_name(L, index));
     if (!exact)
-        lt_bad_argument(L, arg, "%s: integer expected, got %f", name, lua_tonumber(L, index));
+        lt_bad_argument(L, arg, "%s: expected integer, got %f", name, lua_tonumber(L, index));
     if (value < min || value > max) {
         if (max == INT64_MAX)
             lt_bad_argument(L, arg, "%s: expected at least %I, got %I", name, (LUAI_UACINT)min, (LUAI_UACINT)value);
@@ -154,6 +154,18 @@ lt_random *lt_arg_generator_or_default(lua_State *L, int arg, const char *name)
     return r;
 }
 
+// A list has no other keys than 1..n: zeros{2, 3, dtype = "int32"} means something else than it would do.
+static void only_list(lua_State *L, int arg, const char *name, lua_Unsigned length)
+{
+    lua_Unsigned keys = 0;
+    luaL_checkstack(L, 3, name);
+    lua_pushnil(L);
+    for (; lua_next(L, arg); keys++)
+        lua_pop(L, 1);
+    if (keys != length)
+        lt_bad_argument(L, arg, "%s: expected a list of numbers, got a table with other keys too", name);
+}
+
 int lt_arg_shape(lua_State *L, int arg, const char *name, int64_t *shape, int *next)
 {
     int n = 0;
@@ -161,6 +173,7 @@ int lt_arg_shape(lua_State *L, int arg, const char *name, int64_t *shape, int *n
         lua_Unsigned length = lua_rawlen(L, arg);
         if (length > LT_MAX_DIM)
             lt_bad_argument(L, arg, "%s: at most %d axes, got %I", name, LT_MAX_DIM, (LUAI_UACINT)length);
+        only_list(L, arg, name, length);
         for (; n < (int)length; n++) {
             lua_rawgeti(L, arg, n + 1);
             shape[n] = integer_at(L, -1, arg, name, INT64_MIN, INT64_MAX);
@@ -224,7 +237,7 @@ static void read_pair(lua_State *L, int arg, const lt_option *o, int64_t *out)
 static void read_number(lua_State *L, int arg, const lt_option *o, double *out)
 {
     if (lua_type(L, -1) != LUA_TNUMBER)
-        lt_bad_argument(L, arg, "%s: number expected, got %s", o->key, lt_type_name(L, -1));
+        lt_bad_argument(L, arg, "%s: expected number, got %s", o->key, lt_type_name(L, -1));
     double v = lua_tonumber(L, -1);
     if ((o->min != 0 || o->max != 0) && !(v >= o->min && v <= o->max))
         lt_bad_argument(L, arg, "%s: expected %f to %f, got %f", o->key, o->min, o->max, v);
@@ -246,7 +259,7 @@ static void read_option(lua_State *L, int arg, const lt_option *o)
         return;
     case LT_OPTION_BOOLEAN:
         if (!lua_isboolean(L, -1))
-            lt_bad_argument(L, arg, "%s: boolean expected, got %s", o->key, lt_type_name(L, -1));
+            lt_bad_argument(L, arg, "%s: expected boolean, got %s", o->key, lt_type_name(L, -1));
         *(bool *)o->out = lua_toboolean(L, -1);
         return;
     case LT_OPTION_PAIR:
@@ -254,19 +267,19 @@ static void read_option(lua_State *L, int arg, const lt_option *o)
         return;
     case LT_OPTION_STRING:
         if (lua_type(L, -1) != LUA_TSTRING)
-            lt_bad_argument(L, arg, "%s: string expected, got %s", o->key, lt_type_name(L, -1));
+            lt_bad_argument(L, arg, "%s: expected string, got %s", o->key, lt_type_name(L, -1));
         *(const char **)o->out = lua_tostring(L, -1);
         return;
     case LT_OPTION_TENSOR:
         userdata = luaL_testudata(L, -1, LT_TENSOR_TYPE);
         if (!userdata || !*(lt_tensor **)userdata)
-            lt_bad_argument(L, arg, "%s: tensor expected, got %s", o->key, lt_type_name(L, -1));
+            lt_bad_argument(L, arg, "%s: expected tensor, got %s", o->key, lt_type_name(L, -1));
         *(lt_tensor **)o->out = *(lt_tensor **)userdata;
         return;
     case LT_OPTION_GENERATOR:
         userdata = luaL_testudata(L, -1, LT_GENERATOR_TYPE);
         if (!userdata)
-            lt_bad_argument(L, arg, "%s: generator expected, got %s", o->key, lt_type_name(L, -1));
+            lt_bad_argument(L, arg, "%s: expected generator, got %s", o->key, lt_type_name(L, -1));
         *(lt_random **)o->out = userdata;
         return;
     }

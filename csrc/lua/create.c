@@ -75,7 +75,7 @@ static int full(lua_State *L)
     int64_t shape[LT_MAX_DIM];
     int next;
     if (!lua_istable(L, 1))
-        return lt_bad_argument(L, 1, "sizes: table expected, got %s", lt_type_name(L, 1));
+        return lt_bad_argument(L, 1, "sizes: expected table, got %s", lt_type_name(L, 1));
     int ndim = lt_arg_shape(L, 1, "sizes", shape, &next);
     double value = lt_arg_number(L, 2, "value");
     creation c = read_creation(L, 3);
@@ -129,7 +129,7 @@ static int64_t copy_level(lua_State *L, lt_tensor *t, int axis, int64_t at)
     if (axis == t->ndim) {
         double v = lua_tonumber(L, -1);
         if (lua_type(L, -1) != LUA_TNUMBER)
-            lt_bad_argument(L, 1, "values: number expected, got %s", lt_type_name(L, -1));
+            lt_bad_argument(L, 1, "values: expected number, got %s", lt_type_name(L, -1));
         if (t->dtype == LT_FLOAT32)
             lt_f32(t)[at] = (float)v;
         else if (v != floor(v) || v < (t->dtype == LT_UINT8 ? 0 : INT32_MIN) ||
@@ -160,7 +160,7 @@ static int tensor(lua_State *L)
 {
     int64_t shape[LT_MAX_DIM];
     if (!lua_istable(L, 1) && lua_type(L, 1) != LUA_TNUMBER)
-        return lt_bad_argument(L, 1, "values: table or number expected, got %s", lt_type_name(L, 1));
+        return lt_bad_argument(L, 1, "values: expected table or number, got %s", lt_type_name(L, 1));
     creation c = read_creation(L, 2);
     int ndim = table_shape(L, shape);
     LT_PUSH(L, lt_tensor_new(c.dtype, ndim, shape));
@@ -185,7 +185,7 @@ static int from_string(lua_State *L)
     int64_t shape[LT_MAX_DIM];
     int next;
     if (!lua_istable(L, 2))
-        return lt_bad_argument(L, 2, "sizes: table expected, got %s", lt_type_name(L, 2));
+        return lt_bad_argument(L, 2, "sizes: expected table, got %s", lt_type_name(L, 2));
     int ndim = lt_arg_shape(L, 2, "sizes", shape, &next);
     creation c = read_creation(L, 3);
     size_t need = lt_dtype_size(c.dtype);
@@ -308,7 +308,7 @@ static int randint(lua_State *L)
     int64_t shape[LT_MAX_DIM];
     int next;
     if (!lua_istable(L, 3))
-        return lt_bad_argument(L, 3, "sizes: table expected, got %s", lt_type_name(L, 3));
+        return lt_bad_argument(L, 3, "sizes: expected table, got %s", lt_type_name(L, 3));
     int ndim = lt_arg_shape(L, 3, "sizes", shape, &next);
     creation c = read_creation(L, 4);
     lt_random *r = c.generator ? c.generator : lt_default_generator(L);

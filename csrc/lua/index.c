@@ -13,7 +13,7 @@ static int64_t place(lua_State *L, int index, const lt_tensor *t, int axis)
     int exact = 0;
     int64_t i = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &exact) : 0, size = t->shape[axis];
     if (!exact)
-        return lt_bad_argument(L, 2, "index: integer expected, got %s", luaL_tolstring(L, index, NULL));
+        return lt_bad_argument(L, 2, "index: expected integer, got %s", luaL_tolstring(L, index, NULL));
     if (i < 0 ? i < -size : i < 1 || i > size)
         return lt_bad_argument(L, 2, "index: %I is outside axis %d of shape %s", (LUAI_UACINT)i, axis + 1,
                                lt_shape_text(t));

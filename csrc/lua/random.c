@@ -19,7 +19,7 @@ lt_random *lt_default_generator(lua_State *L)
 static lt_random *self(lua_State *L)
 {
     if (lua_isnoneornil(L, 1))
-        lt_bad_argument(L, 1, "self: generator expected, got %s", lt_type_name(L, 1));
+        lt_bad_argument(L, 1, "self: expected generator, got %s", lt_type_name(L, 1));
     return lt_arg_generator_or_default(L, 1, "self");
 }
 
@@ -124,7 +124,7 @@ static int set_state(lua_State *L)
     size_t length;
     const char *bytes = lt_arg_string(L, 2, "state", &length);
     if (length != sizeof from)
-        return lt_bad_argument(L, 2, "state: %d bytes expected, got %I", (int)sizeof from, (LUAI_UACINT)length);
+        return lt_bad_argument(L, 2, "state: expected %d bytes, got %I", (int)sizeof from, (LUAI_UACINT)length);
     memcpy(&from, bytes, sizeof from);
     if (from.position < 0 || from.position > 624 || (from.has_normal != 0 && from.has_normal != 1))
         return lt_bad_argument(L, 2, "state: this is no generator's state");

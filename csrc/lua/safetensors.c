@@ -93,7 +93,7 @@ static void fill(lua_State *L, content *c)
             lt_bad_argument(L, 2, "tensors: names are strings, got a %s", lt_type_name(L, -2));
         lt_tensor **box = luaL_testudata(L, -1, LT_TENSOR_TYPE);
         if (!box || !*box)
-            lt_bad_argument(L, 2, "tensors: tensor expected for '%s', got %s", lua_tostring(L, -2),
+            lt_bad_argument(L, 2, "tensors: expected tensor for '%s', got %s", lua_tostring(L, -2),
                             lt_type_name(L, -1));
         c->items[c->count++] = (lt_st_item){text_at(L, -2), *box};
     }
@@ -101,7 +101,7 @@ static void fill(lua_State *L, content *c)
         if (lua_type(L, -2) != LUA_TSTRING)
             lt_bad_argument(L, 3, "metadata: keys are strings, got a %s", lt_type_name(L, -2));
         if (lua_type(L, -1) != LUA_TSTRING)
-            lt_bad_argument(L, 3, "metadata: string expected for '%s', got %s", lua_tostring(L, -2),
+            lt_bad_argument(L, 3, "metadata: expected string for '%s', got %s", lua_tostring(L, -2),
                             lt_type_name(L, -1));
         c->metadata[c->pairs++] = (lt_st_pair){text_at(L, -2), text_at(L, -1)};
     }
@@ -120,9 +120,9 @@ static int save_safetensors(lua_State *L)
     const char *path = lt_arg_path(L, 1);
     lua_settop(L, 3);
     if (!lua_istable(L, 2))
-        lt_bad_argument(L, 2, "tensors: table expected, got %s", lt_type_name(L, 2));
+        lt_bad_argument(L, 2, "tensors: expected table, got %s", lt_type_name(L, 2));
     if (!lua_isnil(L, 3) && !lua_istable(L, 3))
-        lt_bad_argument(L, 3, "metadata: table expected, got %s", lt_type_name(L, 3));
+        lt_bad_argument(L, 3, "metadata: expected table, got %s", lt_type_name(L, 3));
     const size_t count = count_pairs(L, 2), pairs = count_pairs(L, 3);
     content c = {.count = count, .pairs = pairs};
     c.items = lua_newuserdatauv(L, count * sizeof *c.items, 0);

@@ -24,7 +24,7 @@ static int view(lua_State *L)
     int64_t shape[LT_MAX_DIM];
     int next, ndim = lt_arg_shape(L, 2, "sizes", shape, &next);
     if (!lua_isnone(L, next))
-        return lt_bad_argument(L, next, "sizes: integer expected, got %s", lt_type_name(L, next));
+        return lt_bad_argument(L, next, "sizes: expected integer, got %s", lt_type_name(L, next));
     LT_PUSH(L, lt_view(x, ndim, shape));
     return 1;
 }
@@ -89,7 +89,7 @@ static int permute(lua_State *L)
     int64_t given[LT_MAX_DIM];
     int next, order[LT_MAX_DIM], seen = 0, n = lt_arg_shape(L, 2, "axes", given, &next);
     if (n != x->ndim)
-        return lt_bad_argument(L, 2, "axes: %d of them expected, got %d", x->ndim, n);
+        return lt_bad_argument(L, 2, "axes: expected %d of them, got %d", x->ndim, n);
     for (int i = 0; i < n; i++) {
         LT_TRY(L, lt_axis(x, given[i], 2, &order[i]));
         if (seen & 1 << order[i])
@@ -175,7 +175,7 @@ static int split(lua_State *L)
     int axis;
     LT_TRY(L, lt_axis(x, lt_arg_integer_or(L, 3, "axis", INT64_MIN, INT64_MAX, 1), 3, &axis));
     if (!lua_istable(L, 2) || lua_rawlen(L, 2) > MAX_PARTS)
-        return lt_bad_argument(L, 2, "sizes: table of at most %d expected, got %s", MAX_PARTS, lt_type_name(L, 2));
+        return lt_bad_argument(L, 2, "sizes: expected table of at most %d, got %s", MAX_PARTS, lt_type_name(L, 2));
     int n = (int)lua_rawlen(L, 2);
     int64_t total = 0, *sizes = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *sizes, 0);
     for (int i = 0; i < n; i++) {
@@ -236,7 +236,7 @@ static int pad(lua_State *L)
     lt_tensor *x = lt_arg_tensor(L, 1, "x");
     int64_t before[LT_MAX_DIM] = {0}, after[LT_MAX_DIM] = {0}, pair[LT_MAX_DIM];
     if (!lua_istable(L, 2))
-        return lt_bad_argument(L, 2, "padding: table expected, got %s", lt_type_name(L, 2));
+        return lt_bad_argument(L, 2, "padding: expected table, got %s", lt_type_name(L, 2));
     if (lua_rawlen(L, 2) > (lua_Unsigned)x->ndim)
         return lt_bad_argument(L, 2, "padding: more entries than axes in %s", lt_shape_text(x));
     float value = (float)lt_arg_number_or(L, 3, "value", 0);
@@ -264,7 +264,7 @@ static int flip(lua_State *L)
     lt_tensor *x = lt_arg_tensor(L, 1, "x");
     int axes[LT_MAX_DIM], n;
     if (lua_isnoneornil(L, 2))
-        return lt_bad_argument(L, 2, "axes: number or table expected, got %s", lt_type_name(L, 2));
+        return lt_bad_argument(L, 2, "axes: expected number or table, got %s", lt_type_name(L, 2));
     lt_arg_axes(L, 2, x, axes, &n);
     LT_PUSH(L, lt_flip(x, n, axes));
     return 1;

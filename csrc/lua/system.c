@@ -95,17 +95,6 @@ static int monotonic_clock(lua_State *L)
     return 1;
 }
 
-/*** Seconds on a clock that only runs forward; its start means nothing.
-@function clock
-@treturn number */
-static int monotonic(lua_State *L)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    lua_pushnumber(L, (lua_Number)t.tv_sec + 1e-9 * (lua_Number)t.tv_nsec);
-    return 1;
-}
-
 static volatile sig_atomic_t interrupts;
 static void (*before)(int) = SIG_DFL;
 static bool catching;
@@ -123,7 +112,7 @@ static void on_interrupt(int number)
 static int catch_interrupt(lua_State *L)
 {
     if (!lua_isboolean(L, 1))
-        return lt_bad_argument(L, 1, "on: boolean expected, got %s", lt_type_name(L, 1));
+        return lt_bad_argument(L, 1, "on: expected boolean, got %s", lt_type_name(L, 1));
     bool on = lua_toboolean(L, 1);
     if (on && !catching) {
         interrupts = 0;
@@ -161,7 +150,6 @@ void lt_open_system(lua_State *L)
         {"isatty", is_a_tty, LT_IN_MODULE},
         {"terminal_size", terminal_size, LT_IN_MODULE},
         {"clock", monotonic_clock, LT_IN_MODULE},
-        {"clock", monotonic, LT_IN_MODULE},
         {"catch_interrupt", catch_interrupt, LT_IN_MODULE},
         {"interrupted", interrupted, LT_IN_MODULE},
         {"debug_fail_allocation", debug_fail_allocation, LT_IN_MODULE},

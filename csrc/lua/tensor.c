@@ -69,7 +69,7 @@ static int item(lua_State *L)
 {
     lt_tensor *t = lt_arg_tensor(L, 1, "self");
     if (t->size != 1)
-        return lt_bad_argument(L, 1, "self: one element expected, got shape %s", lt_shape_text(t));
+        return lt_bad_argument(L, 1, "self: expected one element, got shape %s", lt_shape_text(t));
     lt_push_element(L, t, 0);
     return 1;
 }

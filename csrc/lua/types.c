@@ -49,7 +49,7 @@ bool lt_collect_for_memory(lua_State *L)
 lt_tensor **lt_arg_tensors(lua_State *L, int arg, const char *name, int *n)
 {
     if (!lua_istable(L, arg))
-        lt_bad_argument(L, arg, "%s: table of tensors expected, got %s", name, lt_type_name(L, arg));
+        lt_bad_argument(L, arg, "%s: expected table of tensors, got %s", name, lt_type_name(L, arg));
     lua_Unsigned length = lua_rawlen(L, arg);
     if (length > 1 << 24)
         lt_bad_argument(L, arg, "%s: too many tensors", name);
@@ -58,7 +58,7 @@ lt_tensor **lt_arg_tensors(lua_State *L, int arg, const char *name, int *n)
         lua_rawgeti(L, arg, (lua_Integer)i + 1);
         lt_tensor **box = luaL_testudata(L, -1, LT_TENSOR_TYPE);
         if (!box || !*box)
-            lt_bad_argument(L, arg, "%s: item %I: tensor expected, got %s", name, (LUAI_UACINT)i + 1,
+            lt_bad_argument(L, arg, "%s: item %I: expected tensor, got %s", name, (LUAI_UACINT)i + 1,
                             lt_type_name(L, -1));
         list[i] = *box;
         lua_pop(L, 1);

@@ -38,7 +38,7 @@ static int sgd_update(lua_State *L)
     const lt_tensors params = list(L, 1, "params"), momenta = list_or_nil(L, 2, "momenta");
     lt_arg_options(L, 3, options);
     if (isnan(lr))
-        return lt_bad_argument(L, 3, "lr: number expected");
+        return lt_bad_argument(L, 3, "lr: expected number");
     LT_TRY(L, lt_sgd_update(params, momenta,
                             (lt_sgd){(float)lr, (float)momentum, (float)dampening, (float)decay, nesterov}));
     return 0;
@@ -67,9 +67,9 @@ static int adam_update(lua_State *L)
     const lt_tensors params = list(L, 1, "params"), m = list(L, 2, "exp_avg"), v = list(L, 3, "exp_avg_sq");
     lt_arg_options(L, 4, options);
     if (isnan(lr))
-        return lt_bad_argument(L, 4, "lr: number expected");
+        return lt_bad_argument(L, 4, "lr: expected number");
     if (step == 0)
-        return lt_bad_argument(L, 4, "step: integer expected");
+        return lt_bad_argument(L, 4, "step: expected integer");
     const lt_adam settings = {.lr = (float)lr,
                               .beta1 = (float)beta1,
                               .beta2 = (float)beta2,
@@ -102,7 +102,7 @@ static int rmsprop_update(lua_State *L)
     const lt_tensors params = list(L, 1, "params"), v = list(L, 2, "square_avg"), m = list_or_nil(L, 3, "momenta");
     lt_arg_options(L, 4, options);
     if (isnan(lr))
-        return lt_bad_argument(L, 4, "lr: number expected");
+        return lt_bad_argument(L, 4, "lr: expected number");
     LT_TRY(L, lt_rmsprop_update(params, v, m,
                                 (lt_rmsprop){(float)lr, (float)alpha, (float)eps, (float)decay, (float)momentum}));
     return 0;
@@ -126,7 +126,7 @@ static int lion_update(lua_State *L)
     const lt_tensors params = list(L, 1, "params"), m = list(L, 2, "exp_avg");
     lt_arg_options(L, 3, options);
     if (isnan(lr))
-        return lt_bad_argument(L, 3, "lr: number expected");
+        return lt_bad_argument(L, 3, "lr: expected number");
     LT_TRY(L, lt_lion_update(params, m, (lt_lion){(float)lr, (float)beta1, (float)beta2, (float)decay}));
     return 0;
 }

@@ -28,7 +28,7 @@ static int check_square(const lt_tensor *a)
     if (lt_want_float(a, 1, "a") != LT_OK)
         return LT_FAIL;
     if (a->ndim != 2 || a->shape[0] != a->shape[1] || a->shape[0] == 0 || a->shape[0] > MOST)
-        return lt_fail_arg(1, "a: a square matrix of 1 to %d rows expected, got %s", MOST, lt_shape_text(a));
+        return lt_fail_arg(1, "a: expected a square matrix of 1 to %d rows, got %s", MOST, lt_shape_text(a));
     for (int64_t i = 0; i < a->size; i++)
         if (!isfinite(lt_f32(a)[i]))
             return lt_fail_arg(1, "a: its values are not all finite");
@@ -285,7 +285,7 @@ int lt_qr(lt_tensor *a, lt_tensor **q, lt_tensor **r)
     if (lt_want_float(a, 1, "a") != LT_OK)
         return LT_FAIL;
     if (a->ndim != 2 || a->size == 0 || a->shape[0] > MOST || a->shape[1] > MOST)
-        return lt_fail_arg(1, "a: a matrix of 1 to %d rows and columns expected, got %s", MOST, lt_shape_text(a));
+        return lt_fail_arg(1, "a: expected a matrix of 1 to %d rows and columns, got %s", MOST, lt_shape_text(a));
     int m = (int)a->shape[0], n = (int)a->shape[1], k = m < n ? m : n, lwork = 64 * (m + n), info = 0;
     int64_t q_shape[] = {m, k}, r_shape[] = {k, n};
     bool old = lt_grad_mode_set(false);

@@ -147,7 +147,7 @@ static float *state_of(lt_tensors list, int i)
 // Everything has been checked. sources: where g comes from instead of the gradients (ema).
 static int run(sweep *s, lt_tensors params, lt_tensors a, lt_tensors b, lt_tensors sources)
 {
-    int64_t pieces = 0;
+    int64_t pieces = 0, total = 0;
     s->n = 0;
     s->part = lt_alloc((size_t)params.n * sizeof *s->part);
     if (!s->part)
@@ -158,13 +158,14 @@ static int run(sweep *s, lt_tensors params, lt_tensors a, lt_tensors b, lt_tenso
             continue;
         s->part[s->n++] = (part){p->size, pieces, lt_f32(p), state_of(a, i), state_of(b, i), lt_f32(g)};
         pieces += (p->size + CHUNK - 1) / CHUNK;
+        total += p->size;
         lt_touch(p);
         if (a.tensor)
             lt_touch(a.tensor[i]);
         if (b.tensor)
             lt_touch(b.tensor[i]);
     }
-    lt_parallel(pieces, 1, run_pieces, s);
+    lt_parallel(pieces, pieces * CHUNK / (total + 1), run_pieces, s); // small ones go together
     lt_free(s->part);
     return LT_OK;
 }

@@ -176,7 +176,7 @@ describe("optimizer steps", function()
     m[5] = params[2]:detach()[{ 1, 3 }]
     refused("share memory", core.adam_update, params, m, v, o)
     m[5] = core.zeros(3)
-    refused("lr: number expected", core.adam_update, params, m, v, { step = 1 })
+    refused("lr: expected number", core.adam_update, params, m, v, { step = 1 })
     refused("step: ", core.adam_update, params, m, v, { lr = 1 })
     refused("step: ", core.adam_update, params, m, v, { lr = 1, step = 0 })
     refused("learning_rate", core.adam_update, params, m, v, { learning_rate = 1, step = 1 })

@@ -27,6 +27,8 @@ describe("a tensor", function()
     assert.has_error(function() core.tensor({ 0.5 }, { dtype = "int32" }) end)
     assert.has_error(function() core.from_string("abc", { 1 }) end)
     assert.has_error(function() core.zeros(2, { dtpye = "uint8" }) end)
+    assert.has_error(function() core.zeros { 2, 3, dtype = "uint8" } end,
+      "bad argument #1 to 'zeros' (sizes: expected a list of numbers, got a table with other keys too)")
   end)
 
   it("refuses impossible sizes before memory is taken", function()
@@ -125,7 +127,7 @@ describe("a tensor", function()
 
   it("names function and argument in every refusal", function()
     local function message(f, ...) return (select(2, pcall(f, ...)):gsub("^.-:%d+: ", "")) end
-    assert.equal("bad argument #1 to 'exp' (x: tensor expected, got nil)", message(core.exp, nil))
+    assert.equal("bad argument #1 to 'exp' (x: expected tensor, got nil)", message(core.exp, nil))
     assert.equal("bad argument #2 to 'add' (shapes do not broadcast: (2) and (3))",
       message(core.add, core.ones(2), core.ones(3)))
     assert.equal("bad argument #1 to 'view' (sizes: (4) does not fit a tensor of shape (3))",

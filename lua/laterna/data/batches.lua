@@ -13,7 +13,7 @@ Batches.__name = "laterna.Batches"
 
 local function want_batches(fname, self)
   if getmetatable(self) ~= Batches then
-    error(("calling '%s' on bad self (batches expected, got %s)"):format(fname, check.describe(self)), 3)
+    error(("calling '%s' on bad self (expected batches, got %s)"):format(fname, check.describe(self)), 3)
   end
 end
 

@@ -35,7 +35,7 @@ end
 
 local function want_dataset(fname, self)
   if getmetatable(self) ~= meta then
-    error(("calling '%s' on bad self (dataset expected, got %s)"):format(fname, check.describe(self)), 3)
+    error(("calling '%s' on bad self (expected dataset, got %s)"):format(fname, check.describe(self)), 3)
   end
 end
 
