@@ -2,7 +2,7 @@
 //
 // Pixels are cut into slices, each summed into a copy of dweight of its own, and the copies are added in order: how
 // many there are depends on the sizes alone, so any number of threads gives the same bits. A slice is worked in
-// chunks of 128 pixels, small enough that their rows of x and dy stay in the cache while every tap and every tile
+// chunks of 256 pixels, small enough that their rows of x and dy stay in the cache while every tap and every tile
 // uses them. dy is packed in columns of the tile's height; x is read where it lies, through a pointer a pixel and tap.
 // Where a group's channels are not whole vectors the taps are gathered side by side instead.
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "kernel/conv_shared.h"
 #include "kernel/tile.h"
 
-enum { CHUNK = 128, ITEMS = 16, COPIES_BYTES = 8 << 20, GATHER_BYTES = 256 << 10 };
+enum { CHUNK = 256, ITEMS = 16, COPIES_BYTES = 8 << 20, GATHER_BYTES = 256 << 10 };
 
 typedef struct {
     const lt_conv_shape *s;
@@ -30,6 +30,41 @@ typedef struct {
     bool gather;
 } job;
 
+// One pixel's taps side by side, zeros where they fall outside. A row of taps that lie next to each other inside of the
+// picture is one run.
+static void gather_pixel(const job *j, const float *picture, int64_t y0, int64_t x0, float *to)
+{
+    const lt_conv_shape *s = j->s;
+    const bool run = s->dilation_w == 1 && s->groups == 1 && x0 >= 0 && x0 + s->kw <= s->w;
+    const int64_t width = s->kw * j->k;
+    for (int64_t ky = 0; ky < s->kh; ky++, to += width) {
+        int64_t y = y0 + ky * s->dilation_h;
+        if (y < 0 || y >= s->h)
+            memset(to, 0, (size_t)width * sizeof(float));
+        else if (run)
+            for (int64_t c = 0; c < width; c++)
+                to[c] = picture[(y * s->w + x0) * s->cin + c];
+        else
+            for (int64_t kx = 0; kx < s->kw; kx++) {
+                int64_t x = x0 + kx * s->dilation_w;
+                const float *from = x >= 0 && x < s->w ? picture + (y * s->w + x) * s->cin : j->zeros;
+                for (int64_t c = 0; c < j->k; c++)
+                    to[kx * j->k + c] = from[c];
+            }
+    }
+}
+
+static void point_pixel(const job *j, const float *picture, int64_t y0, int64_t x0, const float **row)
+{
+    const lt_conv_shape *s = j->s;
+    for (int64_t ky = 0; ky < s->kh; ky++)
+        for (int64_t kx = 0; kx < s->kw; kx++, row += CHUNK) {
+            int64_t y = y0 + ky * s->dilation_h, x = x0 + kx * s->dilation_w;
+            bool inside = y >= 0 && y < s->h && x >= 0 && x < s->w;
+            *row = inside ? picture + (y * s->w + x) * s->cin : j->zeros;
+        }
+}
+
 // rows[segment*CHUNK + i] for the pixels of a chunk.
 static void point(const job *j, int64_t first, int64_t count, float *room, const float **rows)
 {
@@ -39,22 +74,14 @@ static void point(const job *j, int64_t first, int64_t count, float *room, const
     for (int64_t i = 0; i < count; i++) {
         const float *picture = j->x + n * s->h * s->w * s->cin + j->group * j->k;
         int64_t y0 = oy * s->stride_h - s->padding_h, x0 = ox * s->stride_w - s->padding_w;
-        float *to = room + i * width;
-        if (j->gather)
-            rows[i] = to;
-        for (int64_t ky = 0, t = 0; ky < s->kh; ky++)
-            for (int64_t kx = 0; kx < s->kw; kx++, t++) {
-                int64_t y = y0 + ky * s->dilation_h, x = x0 + kx * s->dilation_w;
-                bool inside = y >= 0 && y < s->h && x >= 0 && x < s->w;
-                const float *from = inside ? picture + (y * s->w + x) * s->cin : j->zeros;
-                if (!j->gather)
-                    rows[t * CHUNK + i] = from;
-                else
-                    for (int64_t c = 0; c < j->k; c++)
-                        *to++ = from[c];
-            }
-        if (j->gather)
-            memset(to, 0, (size_t)(width - j->length) * sizeof(float));
+        if (j->gather) {
+            rows[i] = room + i * width;
+            gather_pixel(j, picture, y0, x0, room + i * width);
+            for (int64_t c = j->length; c < width; c++)
+                room[i * width + c] = 0;
+        } else {
+            point_pixel(j, picture, y0, x0, rows + i);
+        }
         if (++ox == s->ow) {
             ox = 0;
             if (++oy == s->oh) {
@@ -65,17 +92,33 @@ static void point(const job *j, int64_t first, int64_t count, float *room, const
     }
 }
 
+// `count` rows of mr values, `from_ld` apart, side by side.
+LT_INLINE void pack_whole(const float *from, int64_t from_ld, int64_t count, const int mr, float *to)
+{
+    for (int64_t i = 0; i < count; i++, from += from_ld, to += mr)
+        for (int c = 0; c < mr; c++)
+            to[c] = from[c];
+}
+
 // dy of tile columns [o, o + mr) -> [pixel][mr], zeros past the last.
 static void pack(const job *j, int64_t first, int64_t count, int64_t o, float *to)
 {
-    const float *from = j->dy + first * j->s->cout + j->group * j->outs + o;
+    const int64_t ld = j->s->cout;
+    const float *from = j->dy + first * ld + j->group * j->outs + o;
     int64_t real = lt_min(j->mr, j->outs - o);
-    for (int64_t i = 0; i < count; i++, from += j->s->cout, to += j->mr) {
-        for (int64_t c = 0; c < real; c++)
-            to[c] = from[c];
-        for (int64_t c = real; c < j->mr; c++)
-            to[c] = 0;
-    }
+    if (real == 6 && j->mr == 6)
+        pack_whole(from, ld, count, 6, to);
+    else if (real == 8 && j->mr == 8)
+        pack_whole(from, ld, count, 8, to);
+    else if (real == 12)
+        pack_whole(from, ld, count, 12, to);
+    else
+        for (int64_t i = 0; i < count; i++, from += ld, to += j->mr) {
+            for (int64_t c = 0; c < real; c++)
+                to[c] = from[c];
+            for (int64_t c = real; c < j->mr; c++)
+                to[c] = 0;
+        }
 }
 
 static void chunk_tiles(const job *j, const float **rows, const float *packed, int64_t count, int64_t o, float *sum,
@@ -145,7 +188,7 @@ static void cut(job *j)
     j->length = j->gather ? j->taps * j->k : j->k;
     int64_t vectors = lt_panel_room(j->length) / LT_LANES;
     j->nv = (int)lt_min(vectors, LT_NV_MAX);
-    j->mr = lt_tile_height(j->nv);
+    j->mr = lt_outer_height(j->nv, j->outs);
     j->chunk = CHUNK;
     if (j->gather)
         j->chunk = lt_max(16, lt_min(CHUNK, GATHER_BYTES / (lt_panel_room(j->length) * (int64_t)sizeof(float))));

@@ -109,19 +109,43 @@ static void point(const job *j, const block *b, const float **rows)
     }
 }
 
+// How many taps from t on read next to each other in one source row.
+static int64_t run_of_taps(const job *j, int64_t t)
+{
+    const lt_conv_tap *tap = j->phase->tap;
+    int64_t n = 1;
+    if (j->p->groups == 1)
+        while (t + n < j->phase->taps && tap[t + n].dy == tap[t].dy && tap[t + n].dx == tap[t].dx + n)
+            n++;
+    return n;
+}
+
 // The same, with the rows of all taps copied side by side: rows[i] has taps*k values.
 static void gather(const job *j, const block *b, float *room, const float **rows)
 {
     const lt_conv_plan *p = j->p;
-    const uint32_t h = (uint32_t)p->source_h, w = (uint32_t)p->source_w;
-    for (int64_t i = 0; i < b->padded; i++) {
-        rows[i] = room;
-        for (int64_t t = 0; t < j->phase->taps; t++, room += p->k) {
-            int32_t y = b->y[i] + j->phase->tap[t].dy, x = b->x[i] + j->phase->tap[t].dx;
-            bool inside = (uint32_t)y < h && (uint32_t)x < w;
-            const float *from = inside ? b->picture[i] + (y * p->source_w + x) * p->source_c : j->zeros;
-            for (int64_t k = 0; k < p->k; k++)
-                room[k] = from[k];
+    const int64_t taps = j->phase->taps, width = taps * p->k;
+    for (int64_t i = 0; i < b->padded; i++)
+        rows[i] = room + i * width;
+    for (int64_t t = 0, n; t < taps; t += n) {
+        const lt_conv_tap tap = j->phase->tap[t];
+        n = run_of_taps(j, t);
+        for (int64_t i = 0; i < b->padded; i++) {
+            const int64_t y = b->y[i] + tap.dy, x = b->x[i] + tap.dx;
+            float *to = room + i * width + t * p->k;
+            if (y < 0 || y >= p->source_h || x + n <= 0 || x >= p->source_w) {
+                for (int64_t c = 0; c < n * p->k; c++)
+                    to[c] = 0;
+            } else if (x >= 0 && x + n <= p->source_w) {
+                const float *from = b->picture[i] + (y * p->source_w + x) * p->source_c;
+                for (int64_t c = 0; c < n * p->k; c++)
+                    to[c] = from[c];
+            } else {
+                const float *row = b->picture[i] + y * p->source_w * p->source_c;
+                for (int64_t m = 0; m < n; m++)
+                    for (int64_t c = 0; c < p->k; c++)
+                        to[m * p->k + c] = x + m >= 0 && x + m < p->source_w ? row[(x + m) * p->source_c + c] : 0;
+            }
         }
     }
 }

@@ -136,28 +136,33 @@ static __attribute__((unused)) void lt_tile_rows(const lt_tile *t, int nv)
         lt_tile_rows_body(t, 12, 1);
 }
 
-// mr is 12, or 6 or 8 as lt_tile_height says of a width; narrower panels of the same packing are allowed.
+// Height for `rows` rows of C: of those that go with nv vectors the one that leaves the least of the last tile unused.
+LT_INLINE int lt_outer_height(int nv, int64_t rows)
+{
+    const int high = lt_tile_height(nv);
+    return high == 12 && (rows + 7) / 8 * 8 < (rows + 11) / 12 * 12 ? 8 : high;
+}
+
+// mr as lt_outer_height says of a width; narrower panels of the same packing are allowed.
 static __attribute__((unused)) void lt_tile_outer(const lt_tile *t, int64_t source, int mr, int nv)
 {
+#define TILE(m, n)                                                                                                     \
+    if (mr == m && nv == n) {                                                                                          \
+        lt_tile_outer_body(t, source, m, n);                                                                           \
+        return;                                                                                                        \
+    }
 #if defined(__AVX512F__)
-    if (mr == 6 && nv == 4)
-        lt_tile_outer_body(t, source, 6, 4);
-    else if (mr == 6 && nv == 3)
-        lt_tile_outer_body(t, source, 6, 3);
-    else if (mr == 8 && nv == 3)
-        lt_tile_outer_body(t, source, 8, 3);
-    else
+    TILE(6, 4)
+    TILE(6, 3)
+    TILE(8, 3)
+    TILE(8, 2)
+    TILE(12, 2)
 #endif
-        if (mr == 6 && nv == 2)
-        lt_tile_outer_body(t, source, 6, 2);
-    else if (mr == 6)
-        lt_tile_outer_body(t, source, 6, 1);
-#if defined(__AVX512F__)
-    else if (nv == 2)
-        lt_tile_outer_body(t, source, 12, 2);
-#endif
-    else
-        lt_tile_outer_body(t, source, 12, 1);
+    TILE(6, 2)
+    TILE(6, 1)
+    TILE(8, 1)
+    TILE(12, 1)
+#undef TILE
 }
 
 // Columns are cut into panels: the widest there is, then what is left. Vectors of the panel that starts at `at`:
