@@ -149,6 +149,12 @@ describe("optimizers", function()
     refuses("betas: expected two numbers in [0, 1)", { p }, { betas = { 0.9 } })
     refuses("betas: expected two numbers in [0, 1)", { p }, { betas = 0.9 })
     refuses("eps: expected number of at least 0", { p }, { eps = -1 })
+    local opt = optim.SGD { p }
+    opt.momentum = "much"
+    assert.error_matches(function() opt:step() end, "bad argument to 'SGD' %(momentum: expected number of at least 0")
+    assert.error_matches(function() opt.step() end,
+      "bad argument to 'step' %(self: expected an optimizer, got nil; call it as x:step%(%)%)")
+    assert.error_matches(function() opt.state(p) end, "self: expected an optimizer, got tensor")
   end)
 end)
 

@@ -14,6 +14,7 @@ local checkpoint = require "laterna.train.checkpoint"
 local core = require "laterna.core"
 local finite = require "laterna.train.finite"
 local folder = require "laterna.train.folder"
+local guard = require "laterna.guard"
 local Log = require "laterna.train.log"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
@@ -236,5 +237,7 @@ function Run:steps()
   local closer = setmetatable({}, { __close = function() leave(self) end })
   return function() return advance(self) end, nil, nil, closer
 end
+
+guard(Run, "a run")
 
 return train

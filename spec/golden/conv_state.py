@@ -44,7 +44,7 @@ local opt = require("laterna.optim").SGD(net:parameters(), { lr = 0.1 })
 net(x):square():mean():backward()
 opt:step()
 local state = net:eval():state()
-state["output.y"] = core.no_grad(net, x)
+state["output.y"] = core.no_grad(net.forward, net, x)
 core.save_safetensors(arg[2], state)
 """
 

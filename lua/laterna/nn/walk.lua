@@ -9,6 +9,7 @@ local walk = {}
 -- The metatables that nn.class made.
 local classes = setmetatable({}, { __mode = "k" })
 
+--- Makes a metatable known as a class of modules.
 function walk.register(class)
   classes[class] = true
 end

@@ -2,6 +2,7 @@
 -- @module laterna.optim.ema
 local check = require "laterna.check"
 local core = require "laterna.core"
+local guard = require "laterna.guard"
 local nn = require "laterna.nn"
 
 local Ema = {}
@@ -59,5 +60,7 @@ function Ema:load_state(state)
   self.model:load_state(state.tensors)
   self.updates = updates
 end
+
+guard(Ema, "an Ema")
 
 return new

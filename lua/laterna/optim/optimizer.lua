@@ -2,6 +2,7 @@
 -- @module laterna.optim.optimizer
 local check = require "laterna.check"
 local core = require "laterna.core"
+local guard = require "laterna.guard"
 
 local Optimizer = {}
 Optimizer.__index = Optimizer
@@ -43,13 +44,14 @@ local function group_list(fname, params, known)
   return groups
 end
 
+-- Checked at every step: options are plain fields, which anyone may have changed since.
 local function group_options(self, group)
   local o = {}
   for key in pairs(self.known) do
     o[key] = group[key]
     if o[key] == nil then o[key] = self[key] end
   end
-  return o
+  return check.options(self.name, nil, o, self.known)
 end
 
 local function rate(fname, lr, step)
@@ -217,6 +219,8 @@ function Optimizer:load_state(state)
     end
   end
 end
+
+guard(Optimizer, "an optimizer")
 
 local optimizer = {
   --- Checks a list of parameters and returns a copy of it; `seen` gathers them.
