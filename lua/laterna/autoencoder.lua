@@ -105,6 +105,8 @@ end
 -- @tparam[opt] table options the generator's
 -- @treturn Tensor (n,h,w,c)
 function Autoencoder:reconstruct(x, cond, options)
+  check_picture("reconstruct", x)
+  check.type("reconstruct", 2, "cond", cond, "table|nil")
   return self:sample({ n = x:size(1), text = cond and cond.text, detail = (self:encode(x, cond)) }, options)
 end
 
@@ -117,7 +119,8 @@ end
 function Autoencoder:interpolate(a, b, steps, cond)
   check.type("interpolate", 1, "a", a, "tensor")
   check.type("interpolate", 2, "b", b, "tensor")
-  check.integer("interpolate", 3, "steps", steps, 2)
+  check.integer("interpolate", 3, "steps", steps, 2, 1 << 16)
+  check.type("interpolate", 4, "cond", cond, "table|nil")
   local caption = cond and cond.text and cond.text[1]
   local z = self:encode(core.stack { a, b }, caption and { text = { caption, caption } })
   local captions

@@ -14,7 +14,7 @@ function condition.count(fname, i, cond)
   local text, detail = cond.text, cond.detail
   local n = detail and check.type(fname, i, "cond.detail", detail, "tensor"):size(1)
     or type(text) == "table" and (text.pooled and text.pooled:size(1) or #text)
-    or check.integer(fname, i, "cond.n", cond.n or 1, 1)
+    or check.integer(fname, i, "cond.n", cond.n or 1, 1, 1 << 20)
   if cond.n and cond.n ~= n then
     check.fail(fname, i, "cond.n: %s does not go with %d captions or details", check.describe(cond.n), n)
   end
@@ -26,7 +26,7 @@ end
 -- @param encoder a text encoder, or nil: then no text either
 -- @treturn ?table
 function condition.text(fname, i, encoder, cond, n)
-  local text = cond and cond.text
+  local text = check.type(fname, i, "cond", cond, "table|nil") and cond.text
   if type(text) == "table" and text.pooled then return text end
   if not encoder then return nil end
   if text == nil then

@@ -3,10 +3,24 @@
 -- Each is a module that is called as likelihood(out, x) with out the decoder's output and x pictures in [-1,1], both
 -- (n,h,w,c), and gives the negative log-likelihood in nats a picture, (n); likelihood:mean(out) is the picture meant.
 -- @module laterna.likelihood
+local check = require "laterna.check"
 local core = require "laterna.core"
 local nn = require "laterna.nn"
 
 local likelihood = {}
+
+-- Is out a batch of pictures, at least one, and x as large?
+local function pictures(fname, out, x)
+  check.type(fname, 1, "out", out, "tensor")
+  check.type(fname, 2, "x", x, "tensor")
+  local want, got = out.shape, x.shape
+  if #want < 2 or want[1] == 0 then
+    check.fail(fname, 1, "out: expected (n,h,w,c), got (%s)", table.concat(want, ","))
+  end
+  if table.concat(want, ",") ~= table.concat(got, ",") then
+    check.fail(fname, 2, "x: expected (%s), got (%s)", table.concat(want, ","), table.concat(got, ","))
+  end
+end
 
 local function per_picture(t)
   return t:flatten(2):sum(2)
@@ -18,10 +32,12 @@ end
 likelihood.Bernoulli = nn.class("Bernoulli", function() end)
 
 function likelihood.Bernoulli:forward(out, x)
+  pictures("Bernoulli", out, x)
   return per_picture(core.bce_with_logits(out, x * 0.5 + 0.5, { reduction = "none" }))
 end
 
 function likelihood.Bernoulli:mean(out)
+  check.type("mean", 1, "out", out, "tensor")
   return out:sigmoid() * 2 - 1
 end
 
@@ -34,6 +50,7 @@ likelihood.Gaussian = nn.class("Gaussian", function(self)
 end)
 
 function likelihood.Gaussian:forward(out, x)
+  pictures("Gaussian", out, x)
   local error2 = per_picture((out - x):square())
   local pixels = x:numel() // x:size(1)
   local logvar = self.logvar:clamp(-12, 4) -- a perfect reconstruction would drive it to -inf
@@ -41,6 +58,7 @@ function likelihood.Gaussian:forward(out, x)
 end
 
 function likelihood.Gaussian:mean(out)
+  check.type("mean", 1, "out", out, "tensor")
   return out:clamp(-1, 1)
 end
 
@@ -53,6 +71,7 @@ likelihood.Logistic = nn.class("Logistic", function(self)
 end)
 
 function likelihood.Logistic:forward(out, x)
+  pictures("Logistic", out, x)
   local log_inverse = (-self.logscale):clamp(-5, 7)
   local inverse = log_inverse:exp()
   local d = x - out
@@ -67,6 +86,7 @@ function likelihood.Logistic:forward(out, x)
 end
 
 function likelihood.Logistic:mean(out)
+  check.type("mean", 1, "out", out, "tensor")
   return out:clamp(-1, 1)
 end
 

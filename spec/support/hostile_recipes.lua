@@ -166,6 +166,36 @@ recipe("nn.Upsample", function() return { scale = 2, mode = "nearest" } end)
 recipe("nn.MultiheadAttention", function() return 4, 2, { context_dim = 6 } end)
 local function net() return require("laterna.nn").Linear(3, 2) end
 recipe("nn.Sequential nn.Residual nn.clone nn.is_module", function() return net() end)
+recipe("nn.ResBlock", function() return 4, 4, { condition = 3 } end)
+local function picture() return { size = 8, channels = 1, width = 4, levels = 1 } end
+recipe("nn.PictureEncoder", function() return 4, picture() end)
+recipe("nn.PictureDecoder", function() return 2, 1, picture() end)
+recipe("likelihood.Bernoulli likelihood.Gaussian likelihood.Logistic", function() end)
+local function vae(encoder)
+  local nn = require "laterna.nn"
+  return {
+    decoder = nn.PictureDecoder(2, 1, picture()), encoder = encoder and nn.PictureEncoder(4, picture()) or nil,
+    likelihood = require("laterna.likelihood").Gaussian(), detail = 2, beta = 1, free = 0.1,
+  }
+end
+recipe("vae", function() return vae(true) end)
+recipe("autoencoder", function()
+  local nn = require "laterna.nn"
+  return { extractor = nn.PictureEncoder(4, picture()), generator = require "laterna.vae"(vae(false)), detail = 2 }
+end)
+for _, family in ipairs{ "vae", "autoencoder" } do
+  local function object() return require("laterna." .. family)(R[family]()) end
+  recipe(family .. ":loss", function() return object(), T(2, 8, 8, 1), { beta = 0.5 } end)
+  recipe(family .. ":encode", function() return object(), T(2, 8, 8, 1), {} end)
+  recipe(family .. ":sample", function() return object(), { n = 2, detail = T(2, 2) }, { temperature = 1 } end)
+  recipe(family .. ":reconstruct", function() return object(), T(2, 8, 8, 1), {}, {} end)
+  recipe(family .. ":interpolate", function() return object(), T(8, 8, 1), T(8, 8, 1), 3, {} end)
+end
+recipe("plot", function() return { 1, 2, 3 }, { width = 20, height = 5 } end)
+recipe("plot.histogram", function() return { 1, 2, 3 }, { bins = 2 } end)
+recipe("plot.scatter", function() return { { 1, 2 }, { 3, 4 } }, { width = 20 } end)
+recipe("plot.save", function() return "plot.png", { 1, 2, 3 }, { kind = "line", width = 200, height = 100 } end)
+recipe("progress", function() return 10, { label = "x", first = 0 } end)
 recipe("nn.init.constant_", function() return T(2, 3), 1 end)
 recipe("nn.class", function() return "Net", function() end end)
 for name in ("SGD Adam AdamW RMSprop Lion"):gmatch "%S+" do
