@@ -32,8 +32,8 @@ static int64_t fold(int64_t rows, int64_t c)
 
 static void repeat(int64_t c, int64_t k, const float *from, float *to)
 {
-    for (int64_t i = 0; i < k * c; i++)
-        to[i] = from[i % c];
+    for (int64_t i = 0; i < k; i++)
+        memcpy(to + i * c, from, (size_t)c * sizeof *to);
 }
 
 // sum[i] += a[r, i] * (b ? b[r, i] - centre[i] : 1), or with squared: (a - centre)^2, over rows of width w
@@ -63,8 +63,9 @@ static inline __attribute__((always_inline)) void gather(int squared, int64_t ro
     if (centre)
         repeat(c, k, centre, middle);
     gather_rows(squared, wide, k * c, a, b, middle, folded);
-    for (int64_t i = 0; i < k * c; i++)
-        sum[i % c] += folded[i];
+    for (int64_t i = 0; i < k * c; i += c)
+        for (int64_t j = 0; j < c; j++)
+            sum[j] += folded[i + j];
     gather_rows(squared, rows - done, c, a + done * c, b ? b + done * c : NULL, centre, sum);
 }
 

@@ -34,17 +34,20 @@ typedef struct {
 
 // ---- forward ------------------------------------------------------------------------------------------------------
 
-static void values(const settings *set, int64_t n, const float *x, const float *t, float *out)
+static void values(const settings *set, int64_t n, // n <= BLOCK
+                   const float *x, const float *t, float *out)
 {
+    const lt_pointwise_kernels *k = lt_k.pointwise;
     const float delta = set->delta;
+    float product[BLOCK];
     switch (set->kind) {
     case MSE:
-        for (int64_t i = 0; i < n; i++)
-            out[i] = (x[i] - t[i]) * (x[i] - t[i]);
+        k->sub(n, x, 1, t, 1, out);
+        k->square.forward(n, out, out, NULL);
         break;
     case L1:
-        for (int64_t i = 0; i < n; i++)
-            out[i] = fabsf(x[i] - t[i]);
+        k->sub(n, x, 1, t, 1, out);
+        k->abs.forward(n, out, out, NULL);
         break;
     case HUBER:
         for (int64_t i = 0; i < n; i++) {
@@ -53,9 +56,9 @@ static void values(const settings *set, int64_t n, const float *x, const float *
         }
         break;
     case BCE:
-        lt_k.pointwise->softplus.forward(n, x, out, NULL);
-        for (int64_t i = 0; i < n; i++)
-            out[i] -= x[i] * t[i];
+        k->softplus.forward(n, x, out, NULL);
+        k->mul(n, x, 1, t, 1, product);
+        k->sub(n, out, 1, product, 1, out);
         break;
     }
 }
@@ -66,15 +69,18 @@ static void forward_piece(void *context, int64_t begin, int64_t end)
     float block[BLOCK];
     for (int64_t p = begin; p < end; p++) {
         const int64_t last = (p + 1) * PIECE < j->n ? (p + 1) * PIECE : j->n;
-        double sum[4] = {0};
+        double sum = 0;
         for (int64_t at = p * PIECE; at < last; at += BLOCK) {
             const int64_t m = last - at < BLOCK ? last - at : BLOCK;
             values(&j->set, m, j->x + at, j->t + at, j->out ? j->out + at : block);
-            for (int64_t i = 0; i < m && j->part; i++)
-                sum[i & 3] += (double)block[i];
+            if (j->part) {
+                float few;
+                lt_k.reduce->sum(1, m, 1, block, &few);
+                sum += (double)few;
+            }
         }
         if (j->part)
-            j->part[p] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+            j->part[p] = sum;
     }
 }
 
@@ -82,23 +88,22 @@ static void forward_piece(void *context, int64_t begin, int64_t end)
 
 static void slopes(const settings *set, int64_t n, const float *x, const float *t, float *d)
 {
-    const float delta = set->delta;
+    const lt_pointwise_kernels *k = lt_k.pointwise;
+    if (set->kind == BCE) {
+        k->sigmoid.forward(n, x, d, NULL);
+        k->sub(n, d, 1, t, 1, d);
+        return;
+    }
+    k->sub(n, x, 1, t, 1, d);
     switch (set->kind) {
     case MSE:
-        for (int64_t i = 0; i < n; i++)
-            d[i] = 2.0f * (x[i] - t[i]);
+        k->mul_scalar.forward(n, d, d, (float[]){2.0f});
         break;
     case L1:
-        lt_k.pointwise->sub(n, x, 1, t, 1, d);
-        lt_k.pointwise->sign.forward(n, d, d, NULL);
+        k->sign.forward(n, d, d, NULL);
         break;
-    case HUBER:
-        lt_k.pointwise->sub(n, x, 1, t, 1, d);
-        lt_k.pointwise->clamp.forward(n, d, d, (float[]){-delta, delta});
-        break;
-    case BCE:
-        lt_k.pointwise->sigmoid.forward(n, x, d, NULL);
-        lt_k.pointwise->sub(n, d, 1, t, 1, d);
+    default:
+        k->clamp.forward(n, d, d, (float[]){-set->delta, set->delta});
         break;
     }
 }
@@ -106,16 +111,18 @@ static void slopes(const settings *set, int64_t n, const float *x, const float *
 static void backward_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    const bool single = j->set.reduction != LT_NO_REDUCTION;
-    float slope[BLOCK];
+    const lt_pointwise_kernels *k = lt_k.pointwise;
+    const int64_t step = j->set.reduction == LT_NO_REDUCTION; // one dy an element, or one for all
+    float slope[BLOCK], g[BLOCK], minus_g[BLOCK];
     for (int64_t at = begin; at < end; at += BLOCK) {
-        const int64_t m = end - at < BLOCK ? end - at : BLOCK;
-        const float *dy = single ? j->dy : j->dy + at;
+        const int64_t m = end - at < BLOCK ? end - at : BLOCK, gs = step ? m : 1;
         slopes(&j->set, m, j->x + at, j->t + at, slope);
-        for (int64_t i = 0; i < m && j->dx; i++)
-            j->dx[at + i] = slope[i] * (single ? dy[0] : dy[i]) * j->scale;
-        for (int64_t i = 0; i < m && j->dt; i++)
-            j->dt[at + i] = -(j->set.kind == BCE ? j->x[at + i] : slope[i]) * (single ? dy[0] : dy[i]) * j->scale;
+        k->mul_scalar.forward(gs, j->dy + at * step, g, &j->scale);
+        k->neg.forward(gs, g, minus_g, NULL);
+        if (j->dx)
+            k->mul(m, slope, 1, g, step, j->dx + at);
+        if (j->dt)
+            k->mul(m, j->set.kind == BCE ? j->x + at : slope, 1, minus_g, step, j->dt + at);
     }
 }
 
