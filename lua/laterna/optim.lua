@@ -96,12 +96,18 @@ optim.Lion = optimizer.define("Lion", {
     weight_decay = o.weight_decay })
 end)
 
+-- Cheap, since it runs at every step: the native function looks closer.
+local function tensors(fname, params)
+  check.type(fname, 1, "params", params, "table")
+  for i = 1, #params do check.type(fname, 1, "params", params[i], "tensor") end
+end
+
 --- Scales all gradients by one factor, so that their joint norm is at most max.
 -- @tparam {tensor,...} params
 -- @tparam number max above 0
 -- @treturn number the norm before
 function optim.clip_norm(params, max)
-  params = optimizer.list("clip_norm", params, {})
+  tensors("clip_norm", params)
   return core.clip_grad_norm(params, check.number("clip_norm", 2, "max", max, 0))
 end
 
@@ -109,7 +115,7 @@ end
 -- @tparam {tensor,...} params
 -- @tparam number max above 0
 function optim.clip_value(params, max)
-  params = optimizer.list("clip_value", params, {})
+  tensors("clip_value", params)
   core.clip_grad_value(params, check.number("clip_value", 2, "max", max, 0))
 end
 

@@ -21,9 +21,16 @@ function walk.is_module(v)
   return class ~= nil and classes[class] == true
 end
 
--- "block10b" -> { "block", 10, "b" }: texts at odd places, numbers at even ones.
+-- "block10b" -> { "block", 10, "b" }: texts at odd places, numbers at even ones. Every step asks for the parameters,
+-- and names come again, so they are kept; when there are very many, all are forgotten at once.
+local kept, kept_count = {}, 0
+
 local function pieces(name)
-  local out = {}
+  local out = kept[name]
+  if out then return out end
+  if kept_count >= 10000 then kept, kept_count = {}, 0 end
+  out = {}
+  kept[name], kept_count = out, kept_count + 1
   for text, digits in name:gmatch "(%D*)(%d*)" do
     out[#out + 1] = text
     out[#out + 1] = tonumber(digits)
@@ -50,12 +57,12 @@ end
 local function keys_of(t)
   local keys = {}
   for key, v in next, t do
-    local kind = type(key)
-    if (kind == "string" or kind == "number") and (type(v) == "table" or check.is_tensor(v)) then
+    local kind = type(v)
+    if (kind == "table" or kind == "userdata" and check.is_tensor(v)) and (type(key) == "string" or math.type(key)) then
       keys[#keys + 1] = key
     end
   end
-  table.sort(keys, walk.before)
+  if #keys > 1 then table.sort(keys, walk.before) end
   return keys
 end
 
