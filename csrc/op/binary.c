@@ -1,10 +1,11 @@
 // Functions of two tensors with broadcasting. Each gradient is computed on the common shape and summed back to its
 // input's shape by lt_sum_to.
-#include "base/threads.h"
 #include <string.h>
 
+#include "base/threads.h"
 #include "op/arith.h"
 #include "op/broadcast.h"
+#include "op/compose.h"
 #include "op/reduce.h"
 #include "op/shape.h"
 
@@ -147,12 +148,10 @@ static lt_tensor *div_da(lt_node *node, lt_tensor *dy)
 
 static lt_tensor *div_db(lt_node *node, lt_tensor *dy)
 {
-    lt_tensor *b = lt_saved(node, 1), *t = lt_mul(dy, lt_saved(node, 0)), *q = t ? lt_div(t, b) : NULL,
-              *r = q ? lt_div(q, b) : NULL, *out = r ? lt_neg(r) : NULL;
-    lt_release(t);
-    lt_release(q);
-    lt_release(r);
-    return out;
+    lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1);
+    lt_scratch s = {0};
+    lt_tensor *q = lt_then(&s, lt_div, lt_then(&s, lt_div, lt_then(&s, lt_mul, dy, a), b), b);
+    return lt_finish(&s, lt_then_scale(&s, q, -1));
 }
 
 static int div_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
@@ -169,24 +168,21 @@ lt_tensor *lt_div(lt_tensor *a, lt_tensor *b)
 // y = a ^ b          da = dy b a^(b-1), db = dy a^b log a  saved: a, b      (a = 0: db is 0, as in PyTorch)
 static lt_tensor *pow_da(lt_node *node, lt_tensor *dy)
 {
-    lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1), *less = lt_add_scalar(b, -1),
-              *p = less ? lt_pow(a, less) : NULL, *t = p ? lt_mul(p, b) : NULL, *out = t ? lt_mul(t, dy) : NULL;
-    lt_release(less);
-    lt_release(p);
-    lt_release(t);
-    return out;
+    lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1);
+    lt_scratch s = {0};
+    lt_tensor *p = lt_then(&s, lt_pow, a, lt_then_shift(&s, b, -1));
+    return lt_finish(&s, lt_then(&s, lt_mul, lt_then(&s, lt_mul, p, b), dy));
 }
 
 static lt_tensor *pow_db(lt_node *node, lt_tensor *dy)
 {
-    lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1), *zero = lt_tensor_scalar(0), *one = lt_tensor_scalar(1);
-    lt_tensor *is_zero = zero ? lt_eq(a, zero) : NULL, *safe = is_zero && one ? lt_where(is_zero, one, a) : NULL,
-              *log = safe ? lt_unary(&lt_k.pointwise->log, safe, 0, 0) : NULL, *y = lt_pow(a, b),
-              *t = log && y ? lt_mul(y, log) : NULL, *out = t ? lt_mul(t, dy) : NULL;
-    lt_tensor *used[] = {zero, one, is_zero, safe, log, y, t};
-    for (int i = 0; i < 7; i++)
-        lt_release(used[i]);
-    return out;
+    lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1);
+    lt_scratch s = {0};
+    lt_tensor *zero = lt_keep(&s, lt_tensor_scalar(0)), *one = lt_keep(&s, lt_tensor_scalar(1));
+    lt_tensor *is_zero = lt_then(&s, lt_eq, a, zero),
+              *safe = is_zero && one ? lt_keep(&s, lt_where(is_zero, one, a)) : NULL;
+    lt_tensor *log = lt_then_unary(&s, &lt_k.pointwise->log, safe, 0, 0);
+    return lt_finish(&s, lt_then(&s, lt_mul, lt_then(&s, lt_mul, lt_then(&s, lt_pow, a, b), log), dy));
 }
 
 static int pow_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
@@ -203,13 +199,10 @@ lt_tensor *lt_pow(lt_tensor *a, lt_tensor *b)
 // y = max(a, b)      da = dy [a > b] + dy/2 [a = b]        saved: a, b;  db and min alike with the order turned
 static lt_tensor *share(lt_tensor *dy, lt_tensor *greater, lt_tensor *smaller)
 {
-    lt_tensor *wins = lt_gt(greater, smaller), *ties = lt_eq(greater, smaller),
-              *half = ties ? lt_mul_scalar(ties, 0.5f) : NULL, *weight = wins && half ? lt_add(wins, half) : NULL,
-              *out = weight ? lt_mul(dy, weight) : NULL;
-    lt_tensor *used[] = {wins, ties, half, weight};
-    for (int i = 0; i < 4; i++)
-        lt_release(used[i]);
-    return out;
+    lt_scratch s = {0};
+    lt_tensor *half = lt_then_scale(&s, lt_then(&s, lt_eq, greater, smaller), 0.5f);
+    lt_tensor *weight = lt_then(&s, lt_add, lt_then(&s, lt_gt, greater, smaller), half);
+    return lt_finish(&s, lt_then(&s, lt_mul, dy, weight));
 }
 
 static lt_tensor *first_greater(lt_node *node, lt_tensor *dy)

@@ -5,6 +5,7 @@
 
 #include "kernel/kernel.h"
 #include "op/arith.h"
+#include "op/compose.h"
 #include "op/shape.h"
 
 typedef struct {
@@ -144,11 +145,11 @@ lt_tensor *lt_mean(lt_tensor *x, int n, const int *axes, bool keepdim)
 // y = product of x              dx = dy y / x               saved: x, y    (needs x without zeros)
 static int prod_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
-    lt_tensor *x = lt_saved(node, 0), *t = lt_mul(dy, lt_saved(node, 1)),
-              *kept = t ? with_axes(t, x->ndim, x->shape, node->attributes) : NULL;
-    dx[0] = kept ? lt_div(kept, x) : NULL;
-    lt_release(t);
-    lt_release(kept);
+    lt_tensor *x = lt_saved(node, 0);
+    lt_scratch s = {0};
+    lt_tensor *t = lt_then(&s, lt_mul, dy, lt_saved(node, 1));
+    lt_tensor *kept = t ? lt_keep(&s, with_axes(t, x->ndim, x->shape, node->attributes)) : NULL;
+    dx[0] = lt_finish(&s, lt_then(&s, lt_div, kept, x));
     return dx[0] ? LT_OK : LT_FAIL;
 }
 
@@ -165,14 +166,13 @@ lt_tensor *lt_prod(lt_tensor *x, int n, const int *axes, bool keepdim)
 // y = max of x                  dx = dy [x = y] / number of those     saved: x, y
 static int extreme_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
-    const axis_set *s = node->attributes;
-    lt_tensor *x = lt_saved(node, 0), *y = with_axes(lt_saved(node, 1), x->ndim, x->shape, s),
-              *is = y ? lt_eq(x, y) : NULL, *count = is ? lt_sum(is, s->n, s->axes, true) : NULL,
-              *weight = count ? lt_div(is, count) : NULL, *kept = with_axes(dy, x->ndim, x->shape, s);
-    dx[0] = weight && kept ? lt_mul(kept, weight) : NULL;
-    lt_tensor *used[] = {y, is, count, weight, kept};
-    for (int i = 0; i < 5; i++)
-        lt_release(used[i]);
+    const axis_set *set = node->attributes;
+    lt_tensor *x = lt_saved(node, 0);
+    lt_scratch s = {0};
+    lt_tensor *y = lt_keep(&s, with_axes(lt_saved(node, 1), x->ndim, x->shape, set));
+    lt_tensor *kept = lt_keep(&s, with_axes(dy, x->ndim, x->shape, set)), *is = lt_then(&s, lt_eq, x, y);
+    lt_tensor *weight = lt_then(&s, lt_div, is, lt_then_sum(&s, is, set->n, set->axes));
+    dx[0] = lt_finish(&s, lt_then(&s, lt_mul, kept, weight));
     return dx[0] ? LT_OK : LT_FAIL;
 }
 
@@ -204,14 +204,14 @@ lt_tensor *lt_min(lt_tensor *x, int n, const int *axes, bool keepdim)
 // Mean of (x - mean)^2, times n / (n - correction): made of recorded operations.
 lt_tensor *lt_var(lt_tensor *x, int n, const int *axes, bool keepdim, int correction)
 {
-    axis_set s = all_or(x, n, axes);
-    lt_tensor *mean = lt_mean(x, n, axes, true), *d = mean ? lt_sub(x, mean) : NULL, *d2 = d ? lt_square(d) : NULL,
-              *sum = d2 ? lt_sum(d2, s.n, s.axes, keepdim) : NULL,
-              *y = sum ? lt_mul_scalar(sum, 1.0f / (float)(reduced_count(x, &s) - correction)) : NULL;
-    lt_tensor *used[] = {mean, d, d2, sum};
-    for (int i = 0; i < 4; i++)
-        lt_release(used[i]);
-    return y;
+    if (lt_want_float(x, 1, "x") != LT_OK)
+        return NULL;
+    axis_set set = all_or(x, n, axes);
+    lt_scratch s = {0};
+    lt_tensor *d = lt_then(&s, lt_sub, x, lt_then_mean(&s, x, n, axes));
+    lt_tensor *d2 = lt_then_unary(&s, &lt_k.pointwise->square, d, 0, 0);
+    lt_tensor *sum = d2 ? lt_keep(&s, lt_sum(d2, set.n, set.axes, keepdim)) : NULL;
+    return lt_finish(&s, lt_then_scale(&s, sum, 1.0f / (float)(reduced_count(x, &set) - correction)));
 }
 
 // y_i = x_1 + ... + x_i         dx = the same from the other end
