@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -94,6 +95,18 @@ static block *take_locked(int class, size_t rounded)
     return b;
 }
 
+// Linux promises more memory than there is and kills whoever uses it. What cannot fit is refused while words can still
+// be said.
+static size_t physical_locked(void)
+{
+    static size_t bytes;
+    if (bytes == 0) {
+        long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+        bytes = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : LARGEST;
+    }
+    return bytes;
+}
+
 void *lt_alloc(size_t bytes)
 {
     if (bytes > LARGEST) {
@@ -104,6 +117,7 @@ void *lt_alloc(size_t bytes)
     int class = class_of(bytes ? bytes : 1, &rounded);
     pthread_mutex_lock(&pool.lock);
     bool failed = pool.fail_at > 0 && --pool.fail_at == 0;
+    failed = failed || pool.stats.live + rounded > physical_locked();
     block *b = failed ? NULL : take_locked(class, rounded);
     if (b) {
         pool.stats.live += rounded;
