@@ -74,4 +74,5 @@ for class, caption in ipairs(train.classes) do
       variety(pick(painted.pictures, row.places)) / variety(pick(test.images, real[class]))))
   end
 end
-print(("all            %6.1f %% of %d painted pictures named as their caption says"):format(100 * total / #captions, #captions))
+local line = "all            %6.1f %% of %d painted pictures named as their caption says"
+print(line:format(100 * total / #captions, #captions))

@@ -26,7 +26,8 @@ describe("the README", function()
     io.stdout, io.stderr = stdout, stderr
     null:close()
     assert(lfs.chdir(home))
-    local written = io.open(folder .. "/again.png") ~= nil and io.open(folder .. "/runs/tour/checkpoint.safetensors") ~= nil
+    local written = io.open(folder .. "/again.png") ~= nil and
+                    io.open(folder .. "/runs/tour/checkpoint.safetensors") ~= nil
     os.execute("rm -r '" .. folder .. "'")
     assert.is_true(ok, message)
     assert.is_true(blocks >= 6)

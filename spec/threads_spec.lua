@@ -1,4 +1,5 @@
--- The same bits on any number of threads; nothing hangs when programs are started; memory stays flat over a long training.
+-- The same bits on any number of threads; nothing hangs when programs are started; memory stays flat over a long
+-- training.
 local core = require "laterna.core"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"

@@ -1,3 +1,4 @@
+// Tensors out of a safetensors file whose header has been accepted.
 #include <math.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// A safetensors file in place of the one before it, whole or not at all.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -55,8 +55,8 @@ for i = -1, -20, -1 do lua = arg[i] or lua end
 
 local function compare(w, peer)
   local ours = lines_of(("%s %s --one %s --runs %d --threads %d"):format(lua, arg[0], w.name, o.runs, o.threads))[1]
-  local theirs = peer and lines_of(("OMP_WAIT_POLICY=PASSIVE %s spec/bench/torch_steps.py --only %s --runs %d --threads %d")
-    :format(peer, w.name, o.runs, o.threads)) or {}
+  local command = "OMP_WAIT_POLICY=PASSIVE %s spec/bench/torch_steps.py --only %s --runs %d --threads %d"
+  local theirs = peer and lines_of(command:format(peer, w.name, o.runs, o.threads)) or {}
   if o.json then
     print(ours)
     for _, line in ipairs(theirs) do print(line) end

@@ -47,7 +47,7 @@ local function compare(what, analytic, numeric, tolerance)
   for i = 1, #numeric do
     local g = got[i] or 0
     local difference = math.abs(g - numeric[i])
-    if not (difference <= tolerance * largest) then
+    if difference ~= difference or difference > tolerance * largest then
       error(("%s: element %d: the tape says %.6g, differences say %.6g"):format(what, i, g, numeric[i]), 3)
     end
   end
