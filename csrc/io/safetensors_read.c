@@ -1,3 +1,4 @@
+// Reading safetensors: the header first, then each tensor from the file straight into its place.
 // Tensors out of a safetensors file whose header has been accepted.
 #include <math.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// Writing safetensors: a header from what is there, then the values, all behind a temporary name.
 // A safetensors file in place of the one before it, whole or not at all.
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// What the bindings of file formats share.
 // What the bindings of files share. Private to csrc/lua.
 #ifndef LT_LUA_IO_H
 #define LT_LUA_IO_H

@@ -77,7 +77,8 @@ static int collect_tensor(lua_State *L)
 }
 
 /*** Gives a tensor's memory back now instead of when Lua collects it. Views of it stay valid; any further use of the
-freed one is an error. `local t <close> = ...` does the same at the end of the block.
+freed one is an error. `local t <close> = ...` does the same at the end of the block. In a finalizer (`__gc`) both do
+nothing: Lua is collecting already.
 @function free
 @tparam Tensor self */
 static int free_tensor(lua_State *L)
@@ -85,7 +86,8 @@ static int free_tensor(lua_State *L)
     lt_tensor **box = luaL_testudata(L, 1, LT_TENSOR_TYPE);
     if (!box)
         lt_arg_tensor(L, 1, "self");
-    return collect_tensor(L);
+    // Finalizers run in the middle of other functions, which may be using this very tensor. lua_gc refuses in them.
+    return lua_gc(L, LUA_GCISRUNNING) < 0 ? 0 : collect_tensor(L);
 }
 
 // A metatable with a table of methods; scripts see neither.
@@ -103,7 +105,7 @@ void lt_open_types(lua_State *L)
     new_type(L, LT_TENSOR_TYPE);
     lua_pushcfunction(L, collect_tensor);
     lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, collect_tensor);
+    lua_pushcfunction(L, free_tensor);
     lua_setfield(L, -2, "__close");
     lua_pop(L, 1);
     new_type(L, LT_GENERATOR_TYPE);
