@@ -45,7 +45,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test specs check lint sanitized bench docs install clean
+.PHONY: all env deps build demo test specs check lint sanitized bench fuzz docs install clean
 all: build
 
 build: $(SO)
@@ -98,6 +98,18 @@ bench:
 	@$(DEPS) build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	$(RUN) spec/bench/run.lua $(BENCH_ARGS)
+
+# The three parsers of what nobody may trust, under libFuzzer (needs clang).
+FUZZ_SECONDS ?= 120
+fuzz:
+	@mkdir -p $(foreach p,png idx safetensors,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
+	$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
+	@for p in png idx safetensors; do \
+	  clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icsrc $(EXTERNAL) \
+	    spec/fuzz/$${p}_fuzz.c spec/fuzz/alone.c csrc/io/*.c csrc/base/error.c csrc/tensor/tensor.c \
+	    -lpng -lz -lm -o $(BUILD)/fuzz/$$p && \
+	  $(BUILD)/fuzz/$$p -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/ \
+	    $(BUILD)/fuzz/corpus/$$p $(BUILD)/fuzz/seeds/$$p || exit; done
 
 docs:
 	@$(DEPS) docs
