@@ -22,10 +22,7 @@ static int forward(const lt_conv_shape *s, const float *x, const float *weight, 
     lt_conv_tap *tap = lt_alloc((size_t)taps * sizeof *tap);
     if (!tap)
         return LT_FAIL;
-    for (int64_t t = 0; t < taps; t++)
-        tap[t] = (lt_conv_tap){.dy = (int32_t)(t / s->kw * s->dilation_h - s->padding_h),
-                               .dx = (int32_t)(t % s->kw * s->dilation_w - s->padding_w),
-                               .index = (int32_t)t};
+    lt_conv_forward_taps(s, tap);
     lt_conv_phase phase = {.grid_h = s->oh, .grid_w = s->ow, .taps = taps, .tap = tap};
     lt_conv_plan p = {.n = s->n,
                       .source_h = s->h,

@@ -16,6 +16,15 @@ typedef struct {
     int32_t index; // ky*kw + kx
 } lt_conv_tap;
 
+// The taps of a forward convolution.
+static inline void lt_conv_forward_taps(const lt_conv_shape *s, lt_conv_tap *tap)
+{
+    for (int64_t t = 0; t < s->kh * s->kw; t++)
+        tap[t] = (lt_conv_tap){.dy = (int32_t)(t / s->kw * s->dilation_h - s->padding_h),
+                               .dx = (int32_t)(t % s->kw * s->dilation_w - s->padding_w),
+                               .index = (int32_t)t};
+}
+
 // Grid pixel (i,j) is destination pixel (first_y + i*step_h, first_x + j*step_w).
 typedef struct {
     int64_t grid_h, grid_w;

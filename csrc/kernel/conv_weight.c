@@ -10,87 +10,24 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernel/conv_shared.h"
-#include "kernel/tile.h"
+#include "kernel/conv_rows.h"
 
-enum { CHUNK = 256, ITEMS = 16, COPIES_BYTES = 8 << 20, GATHER_BYTES = 256 << 10 };
+enum { CHUNK = LT_CONV_PIXELS, ITEMS = 16, COPIES_BYTES = 8 << 20, GATHER_BYTES = 256 << 10 };
 
 typedef struct {
     const lt_conv_shape *s;
-    const float *x, *dy;
+    lt_conv_source x;
+    const float *dy;
     float *dweight;
     float *copies; // slices - 1 further copies of dweight; the first slice sums into dweight itself
     char *scratch; // one area a thread: row pointers, packed dy, gathered x
     size_t area, pointers_bytes, packed_bytes;
-    const float *zeros;
     int64_t group, k, outs, taps; // channels of a group in x and in dy
     int64_t segments, length;     // pointers a pixel, and how many columns each stands for
     int64_t pixels, chunk, slices, shares;
     int nv, mr;
     bool gather;
 } job;
-
-// One pixel's taps side by side, zeros where they fall outside. A row of taps that lie next to each other inside of the
-// picture is one run.
-static void gather_pixel(const job *j, const float *picture, int64_t y0, int64_t x0, float *to)
-{
-    const lt_conv_shape *s = j->s;
-    const bool run = s->dilation_w == 1 && s->groups == 1 && x0 >= 0 && x0 + s->kw <= s->w;
-    const int64_t width = s->kw * j->k;
-    for (int64_t ky = 0; ky < s->kh; ky++, to += width) {
-        int64_t y = y0 + ky * s->dilation_h;
-        if (y < 0 || y >= s->h)
-            memset(to, 0, (size_t)width * sizeof(float));
-        else if (run)
-            for (int64_t c = 0; c < width; c++)
-                to[c] = picture[(y * s->w + x0) * s->cin + c];
-        else
-            for (int64_t kx = 0; kx < s->kw; kx++) {
-                int64_t x = x0 + kx * s->dilation_w;
-                const float *from = x >= 0 && x < s->w ? picture + (y * s->w + x) * s->cin : j->zeros;
-                for (int64_t c = 0; c < j->k; c++)
-                    to[kx * j->k + c] = from[c];
-            }
-    }
-}
-
-static void point_pixel(const job *j, const float *picture, int64_t y0, int64_t x0, const float **row)
-{
-    const lt_conv_shape *s = j->s;
-    for (int64_t ky = 0; ky < s->kh; ky++)
-        for (int64_t kx = 0; kx < s->kw; kx++, row += CHUNK) {
-            int64_t y = y0 + ky * s->dilation_h, x = x0 + kx * s->dilation_w;
-            bool inside = y >= 0 && y < s->h && x >= 0 && x < s->w;
-            *row = inside ? picture + (y * s->w + x) * s->cin : j->zeros;
-        }
-}
-
-// rows[segment*CHUNK + i] for the pixels of a chunk.
-static void point(const job *j, int64_t first, int64_t count, float *room, const float **rows)
-{
-    const lt_conv_shape *s = j->s;
-    int64_t ox = first % s->ow, oy = first / s->ow % s->oh, n = first / (s->ow * s->oh);
-    int64_t width = lt_panel_room(j->length);
-    for (int64_t i = 0; i < count; i++) {
-        const float *picture = j->x + n * s->h * s->w * s->cin + j->group * j->k;
-        int64_t y0 = oy * s->stride_h - s->padding_h, x0 = ox * s->stride_w - s->padding_w;
-        if (j->gather) {
-            rows[i] = room + i * width;
-            gather_pixel(j, picture, y0, x0, room + i * width);
-            for (int64_t c = j->length; c < width; c++)
-                room[i * width + c] = 0;
-        } else {
-            point_pixel(j, picture, y0, x0, rows + i);
-        }
-        if (++ox == s->ow) {
-            ox = 0;
-            if (++oy == s->oh) {
-                oy = 0;
-                n++;
-            }
-        }
-    }
-}
 
 // `count` rows of mr values, `from_ld` apart, side by side.
 LT_INLINE void pack_whole(const float *from, int64_t from_ld, int64_t count, const int mr, float *to)
@@ -148,6 +85,8 @@ static void chunk_tiles(const job *j, const float **rows, const float *packed, i
 static void slice_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
+    const lt_conv_shape *s = j->s;
+    lt_conv_pixels pixels;
     char *area = j->scratch + (size_t)lt_thread_index() * j->area;
     const float **rows = (const float **)area;
     float *packed = (float *)(area + j->pointers_bytes), *room = (float *)(area + j->pointers_bytes + j->packed_bytes);
@@ -160,7 +99,11 @@ static void slice_piece(void *context, int64_t begin, int64_t end)
         float *sum = slice ? j->copies + (slice - 1) * group_size : j->dweight + j->group * group_size;
         for (int64_t start = c; c < stop; c++) {
             int64_t first = c * j->chunk, count = lt_min(j->chunk, j->pixels - first);
-            point(j, first, count, room, rows);
+            lt_conv_locate(&j->x, first, first + count, count, s->oh, s->ow, s->stride_h, s->stride_w, &pixels);
+            if (j->gather)
+                lt_conv_gather(&j->x, &pixels, room, lt_panel_room(j->length), rows);
+            else
+                lt_conv_point(&j->x, &pixels, rows, CHUNK);
             for (int64_t tile = from; tile < to; tile++) {
                 pack(j, first, count, tile * j->mr, packed);
                 chunk_tiles(j, rows, packed, count, tile * j->mr, sum, c > start);
@@ -207,7 +150,6 @@ static void cut(job *j)
 int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
     job j = {.s = s,
-             .x = x,
              .dy = dy,
              .dweight = dweight,
              .k = s->cin / s->groups,
@@ -221,16 +163,27 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
     }
     cut(&j);
     float *zeros = lt_alloc_zeroed((size_t)lt_panel_room(j.k) * sizeof(float));
-    j.zeros = zeros;
+    lt_conv_tap *tap = lt_alloc((size_t)j.taps * sizeof *tap);
     j.copies = lt_alloc((size_t)((j.slices - 1) * size) * sizeof(float));
     j.scratch = lt_alloc(j.area * (size_t)lt_threads());
-    bool fine = zeros && j.copies && j.scratch;
+    bool fine = zeros && tap && j.copies && j.scratch;
+    if (fine)
+        lt_conv_forward_taps(s, tap);
     for (j.group = 0; fine && j.group < s->groups; j.group++) {
+        j.x = (lt_conv_source){.first = x + j.group * j.k,
+                               .h = s->h,
+                               .w = s->w,
+                               .c = s->cin,
+                               .k = j.k,
+                               .taps = j.taps,
+                               .tap = tap,
+                               .zeros = zeros};
         lt_parallel(j.slices * j.shares, lt_grain(j.pixels * size / (j.slices * j.shares)), slice_piece, &j);
         if (j.slices > 1)
             lt_parallel(size, 16384, add_piece, &j);
     }
     lt_free(zeros);
+    lt_free(tap);
     lt_free(j.copies);
     lt_free(j.scratch);
     return fine ? LT_OK : LT_FAIL;

@@ -10,8 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernel/conv_shared.h"
-#include "kernel/tile.h"
+#include "kernel/conv_rows.h"
 
 enum { BLOCK = 96, GATHER_BELOW = 8, ITEMS = 16 };
 
@@ -58,93 +57,20 @@ static void pack_piece(void *context, int64_t begin, int64_t end)
     }
 }
 
-// Where the pixels of a block are.
-typedef struct {
-    int64_t count, padded;
-    int32_t y[BLOCK], x[BLOCK]; // source position of a tap at (0,0)
-    const float *picture[BLOCK];
-    float *out[BLOCK];
-} block;
-
-static void locate(const job *j, int64_t begin, int64_t end, block *b)
+// Where the results of grid pixels [begin, end) go.
+static void locate_results(const job *j, int64_t begin, int64_t end, float **out)
 {
     const lt_conv_plan *p = j->p;
     const lt_conv_phase *f = j->phase;
     int64_t gx = begin % f->grid_w, gy = begin / f->grid_w % f->grid_h, n = begin / (f->grid_w * f->grid_h);
-    b->count = end - begin;
-    for (int64_t i = 0; i < b->count; i++) {
-        b->y[i] = (int32_t)(gy * p->source_step_h);
-        b->x[i] = (int32_t)(gx * p->source_step_w);
-        b->picture[i] = p->source + n * p->source_h * p->source_w * p->source_c + j->group * p->k;
-        int64_t dy = f->first_y + gy * p->step_h, dx = f->first_x + gx * p->step_w;
-        b->out[i] = p->dest + ((n * p->dest_h + dy) * p->dest_w + dx) * p->dest_c + j->group * p->columns;
+    for (int64_t i = 0; i < end - begin; i++) {
+        int64_t y = f->first_y + gy * p->step_h, x = f->first_x + gx * p->step_w;
+        out[i] = p->dest + ((n * p->dest_h + y) * p->dest_w + x) * p->dest_c + j->group * p->columns;
         if (++gx == f->grid_w) {
             gx = 0;
             if (++gy == f->grid_h) {
                 gy = 0;
                 n++;
-            }
-        }
-    }
-    b->padded = (b->count + 23) / 24 * 24; // whole tiles of every height
-    for (int64_t i = b->count; i < b->padded; i++) {
-        b->y[i] = b->x[i] = -(1 << 30); // outside of everything
-        b->picture[i] = p->source;
-    }
-}
-
-// rows[tap*BLOCK + i]: the source row of pixel i under a tap, or zeros.
-static void point(const job *j, const block *b, const float **rows)
-{
-    const lt_conv_plan *p = j->p;
-    const uint32_t h = (uint32_t)p->source_h, w = (uint32_t)p->source_w;
-    const int64_t row = p->source_w * p->source_c, pixel = p->source_c;
-    for (int64_t t = 0; t < j->phase->taps; t++, rows += BLOCK) {
-        const lt_conv_tap tap = j->phase->tap[t];
-        for (int64_t i = 0; i < b->padded; i++) {
-            int32_t y = b->y[i] + tap.dy, x = b->x[i] + tap.dx;
-            int64_t offset = y * row + x * pixel;
-            rows[i] = (uint32_t)y < h && (uint32_t)x < w ? b->picture[i] + offset : j->zeros;
-        }
-    }
-}
-
-// How many taps from t on read next to each other in one source row.
-static int64_t run_of_taps(const job *j, int64_t t)
-{
-    const lt_conv_tap *tap = j->phase->tap;
-    int64_t n = 1;
-    if (j->p->groups == 1)
-        while (t + n < j->phase->taps && tap[t + n].dy == tap[t].dy && tap[t + n].dx == tap[t].dx + n)
-            n++;
-    return n;
-}
-
-// The same, with the rows of all taps copied side by side: rows[i] has taps*k values.
-static void gather(const job *j, const block *b, float *room, const float **rows)
-{
-    const lt_conv_plan *p = j->p;
-    const int64_t taps = j->phase->taps, width = taps * p->k;
-    for (int64_t i = 0; i < b->padded; i++)
-        rows[i] = room + i * width;
-    for (int64_t t = 0, n; t < taps; t += n) {
-        const lt_conv_tap tap = j->phase->tap[t];
-        n = run_of_taps(j, t);
-        for (int64_t i = 0; i < b->padded; i++) {
-            const int64_t y = b->y[i] + tap.dy, x = b->x[i] + tap.dx;
-            float *to = room + i * width + t * p->k;
-            if (y < 0 || y >= p->source_h || x + n <= 0 || x >= p->source_w) {
-                for (int64_t c = 0; c < n * p->k; c++)
-                    to[c] = 0;
-            } else if (x >= 0 && x + n <= p->source_w) {
-                const float *from = b->picture[i] + (y * p->source_w + x) * p->source_c;
-                for (int64_t c = 0; c < n * p->k; c++)
-                    to[c] = from[c];
-            } else {
-                const float *row = b->picture[i] + y * p->source_w * p->source_c;
-                for (int64_t m = 0; m < n; m++)
-                    for (int64_t c = 0; c < p->k; c++)
-                        to[m * p->k + c] = x + m >= 0 && x + m < p->source_w ? row[(x + m) * p->source_c + c] : 0;
             }
         }
     }
@@ -158,14 +84,26 @@ static void block_piece(void *context, int64_t begin, int64_t end)
     char *area = j->scratch + (size_t)lt_thread_index() * j->area;
     const float *gathered[BLOCK], **rows = j->gather ? gathered : (const float **)area;
     int64_t taps = j->phase->taps;
-    block b;
+    lt_conv_pixels pixels;
+    float *out[BLOCK];
+    const lt_conv_source source = {.first = p->source + j->group * p->k,
+                                   .h = p->source_h,
+                                   .w = p->source_w,
+                                   .c = p->source_c,
+                                   .k = p->k,
+                                   .taps = taps,
+                                   .tap = j->phase->tap,
+                                   .zeros = j->zeros};
     for (int64_t item = begin; item < end; item++) {
         int64_t first = item / j->shares * BLOCK, share = item % j->shares;
-        locate(j, first, lt_min(first + BLOCK, j->pixels), &b);
+        int64_t count = lt_min(BLOCK, j->pixels - first), padded = (count + 23) / 24 * 24; // whole tiles of any height
+        lt_conv_locate(&source, first, first + count, padded, j->phase->grid_h, j->phase->grid_w, p->source_step_h,
+                       p->source_step_w, &pixels);
+        locate_results(j, first, first + count, out);
         if (j->gather)
-            gather(j, &b, (float *)area, rows);
+            lt_conv_gather(&source, &pixels, (float *)area, taps * p->k, rows);
         else
-            point(j, &b, rows);
+            lt_conv_point(&source, &pixels, rows, BLOCK);
         int64_t panel = share * j->panel_count / j->shares, stop = (share + 1) * j->panel_count / j->shares;
         for (; panel < stop; panel++) {
             int64_t column = panel * LT_NR_MAX;
@@ -177,10 +115,10 @@ static void block_piece(void *context, int64_t begin, int64_t end)
                          .column = column,
                          .columns = lt_min(nv * LT_LANES, p->columns - column),
                          .bias = p->bias ? p->bias + j->group * p->columns + column : NULL};
-            for (int64_t i = 0; i < b.count; i += mr) {
+            for (int64_t i = 0; i < count; i += mr) {
                 t.rows = rows + i;
-                t.out = b.out + i;
-                t.m = lt_min(mr, b.count - i);
+                t.out = out + i;
+                t.m = lt_min(mr, count - i);
                 lt_tile_rows(&t, nv);
             }
         }
