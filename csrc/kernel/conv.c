@@ -1,4 +1,4 @@
-// Forward and input gradient: both become a plan (see conv_shared.h), which one of two routines carries out.
+// Forward and input gradient: both become a plan (see conv_shared.h), which one of three routines carries out.
 #include "kernel/conv.h"
 
 #include "base/error.h"
@@ -8,6 +8,8 @@
 
 static int carry_out(const lt_conv_plan *p)
 {
+    if (p->groups > 1 && p->k == 1 && p->columns == 1)
+        return LT_NAME(lt_conv_depthwise)(p);
     // The product of all taps wastes nothing that a tile would not waste more of; groups repeat it, so few of them.
     bool narrow = p->taps > 1 && p->columns < LT_LANES && p->columns * p->taps <= 2 * LT_NR_MAX && p->k >= 8 &&
                   p->source_step_h * p->source_step_w == 1;

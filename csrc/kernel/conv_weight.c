@@ -161,6 +161,8 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
         memset(dweight, 0, (size_t)(size * s->groups) * sizeof(float));
         return LT_OK;
     }
+    if (s->groups > 1 && j.k == 1 && j.outs == 1)
+        return LT_NAME(lt_conv_depthwise_weight)(s, x, dy, dweight);
     cut(&j);
     float *zeros = lt_alloc_zeroed((size_t)lt_panel_room(j.k) * sizeof(float));
     lt_conv_tap *tap = lt_alloc((size_t)j.taps * sizeof *tap);

@@ -188,6 +188,14 @@ LT_INLINE int64_t lt_max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+// to (n x m) = from (m x n) turned; for small matrices.
+LT_INLINE void lt_transpose_plain(const float *from, int64_t m, int64_t n, float *to)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++)
+            to[j * m + i] = from[i * n + j];
+}
+
 // Items in a piece that is worth a thread: 2^18 multiplications, a few microseconds. `work` is one item's.
 LT_INLINE int64_t lt_grain(int64_t work)
 {
