@@ -2,7 +2,7 @@
 //
 // Pixels are cut into slices, each summed into a copy of dweight of its own, and the copies are added in order: how
 // many there are depends on the sizes alone, so any number of threads gives the same bits. A slice is worked in
-// chunks of 256 pixels, small enough that their rows of x and dy stay in the cache while every tap and every tile
+// chunks of up to 256 pixels, few enough that their rows of x and dy stay in the cache while every tap and every tile
 // uses them. dy is packed in columns of the tile's height; x is read where it lies, through a pointer a pixel and tap.
 // Where a group's channels are not whole vectors the taps are gathered side by side instead.
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "base/threads.h"
 #include "kernel/conv_rows.h"
 
-enum { CHUNK = LT_CONV_PIXELS, ITEMS = 16, COPIES_BYTES = 8 << 20, GATHER_BYTES = 256 << 10 };
+enum { CHUNK = LT_CONV_PIXELS, ITEMS = 16, COPIES_BYTES = 8 << 20, CHUNK_BYTES = 192 << 10 };
 
 typedef struct {
     const lt_conv_shape *s;
@@ -132,9 +132,8 @@ static void cut(job *j)
     int64_t vectors = lt_panel_room(j->length) / LT_LANES;
     j->nv = (int)lt_min(vectors, LT_NV_MAX);
     j->mr = lt_outer_height(j->nv, j->outs);
-    j->chunk = CHUNK;
-    if (j->gather)
-        j->chunk = lt_max(16, lt_min(CHUNK, GATHER_BYTES / (lt_panel_room(j->length) * (int64_t)sizeof(float))));
+    int64_t a_pixel = lt_panel_room(j->length) * (int64_t)sizeof(float);
+    j->chunk = lt_max(j->gather ? 16 : 64, lt_min(CHUNK, CHUNK_BYTES / a_pixel));
     int64_t chunks = (j->pixels + j->chunk - 1) / j->chunk, tiles = (j->outs + j->mr - 1) / j->mr;
     int64_t bytes = j->outs * j->taps * j->k * (int64_t)sizeof(float);
     j->slices = lt_max(1, lt_min(lt_min(ITEMS, chunks), COPIES_BYTES / bytes));

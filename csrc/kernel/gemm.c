@@ -1,10 +1,10 @@
 // Matrix products on the tiles of tile.h.
 //
-// B is packed in panels, at most 512 x 1024 of it at a time (2 MB, shared by all threads). A is read where it lies,
-// in blocks of up to 96 rows (96 x 512 floats: 192 KB of the second-level cache); a transposed A is turned a block at
-// a time. Threads share out blocks of rows, and panels too where rows are few. Sums over k go in chunks of 512, in
-// order. An OpenBLAS that is older than the processor falls back to SSE code, a tenth of the speed: so products are
-// our own, and LAPACK alone is OpenBLAS's.
+// B is packed in panels, at most 768 x 1024 of it at a time (3 MB, shared by all threads). A is read where it lies,
+// in blocks of up to 96 rows (96 x 768 floats: 288 KB of the second-level cache); a transposed A is turned a block at
+// a time. Threads share out blocks of rows, and panels too where rows are few. Sums over k go in equal chunks
+// of up to 768, in order. An OpenBLAS that is older than the processor falls back to SSE code, a tenth of the speed: so
+// products are our own, and LAPACK alone is OpenBLAS's.
 #include "kernel/gemm.h"
 
 #include "base/error.h"
@@ -14,7 +14,7 @@
 #include "kernel/isa.h"
 #include "kernel/panel.h"
 
-enum { CHUNK_K = 512, CHUNK_N = 1024, ITEMS = 16, SMALL = 1 << 16 };
+enum { MOST_K = 768, CHUNK_N = 1024, ITEMS = 16, SMALL = 1 << 16 };
 
 typedef struct {
     const lt_gemm_args *p;
@@ -25,14 +25,21 @@ typedef struct {
     int64_t turned; // floats a thread needs to turn a block of A
 } job;
 
+// Length of the chunks of k: as few as there must be, of equal length.
+static int64_t chunk_k(const lt_gemm_args *p)
+{
+    int64_t chunks = (p->k + MOST_K - 1) / MOST_K;
+    return (p->k + chunks - 1) / chunks;
+}
+
 static int64_t packed_size(const lt_gemm_args *p)
 {
-    return lt_min(p->k, CHUNK_K) * lt_panel_room(lt_min(p->n, CHUNK_N));
+    return chunk_k(p) * lt_panel_room(lt_min(p->n, CHUNK_N));
 }
 
 static int64_t turned_size(const lt_gemm_args *p)
 {
-    return p->trans_a ? lt_min(p->m, LT_ROWS) * lt_min(p->k, CHUNK_K) : 0;
+    return p->trans_a ? lt_min(p->m, LT_ROWS) * chunk_k(p) : 0;
 }
 
 // Rows [i, i + m) of the chunk's product into C, columns [from, to) of the chunk.
@@ -80,9 +87,9 @@ static void alone(const lt_gemm_args *p, float *room)
 {
     job j = {.p = p, .packed = room};
     for (j.n0 = 0; j.n0 < p->n; j.n0 += CHUNK_N)
-        for (j.k0 = 0; j.k0 < p->k; j.k0 += CHUNK_K) {
+        for (j.k0 = 0; j.k0 < p->k; j.k0 += chunk_k(p)) {
             j.n = lt_min(CHUNK_N, p->n - j.n0);
-            j.k = lt_min(CHUNK_K, p->k - j.k0);
+            j.k = lt_min(chunk_k(p), p->k - j.k0);
             lt_pack_panels(chunk_of_b(p, &j), p->ldb, p->trans_b, j.k, j.n, p->alpha, room);
             for (int64_t i = 0; i < p->m; i += LT_ROWS)
                 block(p, &j, i, lt_min(LT_ROWS, p->m - i), 0, j.n, room + packed_size(p));
@@ -149,9 +156,9 @@ static int run(const lt_gemm_args *p)
     if (small)
         alone(p, j.packed);
     for (j.n0 = 0; j.n0 < p->n && !small; j.n0 += CHUNK_N)
-        for (j.k0 = 0; j.k0 < p->k; j.k0 += CHUNK_K) {
+        for (j.k0 = 0; j.k0 < p->k; j.k0 += chunk_k(p)) {
             j.n = lt_min(CHUNK_N, p->n - j.n0);
-            j.k = lt_min(CHUNK_K, p->k - j.k0);
+            j.k = lt_min(chunk_k(p), p->k - j.k0);
             cut(&j);
             lt_parallel(j.panels, 1 + 16384 / (j.k * LT_NR_MAX), pack_piece, &j);
             lt_parallel((p->m + j.rows - 1) / j.rows * j.shares, lt_grain(j.rows * j.k * j.n / j.shares), block_piece,
