@@ -8,7 +8,14 @@
 
 typedef float lt_four __attribute__((vector_size(16)));
 typedef float lt_four_u __attribute__((vector_size(16), aligned(4), may_alias));
+
+// Elements i, j, k, l of a and b, counted through both.
+#if defined(__clang__)
+#define LT_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
 typedef int32_t lt_four_i __attribute__((vector_size(16)));
+#define LT_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (lt_four_i){i, j, k, l})
+#endif
 
 // to[j*to_ld + i] = scale * from[i*from_ld + j] for i < m, j < n: 4 x 4 blocks turned in registers.
 static __attribute__((unused)) void lt_transpose(const float *from, int64_t from_ld, int64_t m, int64_t n, float scale,
@@ -21,14 +28,14 @@ static __attribute__((unused)) void lt_transpose(const float *from, int64_t from
             float *t = to + j * to_ld + i;
             lt_four a = *(const lt_four_u *)f, b = *(const lt_four_u *)(f + from_ld);
             lt_four c = *(const lt_four_u *)(f + 2 * from_ld), d = *(const lt_four_u *)(f + 3 * from_ld);
-            lt_four ab = __builtin_shuffle(a, b, (lt_four_i){0, 4, 1, 5});
-            lt_four cd = __builtin_shuffle(c, d, (lt_four_i){0, 4, 1, 5});
-            *(lt_four_u *)t = scale * __builtin_shuffle(ab, cd, (lt_four_i){0, 1, 4, 5});
-            *(lt_four_u *)(t + to_ld) = scale * __builtin_shuffle(ab, cd, (lt_four_i){2, 3, 6, 7});
-            ab = __builtin_shuffle(a, b, (lt_four_i){2, 6, 3, 7});
-            cd = __builtin_shuffle(c, d, (lt_four_i){2, 6, 3, 7});
-            *(lt_four_u *)(t + 2 * to_ld) = scale * __builtin_shuffle(ab, cd, (lt_four_i){0, 1, 4, 5});
-            *(lt_four_u *)(t + 3 * to_ld) = scale * __builtin_shuffle(ab, cd, (lt_four_i){2, 3, 6, 7});
+            lt_four ab = LT_SHUFFLE(a, b, 0, 4, 1, 5);
+            lt_four cd = LT_SHUFFLE(c, d, 0, 4, 1, 5);
+            *(lt_four_u *)t = scale * LT_SHUFFLE(ab, cd, 0, 1, 4, 5);
+            *(lt_four_u *)(t + to_ld) = scale * LT_SHUFFLE(ab, cd, 2, 3, 6, 7);
+            ab = LT_SHUFFLE(a, b, 2, 6, 3, 7);
+            cd = LT_SHUFFLE(c, d, 2, 6, 3, 7);
+            *(lt_four_u *)(t + 2 * to_ld) = scale * LT_SHUFFLE(ab, cd, 0, 1, 4, 5);
+            *(lt_four_u *)(t + 3 * to_ld) = scale * LT_SHUFFLE(ab, cd, 2, 3, 6, 7);
         }
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = i < m4 ? n4 : 0; j < n; j++)
