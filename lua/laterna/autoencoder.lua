@@ -1,8 +1,8 @@
 --- The extractor and a generator, trained together. A caption never says all that a picture shows; the extractor looks
 -- at picture + caption and writes down the rest, the detail, and the generator must paint the picture back from caption
--- + detail. With no picture to look at, the detail is drawn at random.
+-- + detail. With no picture to look at, the detail is drawn at random: from N(0, I), or from a prior learned along.
 --
---   loss = generator:loss(x, {text, detail = z}) + beta KL(q(z | x, caption) || N(0, I)),   z drawn from q
+--   loss = generator:loss(x, {text, detail = z}) + beta KL(q(z | x, caption) || p(z | caption)),   z drawn from q
 --
 -- What the generator compares is its own business. One text encoder serves both.
 --
@@ -22,6 +22,11 @@ local function is_module(v)
   return nn.is_module(v), "a module"
 end
 
+local function is_prior(v)
+  return nn.is_module(v) and type(v.log_prob) == "function" and type(v.draw) == "function",
+    "a prior: a module with log_prob and draw"
+end
+
 local function is_generator(v)
   return nn.is_module(v) and type(v.loss) == "function" and type(v.sample) == "function",
     "a generator: a module with loss and sample"
@@ -35,18 +40,38 @@ end
 --  - generator: any family that takes cond.text and cond.detail
 --  - detail: d, the size of the detail
 --  - text: a text encoder; without one captions are ignored
---  - beta=1: price of the detail; free=0: free nats a coordinate
+--  - prior: a module with log_prob(z, c) and draw(u, c), such as lt.prior.Flow; N(0, I) without one
+--  - beta=1: price of the detail; free=0: free nats a coordinate (for N(0, I) only)
 -- @treturn autoencoder
 local Autoencoder = nn.class("autoencoder", function(self, options)
   local o = check.options("autoencoder", 1, options, {
     extractor = { is_module, required = true }, generator = { is_generator, required = true }, text = is_module,
     detail = { "integer", required = true, min = 1 }, beta = { "number", 1, min = 0 }, free = { "number", 0, min = 0 },
+    prior = is_prior,
   })
   for key, value in pairs(o) do self[key] = value end
 end)
 
 local function extract(self, x, text)
   return self.extractor(x, text and text.pooled):chunk(2, -1)
+end
+
+-- Noise (n,d) ~ N(0, I) to details and back. The two are the same where no prior was learned.
+local function from_noise(self, u, text)
+  return self.prior and self.prior:draw(u, text and text.pooled) or u
+end
+
+local function to_noise(self, z, text)
+  if not self.prior then return z end
+  local _, u = self.prior:log_prob(z, text and text.pooled)
+  return u
+end
+
+-- What the draw z from (mu, logvar) costs, and the KL divergence in nats a picture.
+local function price(self, z, mu, logvar, text)
+  if not self.prior then return detail.price(mu, logvar, self.free) end
+  local kl = detail.price_under(z, logvar, self.prior, text and text.pooled)
+  return kl, kl
 end
 
 local function check_picture(fname, x)
@@ -67,9 +92,9 @@ function Autoencoder:loss(x, cond)
   local mu, logvar = extract(self, x, text)
   local z = detail.draw(mu, logvar, cond.generator)
   local loss, log = self.generator:loss(x, { text = text, detail = z, generator = cond.generator })
-  local price, kl = detail.price(mu, logvar, self.free)
+  local paid, kl = price(self, z, mu, logvar, text)
   log.kl = kl:item()
-  return loss + price * (cond.beta or self.beta), log
+  return loss + paid * (cond.beta or self.beta), log
 end
 
 --- The detail that the extractor sees: mean and log-variance.
@@ -84,9 +109,10 @@ function Autoencoder:encode(x, cond)
   end)
 end
 
---- Pictures from captions and details; the detail is drawn from N(0, I) where it is not given.
+--- Pictures from captions and details; the detail is drawn at random where it is not given.
 -- @tparam table cond n, text, detail
--- @tparam[opt] table options temperature=1 (scales the drawn detail), generator; others are the generator's
+-- @tparam[opt] table options temperature=1 (scales the noise that becomes the detail), generator; others are the
+-- generator's
 -- @treturn Tensor (n,h,w,c) in [-1,1]
 function Autoencoder:sample(cond, options)
   local n = condition.count("sample", 1, cond)
@@ -94,8 +120,12 @@ function Autoencoder:sample(cond, options)
   for key, value in pairs(check.type("sample", 2, "options", options or {}, "table")) do passed[key] = value end
   local temperature = check.number("sample", 2, "temperature", passed.temperature or 1, 0)
   passed.temperature = nil
-  local z = cond and cond.detail or core.randn(n, self.detail, { generator = passed.generator }) * temperature
   local text = condition.quietly(self, condition.text, "sample", 1, self.text, cond, n)
+  local z = cond and cond.detail
+  if not z then
+    local u = core.randn(n, self.detail, { generator = passed.generator }) * temperature
+    z = condition.quietly(self, from_noise, self, u, text)
+  end
   return self.generator:sample({ n = n, text = text, detail = z }, passed)
 end
 
@@ -110,7 +140,7 @@ function Autoencoder:reconstruct(x, cond, options)
   return self:sample({ n = x:size(1), text = cond and cond.text, detail = (self:encode(x, cond)) }, options)
 end
 
---- The way from one picture to another through their details, under one caption.
+--- The way from one picture to another through the noise that their details come from, under one caption.
 -- @tparam Tensor a (h,w,c)
 -- @tparam Tensor b (h,w,c)
 -- @tparam integer steps pictures, the two ends included
@@ -122,13 +152,19 @@ function Autoencoder:interpolate(a, b, steps, cond)
   check.integer("interpolate", 3, "steps", steps, 2, 1 << 16)
   check.type("interpolate", 4, "cond", cond, "table|nil")
   local caption = cond and cond.text and cond.text[1]
-  local z = self:encode(core.stack { a, b }, caption and { text = { caption, caption } })
-  local captions
-  if caption then
-    captions = {}
-    for i = 1, steps do captions[i] = caption end
+  local function said(n)
+    local list = {}
+    for i = 1, n do list[i] = caption end
+    return { n = n, text = caption and list or nil }
   end
-  return self:sample { n = steps, text = captions, detail = detail.between(z[1], z[2], steps) }
+  local z = self:encode(core.stack { a, b }, said(2))
+  return condition.quietly(self, function()
+    local u = to_noise(self, z, condition.text("interpolate", 4, self.text, said(2), 2))
+    local way = said(steps)
+    way.detail = from_noise(self, detail.between(u[1], u[2], steps),
+      condition.text("interpolate", 4, self.text, way, steps))
+    return self:sample(way)
+  end)
 end
 
 return Autoencoder

@@ -29,6 +29,18 @@ function detail.price(mu, logvar, free)
   return core.maximum(each, free):sum(), kl
 end
 
+--- The price under a learned distribution p(z | caption): KL(q || p) = -H(q) - E log p, with the one draw for the
+-- expectation. In nats a picture.
+-- @tparam Tensor z (n,d), drawn from q
+-- @tparam Tensor logvar (n,d)
+-- @tparam prior a module with log_prob(z, c)
+-- @tparam ?Tensor c (n,k)
+-- @treturn Tensor a scalar
+function detail.price_under(z, logvar, prior, c)
+  local entropy = (logvar + (1 + math.log(2 * math.pi))):sum(2) * 0.5
+  return -(entropy + prior:log_prob(z, c)):mean()
+end
+
 --- Spherical interpolation: details between two keep the length that N(0, I) gives them.
 -- @tparam Tensor a (d)
 -- @tparam Tensor b (d)

@@ -14,7 +14,7 @@ local parts = {
   nn = "laterna.nn", optim = "laterna.optim", train = "laterna.train",
   data = "laterna.data", text = "laterna.text",
   show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
-  likelihood = "laterna.likelihood", vae = "laterna.vae", autoencoder = "laterna.autoencoder",
+  likelihood = "laterna.likelihood", prior = "laterna.prior", vae = "laterna.vae", autoencoder = "laterna.autoencoder",
 }
 
 return setmetatable(lt, {

@@ -1,0 +1,99 @@
+--- A learned distribution of the detail, p(z | caption). What an extractor writes depends on the caption, and it fills
+-- the space less evenly than N(0, I) would have it: details drawn from there are often none that any picture has. So the
+-- distribution is learned along (Chen et al. 2017, arXiv 1611.02731), as a small flow over vectors:
+--
+--   u = f(z; caption),  u ~ N(0, I),   log p(z | caption) = log N(u; 0, I) + log |det df/dz|
+--
+-- f scales and shifts by the caption, then couples the two halves of the vector in turn (affine coupling, Dinh et al.
+-- 2017, arXiv 1605.08803, with bounded log-scales).
+-- @module laterna.prior
+local check = require "laterna.check"
+local core = require "laterna.core"
+local nn = require "laterna.nn"
+
+local BOUND = 2 -- of the log-scales
+
+-- A small net whose last layer starts at zero: the flow starts as the identity.
+local function mlp(inputs, hidden, outputs)
+  local last = nn.Linear(hidden, outputs)
+  nn.init.zeros_(last.weight)
+  nn.init.zeros_(last.bias)
+  return nn.Sequential(nn.Linear(inputs, hidden), core.silu, nn.Linear(hidden, hidden), core.silu, last)
+end
+
+--- A flow over details: `Flow(d, options)`.
+-- @function Flow
+-- @tparam integer d size of the detail, at least 2
+-- @tparam[opt] table options {condition=0 (size of the caption vector), layers=6, hidden=128}
+-- @treturn Flow
+local Flow = nn.class("Flow", function(self, d, options)
+  check.integer("Flow", 1, "d", d, 2)
+  local o = check.options("Flow", 2, options, {
+    condition = { "integer", 0, min = 0 }, layers = { "integer", 6, min = 1 }, hidden = { "integer", 128, min = 1 },
+  })
+  self.d, self.half = d, d // 2
+  self.base = o.condition > 0 and mlp(o.condition, o.hidden, 2 * d) or nil
+  self.couplings = {}
+  for i = 1, o.layers do
+    local seen = i % 2 == 1 and self.half or d - self.half
+    self.couplings[i] = mlp(seen + o.condition, o.hidden, 2 * (d - seen))
+  end
+end)
+
+local function scale_and_shift(net, x)
+  local s, t = net(x):chunk(2, -1)
+  return (s * (1 / BOUND)):tanh() * BOUND, t
+end
+
+-- The half that coupling i looks at, and the one that it changes.
+local function halves(self, i, z)
+  local first, second = z:split({ self.half, self.d - self.half }, 2)
+  if i % 2 == 1 then return first, second end
+  return second, first
+end
+
+local function join(i, seen, changed)
+  return core.cat(i % 2 == 1 and { seen, changed } or { changed, seen }, 2)
+end
+
+local function told(seen, c)
+  return c and core.cat({ seen, c }, 2) or seen
+end
+
+--- From details to noise: log p(z | caption) in nats, and the noise.
+-- @tparam Tensor z (n,d)
+-- @tparam[opt] Tensor c (n,condition)
+-- @treturn Tensor (n)
+-- @treturn Tensor u (n,d)
+function Flow:log_prob(z, c)
+  local logdet = core.zeros(z:size(1))
+  if self.base then
+    local s, t = scale_and_shift(self.base, c)
+    z, logdet = (z - t) * (-s):exp(), logdet - s:sum(2)
+  end
+  for i, net in ipairs(self.couplings) do
+    local seen, changed = halves(self, i, z)
+    local s, t = scale_and_shift(net, told(seen, c))
+    z, logdet = join(i, seen, (changed - t) * (-s):exp()), logdet - s:sum(2)
+  end
+  return logdet - (z:square():sum(2) + self.d * math.log(2 * math.pi)) * 0.5, z
+end
+
+--- From noise to details: the inverse.
+-- @tparam Tensor u (n,d)
+-- @tparam[opt] Tensor c (n,condition)
+-- @treturn Tensor z (n,d)
+function Flow:draw(u, c)
+  for i = #self.couplings, 1, -1 do
+    local seen, changed = halves(self, i, u)
+    local s, t = scale_and_shift(self.couplings[i], told(seen, c))
+    u = join(i, seen, changed * s:exp() + t)
+  end
+  if self.base then
+    local s, t = scale_and_shift(self.base, c)
+    u = u * s:exp() + t
+  end
+  return u
+end
+
+return { Flow = Flow }
