@@ -78,7 +78,7 @@ check:
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/strict WERROR=-Werror build
 	@$(MAKE) --no-print-directory sanitized
 
-C_FILES   := $(wildcard csrc/*/*.c csrc/*/*.h)
+C_FILES   := $(wildcard csrc/*/*.c csrc/*/*.h spec/*/*.c)
 lint:
 	.ci/format --dry-run -Werror $(C_FILES)
 	luacheck -q lua spec examples .ci/docs.lua

@@ -1,6 +1,7 @@
 -- Every allocation of tensor memory fails once, at every place of small training steps: the step then succeeds after
 -- a collection, or raises an error; either way nothing leaks, and the same step gives the same numbers afterwards.
 
+local child = require "spec.support.child"
 local core = require "laterna.core"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
@@ -142,5 +143,51 @@ describe("memory that is asked for in vain", function()
     assert.matches("not enough memory: %d+ bytes needed, %d+ bytes live", err)
     assert.equal(before, blocks())
     assert.equal(4, x:sum():item())
+  end)
+end)
+
+describe("when Lua's own allocator fails", function()
+  local SCRIPT = [[
+    local core = require "laterna.core"
+    local x, w = core.randn(4, 6), core.randn(6, 3, { requires_grad = true })
+    function step()
+      local y = core.tanh(core.matmul(x, w)):reshape(2, 6)
+      local parts = { y:chunk(3, 2) }
+      local loss = (core.cat(parts, 1) * core.tensor{ { 1, 2 } } + y:sort(2):sum()):mean()
+      loss:backward()
+      local g = core.grad((w * w):sum(), { w }, { create_graph = true })[1]
+      assert(#tostring(g) > 0 and #loss:to_string() == 4 and #y:totable() == 2 and y[1][{ 1, 2 }].shape[1] == 2)
+      y = y:detach()
+      for i, row in y:rows() do y[i] = row * 2 end
+      core.sgd_update({ w }, nil, { lr = 0.1 })
+      core.decode_png(core.encode_png(core.zeros(2, 2, 3, { dtype = "uint8" })))
+      pcall(core.conv2d, x, { 1 }, "a")
+    end
+    function forget() w:zero_grad() end
+  ]]
+
+  it("an error comes out, wherever it was, and no tensor is left behind", function()
+    local folder = child.folder()
+    local host = child.quote(folder .. "/host")
+    local built = false
+    for _, library in ipairs{ "-I/usr/include/lua5.4 -llua5.4", "-llua" } do
+      built = built or os.execute(("cc -o %s %s %s 2>/dev/null"):format(
+        host, child.quote(child.root .. "/spec/support/failing_host.c"), library))
+    end
+    if not built then
+      child.remove(folder)
+      return pending "needs Lua as a library to link with"
+    end
+    local file = assert(io.open(folder .. "/step.lua", "w"))
+    file:write(SCRIPT)
+    file:close()
+    local pipe = io.popen(("%s timeout 120 %s %s 2>&1"):format(child.paths(), host, child.quote(folder .. "/step.lua")))
+    local output = pipe:read "a"
+    local ok = pipe:close()
+    child.remove(folder)
+    assert.is_true(ok, output)
+    local places, errors = output:match "(%d+) places in a step, (%d+) errors"
+    assert.is_true(tonumber(places) > 40 and tonumber(errors) > 40, output)
+    assert.is_true(tonumber(output:match "(%d+) places in opening") > 100, output)
   end)
 end)

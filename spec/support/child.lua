@@ -18,6 +18,14 @@ end
 
 function child.quote(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
 
+-- Assignments that let a Lua find this checkout's modules, and nothing of another one.
+function child.paths()
+  local root = child.root
+  return ("LUA_PATH=%s LUA_CPATH=%s"):format(
+    child.quote(("%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;;"):format(root, root, root)),
+    child.quote(child.build() .. "/?.so;;"))
+end
+
 -- The interpreter that runs this very process.
 local function interpreter()
   local i = 0
@@ -46,10 +54,7 @@ function child.run(text, options)
   local file = assert(io.open(script, "w"))
   file:write(text)
   file:close()
-  local root = child.root
-  local paths = options.paths or ("LUA_PATH=%s LUA_CPATH=%s"):format(
-    child.quote(("%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;;"):format(root, root, root)),
-    child.quote(child.build() .. "/?.so;;"))
+  local paths = options.paths or child.paths()
   local limit = ""
   if options.megabytes and child.sanitized then
     limit = "export ASAN_OPTIONS=$ASAN_OPTIONS:max_allocation_size_mb=" .. options.megabytes .. "; "
