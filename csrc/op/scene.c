@@ -1,7 +1,7 @@
-#include "op/draw.h"
+#include "op/scene.h"
 
 #include "base/threads.h"
-#include "op/scenery.h"
+#include "op/scene_parts.h"
 
 typedef struct {
     int shape, texture;

@@ -1,5 +1,5 @@
 // Signed distances of shapes and the patterns on them, as functions of a place.
-#include "op/scenery.h"
+#include "op/scene_parts.h"
 
 static float length(float x, float y)
 {
