@@ -55,6 +55,26 @@ describe("the installed module", function()
     assert.equal("12.0\n", output)
   end)
 
+  it("runs the README's tour from another folder", function()
+    if child.sanitized then return end -- readme_spec does it there
+    local elsewhere = child.folder()
+    local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(
+      child.quote(share .. "/?.lua;" .. share .. "/?/init.lua;;"), child.quote(lib .. "/?.so;;"))
+    local ok, output = child.run(([[
+      local text = io.open(%q):read "a"
+      local blocks = 0
+      for block in text:gmatch "```lua\n(.-)```" do
+        blocks = blocks + 1
+        assert(load(block, "=README block " .. blocks))()
+      end
+      assert(package.searchpath("laterna", package.path) == %q .. "/laterna/init.lua")
+      print(blocks .. " blocks")
+    ]]):format(child.root .. "/README.md", share), { cd = elsewhere, paths = paths })
+    child.remove(elsewhere)
+    assert.is_true(ok, output)
+    assert.is_true(tonumber(output:match "(%d+) blocks\n$") >= 6)
+  end)
+
   it("has a native module under 5 MB that shows one symbol", function()
     if child.sanitized then return end
     local so = lib .. "/laterna/core.so"

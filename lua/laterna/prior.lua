@@ -1,6 +1,6 @@
 --- A learned distribution of the detail, p(z | caption). What an extractor writes depends on the caption, and it fills
--- the space less evenly than N(0, I) would have it: details drawn from there are often none that any picture has. So the
--- distribution is learned along (Chen et al. 2017, arXiv 1611.02731), as a small flow over vectors:
+-- the space less evenly than N(0, I) would have it: details drawn from there are often none that any picture has. So
+-- the distribution is learned along (Chen et al. 2017, arXiv 1611.02731), as a small flow over vectors:
 --
 --   u = f(z; caption),  u ~ N(0, I),   log p(z | caption) = log N(u; 0, I) + log |det df/dz|
 --
@@ -29,7 +29,8 @@ end
 local Flow = nn.class("Flow", function(self, d, options)
   check.integer("Flow", 1, "d", d, 2)
   local o = check.options("Flow", 2, options, {
-    condition = { "integer", 0, min = 0 }, layers = { "integer", 6, min = 1 }, hidden = { "integer", 128, min = 1 },
+    condition = { "integer", 0, min = 0 }, layers = { "integer", 6, min = 1, max = 256 },
+    hidden = { "integer", 128, min = 1 },
   })
   self.d, self.half = d, d // 2
   self.base = o.condition > 0 and mlp(o.condition, o.hidden, 2 * d) or nil
@@ -60,12 +61,22 @@ local function told(seen, c)
   return c and core.cat({ seen, c }, 2) or seen
 end
 
+local function check_inputs(fname, self, name, z, c)
+  check.type(fname, 1, name, z, "tensor")
+  check.type(fname, 2, "c", c, "tensor|nil")
+  if z:dim() ~= 2 or z:size(2) ~= self.d then
+    check.fail(fname, 1, "%s: expected (n,%d), got (%s)", name, self.d, table.concat(z.shape, ","))
+  end
+  if self.base and not c then check.fail(fname, 2, "c: expected the captions' vectors, got nil") end
+end
+
 --- From details to noise: log p(z | caption) in nats, and the noise.
 -- @tparam Tensor z (n,d)
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor (n)
 -- @treturn Tensor u (n,d)
 function Flow:log_prob(z, c)
+  check_inputs("log_prob", self, "z", z, c)
   local logdet = core.zeros(z:size(1))
   if self.base then
     local s, t = scale_and_shift(self.base, c)
@@ -84,6 +95,7 @@ end
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor z (n,d)
 function Flow:draw(u, c)
+  check_inputs("draw", self, "u", u, c)
   for i = #self.couplings, 1, -1 do
     local seen, changed = halves(self, i, u)
     local s, t = scale_and_shift(self.couplings[i], told(seen, c))

@@ -191,6 +191,12 @@ for _, family in ipairs{ "vae", "autoencoder" } do
   recipe(family .. ":reconstruct", function() return object(), T(2, 8, 8, 1), {}, {} end)
   recipe(family .. ":interpolate", function() return object(), T(8, 8, 1), T(8, 8, 1), 3, {} end)
 end
+recipe("prior.Flow", function() return 4, { condition = 3, layers = 2, hidden = 8 } end)
+for _, method in ipairs{ "log_prob", "draw" } do
+  recipe("prior.Flow:" .. method, function()
+    return require("laterna.prior").Flow(R["prior.Flow"]()), T(2, 4), T(2, 3)
+  end)
+end
 recipe("plot", function() return { 1, 2, 3 }, { width = 20, height = 5 } end)
 recipe("plot.histogram", function() return { 1, 2, 3 }, { bins = 2 } end)
 recipe("plot.scatter", function() return { { 1, 2 }, { 3, 4 } }, { width = 20 } end)
