@@ -6,7 +6,8 @@ LUA       ?= $(firstword $(shell for l in lua5.4 lua54 lua; do \
 CC        ?= cc
 BUILD     ?= build
 SANITIZE  ?=
-WERROR    ?= -Werror
+# make check sets -Werror; a newer compiler's warnings stop nobody who only wants to build.
+WERROR    ?=
 JOBS      ?= $(shell nproc 2>/dev/null || echo 2)
 
 LUA_INCDIR ?= $(firstword $(wildcard /usr/include/lua5.4 /usr/local/include/lua5.4 /opt/homebrew/include/lua5.4) /usr/include)

@@ -36,12 +36,10 @@ build = {
     CFLAGS = "$(CFLAGS)",
     LUA = "$(LUA)",
     LUA_INCDIR = "$(LUA_INCDIR)",
-    WERROR = "",
   },
   install_variables = {
     INST_LIBDIR = "$(LIBDIR)",
     INST_LUADIR = "$(LUADIR)",
-    WERROR = "",
   },
 }
 -- busted itself cannot be a test dependency here: where the distribution brings it, LuaRocks does not see it.
