@@ -82,18 +82,28 @@ function Vae:loss(x, cond)
   return nll + price * (cond.beta or self.beta), { nll = nll:item(), kl = kl:item() }
 end
 
+local function paint(fname, self, cond, options)
+  local n = condition.count(fname, 1, cond)
+  local o = check.options(fname, 2, options, { temperature = { "number", 1, min = 0 }, generator = "userdata" })
+  local z = cond and cond.detail or core.randn(n, self.detail, { generator = o.generator }) * o.temperature
+  return self.likelihood:mean(self.decoder(z, pooled(fname, 1, self, cond, n)))
+end
+
 --- Pictures (n,h,w,c) in [-1,1] from captions and details; the detail is drawn from N(0, I) where it is not given.
+-- Painted in evaluation mode, nothing recorded.
 -- @tparam table cond n, text, detail
 -- @tparam[opt] table options temperature=1 (scales the drawn detail), generator
 -- @treturn Tensor
 function Vae:sample(cond, options)
-  local n = condition.count("sample", 1, cond)
-  local o = check.options("sample", 2, options, { temperature = { "number", 1, min = 0 }, generator = "userdata" })
-  local z = cond and cond.detail
-    or core.randn(n, self.detail, { generator = o.generator }) * o.temperature
-  return condition.quietly(self, function()
-    return self.likelihood:mean(self.decoder(z, pooled("sample", 1, self, cond, n)))
-  end)
+  return condition.quietly(self, paint, "sample", self, cond, options)
+end
+
+--- The same in training mode and recorded, so that whoever judges the pictures can teach the decoder.
+-- @tparam table cond n, text, detail
+-- @tparam[opt] table options as for sample
+-- @treturn Tensor
+function Vae:paint(cond, options)
+  return paint("paint", self, cond, options)
 end
 
 --- The mean of the detail that the encoder sees in pictures.
