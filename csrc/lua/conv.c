@@ -1,6 +1,6 @@
 // Convolution, pooling and resampling of (n,h,w,c) pictures.
-#include "lua/types.h"
 #include "op/conv.h"
+#include "lua/types.h"
 #include "op/pool.h"
 #include "op/resample.h"
 
