@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { steps = 1000, batch = 128, detail = 48, width = 16, lr = 2e-3, beta = 0.5, heed = 50,
+local o = lt.train.options { steps = 900, batch = 64, detail = 48, width = 16, lr = 2e-3, beta = 0.5, heed = 50,
                              seed = 1, data = "auto", out = "runs/paint" }
 
 lt.manual_seed(o.seed)
@@ -35,7 +35,9 @@ local painter = lt.autoencoder {
 -- The reader: a picture and a caption become vectors; the right pair of a batch has the largest product.
 local Reader = nn.class("Reader", function(self)
   self.text = lt.text.Encoder(train.captions, { dim = 32, depth = 1 })
-  self.eye = nn.PictureEncoder(32, { size = size, channels = channels, width = 16 })
+  self.eye = nn.Sequential(
+    nn.Conv2d(channels, 16, 4, { stride = 2, padding = 1 }), lt.silu, nn.Conv2d(16, 32, 4, { stride = 2, padding = 1 }),
+    lt.silu, function(h) return h:flatten(2) end, nn.Linear((size // 4) ^ 2 * 32, 128), lt.silu, nn.Linear(128, 32))
 end)
 
 function Reader:forward(x, said)
