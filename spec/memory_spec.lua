@@ -171,7 +171,7 @@ describe("when Lua's own allocator fails", function()
     local host = child.quote(folder .. "/host")
     local built = false
     for _, library in ipairs{ "-I/usr/include/lua5.4 -llua5.4", "-llua" } do
-      built = built or os.execute(("cc -o %s %s %s 2>/dev/null"):format(
+      built = built or os.execute(("env -u LD_PRELOAD cc -o %s %s %s 2>/dev/null"):format(
         host, child.quote(child.root .. "/spec/support/failing_host.c"), library))
     end
     if not built then
