@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { steps = 900, batch = 64, detail = 48, width = 16, lr = 2e-3, beta = 0.5, heed = 50,
+local o = lt.train.options { steps = 1100, batch = 64, detail = 48, width = 16, lr = 2e-3, beta = 0.5, heed = 50,
                              seed = 1, data = "auto", out = "runs/paint" }
 
 lt.manual_seed(o.seed)
