@@ -92,7 +92,7 @@ WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(C
               UBSAN_OPTIONS=print_stacktrace=1 OPENBLAS_NUM_THREADS=1 LATERNA_SANITIZED=1
 sanitized:
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" \
-	  OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O1 WERROR= build
+	  OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 WERROR= build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' specs
 
 bench:

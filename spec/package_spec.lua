@@ -56,7 +56,7 @@ describe("the installed module", function()
   end)
 
   it("runs the README's tour from another folder", function()
-    if child.sanitized then return end -- readme_spec does it there
+    if child.sanitized then return end -- as in readme_spec
     local elsewhere = child.folder()
     local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(
       child.quote(share .. "/?.lua;" .. share .. "/?/init.lua;;"), child.quote(lib .. "/?.so;;"))

