@@ -2,9 +2,7 @@
 -- vector, the detail; a generator paints the picture again from caption + detail; both are trained together. Then there
 -- is no picture to look at, the detail is drawn at random, and new pictures come out. So that these show what their
 -- captions say, a reader learns from real pictures which caption goes with which, and tells the generator.
---
 --   make demo                          or: lua5.4 examples/paint.lua --data scenes --steps 4000
---
 -- Writes <out>/paint.png (originals beside reconstructions, then a row of random details for each caption) and
 -- <out>/samples.safetensors, which examples/judge.lua reads.
 local lt = require "laterna"
@@ -14,7 +12,7 @@ local o = lt.train.options { steps = 1100, batch = 64, detail = 48, width = 16, 
                              seed = 1, data = "auto", out = "runs/paint" }
 
 lt.manual_seed(o.seed)
-local found, train = false, nil
+local found, train
 if o.data ~= "scenes" then found, train = pcall(lt.data.fashion_mnist, "train") end
 local test, captions = found and lt.data.fashion_mnist "test", found and train.classes
 if not found then
@@ -52,7 +50,7 @@ end
 
 local model = nn.class("Both", function(self) self.painter, self.reader = painter, Reader() end)()
 local painting = lt.optim.AdamW(painter:parameters(), {
-  lr = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = 100, final = 0.02 * o.lr }),
+  lr = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(100, o.steps // 10), final = 0.02 * o.lr }),
 })
 local reading = lt.optim.AdamW(model.reader:parameters(), { lr = 1e-3 })
 local ema = lt.optim.Ema(painter, 0.995)
@@ -66,7 +64,6 @@ for step, batch in run:steps() do
   reading:zero_grad()
   read:backward()
   reading:step()
-
   local beta = o.beta * math.min(1, step / (0.2 * o.steps)) -- warm-up: first learn to use the detail, then its price
   local loss, log = painter:loss(batch.x, { text = batch.captions, beta = beta })
   local half = table.move(batch.captions, 1, o.batch // 2, 1, {})
@@ -86,7 +83,6 @@ local function paint(caption, n) -- the same caption, each time with another det
   for i = 1, n do said[i] = caption end
   return ema.model:sample { text = said }, said
 end
-
 local first = test:subset(1, 10):batches(10, { shuffle = false }):next()
 local rows = { first.x, ema.model:reconstruct(first.x, { text = first.captions }) }
 local labels, pictures, said = { "originals", "painted again" }, {}, {}
