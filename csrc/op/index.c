@@ -8,14 +8,6 @@ typedef struct {
     int64_t size; // of x's axis
 } settings;
 
-static int64_t product(const int64_t *shape, int from, int to)
-{
-    int64_t n = 1;
-    for (int i = from; i < to; i++)
-        n *= shape[i];
-    return n;
-}
-
 static int check_index(const lt_tensor *index, int64_t size, int arg)
 {
     if (lt_want_dtype(index, LT_INT32, arg, "index") != LT_OK)
@@ -40,7 +32,8 @@ lt_tensor *lt_index_select(lt_tensor *x, int axis, lt_tensor *index)
     static const lt_op op = {"index_select", index_select_backward};
     if (lt_want_ndim(index, 1, 3, "index") != LT_OK || check_index(index, x->shape[axis], 3) != LT_OK)
         return NULL;
-    int64_t shape[LT_MAX_DIM], outer = product(x->shape, 0, axis), inner = product(x->shape, axis + 1, x->ndim);
+    int64_t shape[LT_MAX_DIM], outer = lt_sizes_product(x->shape, 0, axis),
+                               inner = lt_sizes_product(x->shape, axis + 1, x->ndim);
     memcpy(shape, x->shape, sizeof shape);
     shape[axis] = index->size;
     lt_tensor *y = lt_tensor_new(x->dtype, x->ndim, shape);
@@ -73,7 +66,8 @@ lt_tensor *lt_index_add(lt_tensor *x, int axis, lt_tensor *index, int64_t size)
         lt_fail_arg(3, "index: expected %lld of them, got %lld", (long long)x->shape[axis], (long long)index->size);
         return NULL;
     }
-    int64_t shape[LT_MAX_DIM], outer = product(x->shape, 0, axis), inner = product(x->shape, axis + 1, x->ndim);
+    int64_t shape[LT_MAX_DIM], outer = lt_sizes_product(x->shape, 0, axis),
+                               inner = lt_sizes_product(x->shape, axis + 1, x->ndim);
     memcpy(shape, x->shape, sizeof shape);
     shape[axis] = size;
     lt_tensor *y = lt_tensor_zeros(LT_FLOAT32, x->ndim, shape);
@@ -117,7 +111,7 @@ lt_tensor *lt_gather(lt_tensor *x, int axis, lt_tensor *index)
     lt_tensor *y = lt_tensor_new(LT_FLOAT32, index->ndim, index->shape);
     if (!y)
         return NULL;
-    int64_t inner = product(x->shape, axis + 1, x->ndim), count = index->shape[axis], size = x->shape[axis];
+    int64_t inner = lt_sizes_product(x->shape, axis + 1, x->ndim), count = index->shape[axis], size = x->shape[axis];
     for (int64_t i = 0; i < y->size; i++) {
         int64_t outer = i / (inner * count), k = i % inner;
         lt_f32(y)[i] = lt_f32(x)[(outer * size + lt_i32(index)[i] - 1) * inner + k];
@@ -148,7 +142,7 @@ lt_tensor *lt_scatter_add(lt_tensor *x, int axis, lt_tensor *index, int64_t size
     lt_tensor *y = lt_tensor_zeros(LT_FLOAT32, x->ndim, shape);
     if (!y)
         return NULL;
-    int64_t inner = product(x->shape, axis + 1, x->ndim), count = x->shape[axis];
+    int64_t inner = lt_sizes_product(x->shape, axis + 1, x->ndim), count = x->shape[axis];
     for (int64_t i = 0; i < x->size; i++) {
         int64_t outer = i / (inner * count), k = i % inner;
         lt_f32(y)[(outer * size + lt_i32(index)[i] - 1) * inner + k] += lt_f32(x)[i];
@@ -178,7 +172,8 @@ lt_tensor *lt_argsort(lt_tensor *x, int axis, bool descending)
 {
     if (lt_want_float(x, 1, "x") != LT_OK)
         return NULL;
-    int64_t n = x->shape[axis], inner = product(x->shape, axis + 1, x->ndim), outer = product(x->shape, 0, axis);
+    int64_t n = x->shape[axis], inner = lt_sizes_product(x->shape, axis + 1, x->ndim),
+            outer = lt_sizes_product(x->shape, 0, axis);
     if (n > INT32_MAX) {
         lt_fail_arg(1, "x: %lld places are too many to number", (long long)n);
         return NULL;

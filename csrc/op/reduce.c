@@ -42,14 +42,6 @@ static int result_shape(const lt_tensor *x, const axis_set *s, bool keepdim, int
     return ndim;
 }
 
-static int64_t product(const int64_t *shape, int from, int to)
-{
-    int64_t n = 1;
-    for (int i = from; i < to; i++)
-        n *= shape[i];
-    return n;
-}
-
 // One kernel call for each run of neighbouring axes, last run first. The result has size 1 in every reduced axis.
 static lt_tensor *reduce(lt_tensor *x, const axis_set *s, lt_reduce_kernel f, lt_extreme_kernel extreme)
 {
@@ -59,8 +51,8 @@ static lt_tensor *reduce(lt_tensor *x, const axis_set *s, lt_reduce_kernel f, lt
         while (first > 0 && s->axes[first - 1] == s->axes[first] - 1)
             first--;
         int a = s->axes[first], b = s->axes[last] + 1;
-        int64_t shape[LT_MAX_DIM], outer = product(y->shape, 0, a), r = product(y->shape, a, b),
-                                   inner = product(y->shape, b, y->ndim);
+        int64_t shape[LT_MAX_DIM], outer = lt_sizes_product(y->shape, 0, a), r = lt_sizes_product(y->shape, a, b),
+                                   inner = lt_sizes_product(y->shape, b, y->ndim);
         memcpy(shape, y->shape, sizeof shape);
         for (int i = a; i < b; i++)
             shape[i] = 1;
@@ -235,8 +227,8 @@ lt_tensor *lt_cumsum(lt_tensor *x, int axis, bool reverse)
     }
     lt_tensor *y = lt_tensor_like(x);
     if (y && y->size)
-        lt_k.reduce->cumsum(product(x->shape, 0, axis), x->shape[axis], product(x->shape, axis + 1, x->ndim), lt_f32(x),
-                            lt_f32(y));
+        lt_k.reduce->cumsum(lt_sizes_product(x->shape, 0, axis), x->shape[axis],
+                            lt_sizes_product(x->shape, axis + 1, x->ndim), lt_f32(x), lt_f32(y));
     return lt_record(y, &op, LT_LIST(x), LT_NONE, &axis, sizeof axis);
 }
 
@@ -268,8 +260,8 @@ static lt_tensor *arg_extreme(lt_tensor *x, int axis, lt_extreme_kernel f)
     int ndim = result_shape(x, &s, false, shape);
     lt_tensor *index = lt_tensor_new(LT_INT32, ndim, shape), *values = lt_tensor_new(LT_FLOAT32, ndim, shape);
     if (index && values)
-        f(product(x->shape, 0, axis), x->shape[axis], product(x->shape, axis + 1, x->ndim), lt_f32(x), lt_f32(values),
-          lt_i32(index));
+        f(lt_sizes_product(x->shape, 0, axis), x->shape[axis], lt_sizes_product(x->shape, axis + 1, x->ndim), lt_f32(x),
+          lt_f32(values), lt_i32(index));
     else {
         lt_release(index);
         index = NULL;

@@ -3,21 +3,14 @@
 
 #include "op/compose.h"
 
-static int64_t product(const lt_tensor *x, int from, int to)
-{
-    int64_t n = 1;
-    for (int i = from; i < to; i++)
-        n *= x->shape[i];
-    return n;
-}
-
 static lt_tensor *forward(lt_tensor *x, int axis, lt_reduce_kernel f, const lt_op *op)
 {
     if (lt_want_float(x, 1, "x") != LT_OK)
         return NULL;
     lt_tensor *y = lt_tensor_like(x);
     if (y && y->size)
-        f(product(x, 0, axis), x->shape[axis], product(x, axis + 1, x->ndim), lt_f32(x), lt_f32(y));
+        f(lt_sizes_product(x->shape, 0, axis), x->shape[axis], lt_sizes_product(x->shape, axis + 1, x->ndim), lt_f32(x),
+          lt_f32(y));
     return lt_record(y, op, LT_LIST(x), LT_LIST(y), &axis, sizeof axis);
 }
 
@@ -27,7 +20,8 @@ static lt_tensor *fused_grad(lt_tensor *y, lt_tensor *dy, int axis, gradient f)
 {
     lt_tensor *dx = lt_tensor_like(y);
     if (dx && dx->size)
-        f(product(y, 0, axis), y->shape[axis], product(y, axis + 1, y->ndim), lt_f32(y), lt_f32(dy), lt_f32(dx));
+        f(lt_sizes_product(y->shape, 0, axis), y->shape[axis], lt_sizes_product(y->shape, axis + 1, y->ndim), lt_f32(y),
+          lt_f32(dy), lt_f32(dx));
     return dx;
 }
 

@@ -135,6 +135,14 @@ void lt_touch(lt_tensor *t)
     t->storage->version++;
 }
 
+int64_t lt_sizes_product(const int64_t *shape, int from, int to)
+{
+    int64_t n = 1;
+    for (int i = from; i < to; i++)
+        n *= shape[i];
+    return n;
+}
+
 bool lt_same_shape(const lt_tensor *a, const lt_tensor *b)
 {
     return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0;

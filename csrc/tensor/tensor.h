@@ -54,6 +54,7 @@ size_t lt_dtype_size(lt_dtype dtype);
 const char *lt_dtype_name(lt_dtype dtype); // "float32", "uint8", "int32"
 void lt_touch(lt_tensor *t);               // call after writing in place
 
+int64_t lt_sizes_product(const int64_t *shape, int from, int to); // of the axes from .. to - 1; 1 for none
 bool lt_same_shape(const lt_tensor *a, const lt_tensor *b);
 
 // "(2,3,4)" in one of a few rotating static buffers, for messages.

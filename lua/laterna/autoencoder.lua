@@ -74,19 +74,13 @@ local function price(self, z, mu, logvar, text)
   return kl, kl
 end
 
-local function check_picture(fname, x)
-  if check.type(fname, 1, "x", x, "tensor"):dim() ~= 4 then
-    check.fail(fname, 1, "x: expected pictures (n,h,w,c), got %d axes", x:dim())
-  end
-end
-
 --- What to minimise: a scalar, and numbers to log (the generator's, and kl: nats a picture in the detail).
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
 -- @tparam table cond text; beta for this step (warm-up); generator for the draw
 -- @treturn Tensor
 -- @treturn table
 function Autoencoder:loss(x, cond)
-  check_picture("loss", x)
+  condition.pictures("loss", x)
   cond = cond or {}
   local text = condition.text("loss", 2, self.text, cond, x:size(1))
   local mu, logvar = extract(self, x, text)
@@ -103,7 +97,7 @@ end
 -- @treturn Tensor mu (n,d)
 -- @treturn Tensor logvar (n,d)
 function Autoencoder:encode(x, cond)
-  check_picture("encode", x)
+  condition.pictures("encode", x)
   return condition.quietly(self, function()
     return extract(self, x, condition.text("encode", 2, self.text, cond, x:size(1)))
   end)
@@ -154,7 +148,7 @@ end
 -- @tparam[opt] table options the generator's
 -- @treturn Tensor (n,h,w,c)
 function Autoencoder:reconstruct(x, cond, options)
-  check_picture("reconstruct", x)
+  condition.pictures("reconstruct", x)
   check.type("reconstruct", 2, "cond", cond, "table|nil")
   return self:sample({ n = x:size(1), text = cond and cond.text, detail = (self:encode(x, cond)) }, options)
 end

@@ -5,6 +5,15 @@ local core = require "laterna.core"
 
 local condition = {}
 
+--- Checks that argument 1 of a function is pictures.
+-- @tparam string fname
+-- @param x to be a tensor (n,h,w,c)
+function condition.pictures(fname, x)
+  if check.type(fname, 1, "x", x, "tensor"):dim() ~= 4 then
+    check.fail(fname, 1, "x: expected pictures (n,h,w,c), got %d axes", x:dim())
+  end
+end
+
 --- How many pictures a condition asks for: as many as captions, or details, or n; 1 when it says nothing.
 -- @tparam[opt] table cond
 -- @treturn integer

@@ -45,12 +45,6 @@ local Vae = nn.class("vae", function(self, options)
   self.likelihood = o.likelihood or likelihood.Gaussian()
 end)
 
-local function check_picture(fname, x)
-  if check.type(fname, 1, "x", x, "tensor"):dim() ~= 4 then
-    check.fail(fname, 1, "x: expected pictures (n,h,w,c), got %d axes", x:dim())
-  end
-end
-
 local function pooled(fname, i, self, cond, n)
   local text = condition.text(fname, i, self.text, cond, n)
   return text and text.pooled
@@ -68,7 +62,7 @@ end
 -- @treturn Tensor
 -- @treturn table
 function Vae:loss(x, cond)
-  check_picture("loss", x)
+  condition.pictures("loss", x)
   cond = cond or {}
   local c = pooled("loss", 2, self, cond, x:size(1))
   if cond.detail then
@@ -112,7 +106,7 @@ end
 -- @treturn Tensor mu (n,d)
 -- @treturn Tensor logvar (n,d)
 function Vae:encode(x, cond)
-  check_picture("encode", x)
+  condition.pictures("encode", x)
   return condition.quietly(self, function()
     return posterior("encode", self, x, pooled("encode", 2, self, cond, x:size(1)))
   end)
