@@ -1,0 +1,46 @@
+-- The diffusion transformer of torch_steps.py: adaLN-Zero blocks (Peebles and Xie 2022, arXiv 2212.09748).
+local lt = require "laterna"
+local step = require "spec.bench.step"
+local nn = lt.nn
+
+local plain = { affine = false, eps = 1e-6 }
+
+-- x * (1 + scale) + shift, where scale and shift (n,d) speak for all tokens
+local function modulate(x, shift, scale) return x * (scale + 1) + shift end
+
+local Block = nn.class("Block", function(self, d, heads)
+  self.n1, self.n2 = nn.LayerNorm(d, plain), nn.LayerNorm(d, plain)
+  self.qkv, self.proj = nn.Linear(d, 3 * d), nn.Linear(d, d)
+  self.f1, self.f2, self.ada = nn.Linear(d, 4 * d), nn.Linear(4 * d, d), nn.Linear(d, 6 * d)
+  self.heads = heads
+end)
+
+function Block:forward(x, c)
+  local b, n, d = x:size(1), x:size(2), x:size(3)
+  local s1, g1, a1, s2, g2, a2 = self.ada(c:silu()):unsqueeze(2):chunk(6, -1)
+  local h = modulate(self.n1(x), s1, g1)
+  local q, k, v = self.qkv(h):view(b, n, 3 * self.heads, d // self.heads):chunk(3, 3)
+  x = x + a1 * self.proj(lt.attention(q, k, v):view(b, n, d))
+  h = modulate(self.n2(x), s2, g2)
+  return x + a2 * self.f2(self.f1(h):gelu { approximate = "tanh" })
+end
+
+local DiT = nn.class("DiT", function(self, d, depth, heads, tokens, patch)
+  self.d, self.temb1, self.temb2 = d, nn.Linear(256, d), nn.Linear(d, d)
+  self.inp, self.pos = nn.Linear(patch, d), lt.zeros(1, tokens, d)
+  self.blocks = {}
+  for i = 1, depth do self.blocks[i] = Block(d, heads) end
+  self.norm, self.ada, self.out = nn.LayerNorm(d, plain), nn.Linear(d, 2 * d), nn.Linear(d, patch)
+end)
+
+function DiT:forward(x, t)
+  local c = self.temb2(self.temb1(step.sinusoid(t, 256)):silu())
+  x = self.inp(x) + self.pos
+  for _, block in ipairs(self.blocks) do x = block(x, c) end
+  local s, g = self.ada(c:silu()):unsqueeze(2):chunk(2, -1)
+  return self.out(modulate(self.norm(x), s, g))
+end
+
+return function(batch, d, depth, heads, tokens, patch)
+  return function() return step.denoiser(DiT(d, depth, heads, tokens, patch), { batch, tokens, patch }) end
+end
