@@ -1,23 +1,32 @@
-// A caching allocator. Training allocates the same sizes step after step; handing a block back to the system and
-// asking for it again costs page faults that are dearer than the arithmetic. So freed blocks wait in lists by size
-// class (8 classes a power of two: at most 12.5 % is wasted), up to a quarter more than was ever in use at once.
+// Training allocates the same sizes step after step; handing memory back to the system and asking for it again costs
+// page faults that are dearer than the arithmetic. So what is freed is kept: small blocks wait in lists by size class
+// (8 classes a power of two: at most 12.5 % is wasted), large ones are ranges of heap.c. Both together may hold up to a
+// quarter more than was ever in use at once.
 #include "base/memory.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/heap.h"
 
-enum { ALIGN = 64, CLASSES = 8 * 48, HUGE_PAGE = 2 << 20, SLACK = 16 << 20 };
+enum { ALIGN = 64, CLASSES = 8 * 48, LARGE = 128 << 10, SLACK = 16 << 20 };
 #define LARGEST ((size_t)1 << 50) // more than any machine has, and within the size classes
+
+// Under AddressSanitizer nothing is kept: a cached block would hide a use after free.
+#if defined(__SANITIZE_ADDRESS__)
+enum { KEEPS = false };
+#else
+enum { KEEPS = true };
+#endif
 
 typedef struct block {
     size_t bytes; // of the payload, rounded up to its class
     int class;
+    bool large;         // a range of the heap
     struct block *next; // while cached
 } block;
 
@@ -48,11 +57,14 @@ static void *payload(block *b)
     return (char *)b + ALIGN;
 }
 
-// Gives cached blocks back to the system, the largest first, until at most `keep` bytes wait.
+// Gives kept memory back to the system until at most `keep` bytes wait.
 static void trim_locked(size_t keep)
 {
+    size_t small = pool.stats.cached;
+    lt_heap_trim(keep > small ? keep - small : 0);
+    size_t large = lt_heap_idle();
     for (int i = CLASSES - 1; i >= 0; i--)
-        while (pool.cached[i] && pool.stats.cached > keep) {
+        while (pool.cached[i] && pool.stats.cached + large > keep) {
             block *b = pool.cached[i];
             pool.cached[i] = b->next;
             pool.stats.cached -= b->bytes;
@@ -60,34 +72,41 @@ static void trim_locked(size_t keep)
         }
 }
 
-// A block from the system. What waits in the cache is of other sizes; it may not make the whole grow beyond what was
-// ever in use at once by more than a quarter.
-static block *fresh_locked(size_t rounded)
+static block *from_system(size_t rounded, bool large)
 {
-    size_t align = rounded >= HUGE_PAGE ? HUGE_PAGE : ALIGN, total = (rounded + ALIGN + align - 1) / align * align;
+    block *b = large ? lt_heap_take(rounded + ALIGN, true) : aligned_alloc(ALIGN, rounded + ALIGN);
+    if (b)
+        b->large = large;
+    return b;
+}
+
+// A block of memory that was not kept. What is kept is of other sizes; it may not make the whole grow beyond what was
+// ever in use at once by more than a quarter.
+static block *fresh_locked(size_t rounded, bool large)
+{
     size_t allowed = pool.stats.peak / 4 * 5 + SLACK, used = pool.stats.live + rounded;
     trim_locked(allowed > used ? allowed - used : 0);
-    block *b = aligned_alloc(align, total);
+    block *b = from_system(rounded, large);
     if (!b) {
         trim_locked(0); // what we hoard may be what is missing
-        b = aligned_alloc(align, total);
+        b = from_system(rounded, large);
     }
-#ifdef MADV_HUGEPAGE
-    if (b && align == HUGE_PAGE)
-        madvise(b, total, MADV_HUGEPAGE);
-#endif
     return b;
 }
 
 static block *take_locked(int class, size_t rounded)
 {
-    block *b = pool.cached[class];
-    if (b) {
+    const bool large = KEEPS && rounded >= LARGE;
+    block *b = large ? lt_heap_take(rounded + ALIGN, false) : pool.cached[class];
+    if (b && !large) {
         pool.cached[class] = b->next;
         pool.stats.cached -= b->bytes;
         return b;
     }
-    b = fresh_locked(rounded);
+    if (b)
+        b->large = true;
+    else
+        b = fresh_locked(rounded, large);
     if (b) {
         b->bytes = rounded;
         b->class = class;
@@ -115,6 +134,8 @@ void *lt_alloc(size_t bytes)
     }
     size_t rounded;
     int class = class_of(bytes ? bytes : 1, &rounded);
+    if (KEEPS && bytes >= LARGE)
+        rounded = (bytes + ALIGN - 1) / ALIGN * ALIGN; // ranges are cut to length
     pthread_mutex_lock(&pool.lock);
     bool failed = pool.fail_at > 0 && --pool.fail_at == 0;
     failed = failed || pool.stats.live + rounded > physical_locked();
@@ -149,13 +170,15 @@ void lt_free(void *p)
     pthread_mutex_lock(&pool.lock);
     pool.stats.live -= b->bytes;
     pool.stats.count--;
-#ifdef __SANITIZE_ADDRESS__
-    free(b); // a cached block would hide a use after free
-#else
-    b->next = pool.cached[b->class];
-    pool.cached[b->class] = b;
-    pool.stats.cached += b->bytes;
-#endif
+    if (b->large) {
+        lt_heap_give(b);
+    } else if (KEEPS) {
+        b->next = pool.cached[b->class];
+        pool.cached[b->class] = b;
+        pool.stats.cached += b->bytes;
+    } else {
+        free(b);
+    }
     pthread_mutex_unlock(&pool.lock);
 }
 
@@ -170,6 +193,7 @@ lt_memory_stats lt_memory(void)
 {
     pthread_mutex_lock(&pool.lock);
     lt_memory_stats stats = pool.stats;
+    stats.cached += lt_heap_idle();
     pthread_mutex_unlock(&pool.lock);
     return stats;
 }
