@@ -1,8 +1,11 @@
-// Picks one instruction set's tables, once. Compiled once, with no instruction set of its own.
+// Picks one instruction set's tables, once, and in them, at every product, those of the precision that is set. Compiled
+// once, with no instruction set of its own.
 #include <cblas.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/settings.h"
+#include "kernel/bf16.h"
 #include "kernel/kernel.h"
 
 #define TABLES(set)                                                                                                    \
@@ -16,8 +19,8 @@
     extern const lt_pool_kernels lt_pool_##set;                                                                        \
     extern const lt_resample_kernels lt_resample_##set;                                                                \
     extern const lt_attention_kernels lt_attention_##set;                                                              \
+    extern const lt_product_kernels lt_rounded_##set;                                                                  \
     static const lt_kernels kernels_##set = {                                                                          \
-        .isa = #set,                                                                                                   \
         .pointwise = &lt_pointwise_##set,                                                                              \
         .reduce = &lt_reduce_##set,                                                                                    \
         .softmax = &lt_softmax_##set,                                                                                  \
@@ -36,45 +39,98 @@ TABLES(avx2);
 TABLES(avx512);
 #endif
 
-lt_kernels lt_k;
+// A set's kernels of both precisions.
+typedef struct {
+    const char *isa;
+    const lt_kernels *full;
+    const lt_product_kernels *bf16;
+    bool here; // has this processor everything that the compiler flags allow the compiler to use (see the Makefile)?
+} set;
 
-// Best first. Each set needs everything that its compiler flags allow the compiler to use (see the Makefile).
-static const lt_kernels *best(const char *forced, bool *known)
+// Best first. Returns their number.
+static int list_sets(set *sets)
 {
-    *known = false;
+    int n = 0;
 #if defined(__x86_64__)
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    struct {
-        const lt_kernels *kernels;
-        bool here;
-    } sets[] = {{&kernels_avx512, avx512}, {&kernels_avx2, avx2}, {&kernels_portable, true}};
-#else
-    struct {
-        const lt_kernels *kernels;
-        bool here;
-    } sets[] = {{&kernels_portable, true}};
+    sets[n++] = (set){"avx512", &kernels_avx512, &lt_rounded_avx512, avx512};
+    sets[n++] = (set){"avx2", &kernels_avx2, &lt_rounded_avx2, avx2};
 #endif
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
-        if (forced && strcmp(forced, sets[i].kernels->isa))
-            continue;
-        *known = true;
-        if (sets[i].here)
-            return sets[i].kernels;
-    }
-    return NULL;
+    sets[n++] = (set){"portable", &kernels_portable, &lt_rounded_portable, true};
+    return n;
+}
+
+lt_kernels lt_k;
+static lt_product_kernels products[2]; // by precision
+
+// What lt_k holds of products: asks for the precision, then goes on.
+static int gemm_run(const lt_gemm_args *p)
+{
+    return products[lt_precision()].gemm->run(p);
+}
+
+static int gemm_batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a, const int64_t *offset_b)
+{
+    return products[lt_precision()].gemm->batched(p, batch, offset_a, offset_b);
+}
+
+static int conv_forward(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y)
+{
+    return products[lt_precision()].conv->forward(s, x, weight, bias, y);
+}
+
+static int conv_input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias,
+                               float *dx)
+{
+    return products[lt_precision()].conv->input_gradient(s, dy, weight, bias, dx);
+}
+
+static int conv_weight_gradient(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
+{
+    return products[lt_precision()].conv->weight_gradient(s, x, dy, dweight);
+}
+
+static int attention_forward(const lt_attention_shape *s, const float *q, const float *k, const float *v, float *out,
+                             float *lse)
+{
+    return products[lt_precision()].attention->forward(s, q, k, v, out, lse);
+}
+
+static int attention_backward(const lt_attention_shape *s, const float *q, const float *k, const float *v,
+                              const float *out, const float *lse, const float *dout, float *dq, float *dk, float *dv)
+{
+    return products[lt_precision()].attention->backward(s, q, k, v, out, lse, dout, dq, dk, dv);
+}
+
+static void use(const set *chosen)
+{
+    static const lt_gemm_kernels gemm = {.run = gemm_run, .batched = gemm_batched};
+    static const lt_conv_kernels conv = {
+        .forward = conv_forward, .input_gradient = conv_input_gradient, .weight_gradient = conv_weight_gradient};
+    static const lt_attention_kernels attention = {.forward = attention_forward, .backward = attention_backward};
+    lt_k = *chosen->full;
+    products[LT_PRECISION_FLOAT32] = (lt_product_kernels){lt_k.gemm, lt_k.conv, lt_k.attention};
+    products[LT_PRECISION_BF16] = *chosen->bf16;
+    lt_k.isa = chosen->isa;
+    lt_k.gemm = &gemm;
+    lt_k.conv = &conv;
+    lt_k.attention = &attention;
 }
 
 int lt_kernels_init(const char *forced)
 {
-    bool known;
-    const lt_kernels *chosen = best(forced, &known);
-    if (!chosen)
-        return lt_fail(known ? "instruction set '%s' is not of this processor" : "unknown instruction set '%s'",
-                       forced);
-    lt_k = *chosen;
+    set sets[8];
+    int n = list_sets(sets), i = 0;
+    while (i < n && !(forced ? !strcmp(forced, sets[i].isa) : sets[i].here))
+        i++;
+    if (i == n)
+        return lt_fail("unknown instruction set '%s'", forced);
+    if (!sets[i].here)
+        return lt_fail("instruction set '%s' is not of this processor", forced);
+    use(&sets[i]);
     openblas_set_num_threads(1); // it runs inside our pieces, never beside them
     return LT_OK;
 }

@@ -1,0 +1,11 @@
+// What a user sets once for everything that follows. Each is global and read at every call.
+#ifndef LT_BASE_SETTINGS_H
+#define LT_BASE_SETTINGS_H
+
+// What matrix products and convolutions make of their inputs: nothing, or bfloat16.
+typedef enum { LT_PRECISION_FLOAT32, LT_PRECISION_BF16 } lt_precision_mode;
+
+lt_precision_mode lt_precision(void);
+void lt_precision_set(lt_precision_mode mode);
+
+#endif

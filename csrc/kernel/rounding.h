@@ -1,0 +1,20 @@
+// Rounding of floats to bfloat16: to nearest, ties to even; infinities stay and NaN stays NaN. Private to csrc/kernel.
+#ifndef LT_KERNEL_ROUNDING_H
+#define LT_KERNEL_ROUNDING_H
+
+#include "kernel/simd.h"
+
+// The float32 that has x's bfloat16.
+static inline float lt_round_bf16(float x)
+{
+    const uint32_t u = lt_bits(x), nearest = u + 0x7fff + ((u >> 16) & 1), quiet = u | 0x400000;
+    return lt_from_bits(((u & 0x7fffffff) > 0x7f800000 ? quiet : nearest) & 0xffff0000u);
+}
+
+static inline void lt_round_floats(const float *restrict from, int64_t n, float *restrict to)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = lt_round_bf16(from[i]);
+}
+
+#endif

@@ -1,0 +1,120 @@
+-- Products in bf16 mode against loops over inputs that were rounded beforehand: the cases that every instruction set
+-- has to pass. Each is a name and a function that returns the difference, relative to the largest result.
+local core = require "laterna.core"
+local naive = require "spec.support.naive"
+
+local precision = {}
+
+--- bfloat16 of a number, to nearest, ties to even.
+function precision.round(x)
+  local bits = string.unpack("<I4", string.pack("<f", x))
+  if x ~= x then return x end
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000
+  return (string.unpack("<f", string.pack("<I4", bits & 0xffffffff)))
+end
+
+function precision.rounded(t)
+  local list = naive.flat(t)
+  for i, x in ipairs(list) do list[i] = precision.round(x) end
+  return list
+end
+
+local rounded = precision.rounded
+local generator = core.generator(11)
+local function randn(...) return core.randn({ ... }, { generator = generator }) end
+
+local cases = {}
+local function case(name, run) cases[#cases + 1] = { name = name, run = run } end
+
+-- Runs f in bf16 mode, whatever happens.
+function precision.in_bf16(f, ...)
+  local before = core.precision()
+  core.precision "bf16"
+  local results = table.pack(pcall(f, ...))
+  core.precision(before)
+  assert(results[1], results[2])
+  return table.unpack(results, 2, results.n)
+end
+
+local function turned(a, rows, columns) -- rows x columns as columns x rows
+  local t = {}
+  for i = 0, rows - 1 do
+    for j = 0, columns - 1 do t[j * rows + i + 1] = a[i * columns + j + 1] end
+  end
+  return t
+end
+
+-- m k n: odd ones, whole tiles, several chunks of k, several blocks of rows, long sums into small results
+local sizes = { { 1, 1, 1 }, { 3, 2, 5 }, { 7, 5, 20 }, { 100, 33, 64 }, { 13, 64, 100 }, { 7, 1601, 17 },
+  { 230, 40, 9 }, { 31, 97, 257 }, { 6, 300, 1100 }, { 24, 4500, 20 } }
+for _, size in ipairs(sizes) do
+  local m, k, n = table.unpack(size)
+  case(("linear and its gradients %d %d %d"):format(m, k, n), function()
+    local x, w = randn(m, k):requires_grad_(true), randn(n, k):requires_grad_(true)
+    local b, dy = randn(n):requires_grad_(true), randn(m, n)
+    precision.in_bf16(function() core.linear(x, w, b):backward(dy) end)
+    local y = precision.in_bf16(core.linear, x, w, b)
+    local rx, rw, rdy = rounded(x), rounded(w), rounded(dy)
+    local ey, bias = naive.matmul(rx, turned(rw, n, k), m, k, n), naive.flat(b)
+    for i = 1, #ey do ey[i] = ey[i] + bias[(i - 1) % n + 1] end
+    return math.max(naive.difference(y, ey), naive.difference(x.grad, naive.matmul(rdy, rw, m, n, k)),
+      naive.difference(w.grad, naive.matmul(turned(rdy, m, n), rx, n, m, k)),
+      naive.difference(b.grad, naive.flat(dy:sum(1))))
+  end)
+end
+
+for _, size in ipairs { { 3, 5, 7, 9 }, { 20, 12, 33, 40 } } do
+  local batch, m, k, n = table.unpack(size)
+  case(("batched matmul and its gradients %d x %d %d %d"):format(batch, m, k, n), function()
+    local a, b = randn(batch, m, k):requires_grad_(true), randn(batch, k, n):requires_grad_(true)
+    local dy = randn(batch, m, n)
+    precision.in_bf16(function() core.matmul(a, b):backward(dy) end)
+    local y = precision.in_bf16(core.matmul, a, b)
+    local most = 0
+    for i = 1, batch do
+      local ra, rb, rdy = rounded(a:detach()[i]), rounded(b:detach()[i]), rounded(dy[i])
+      most = math.max(most, naive.difference(y[i], naive.matmul(ra, rb, m, k, n)),
+        naive.difference(a.grad[i], naive.matmul(rdy, turned(rb, k, n), m, n, k)),
+        naive.difference(b.grad[i], naive.matmul(turned(ra, m, k), rdy, k, m, n)))
+    end
+    return most
+  end)
+end
+
+-- n h w cin cout kh kw stride padding dilation groups
+local one, none = { 1, 1 }, { 0, 0 }
+local shapes = {
+  pointwise = { 2, 3, 5, 33, 20, 1, 1, one, none, one, 1 },
+  three = { 1, 7, 6, 16, 70, 3, 3, one, one, one, 1 },
+  wide = { 2, 8, 7, 64, 40, 3, 3, one, one, one, 1 },
+  one_channel_in = { 3, 9, 8, 1, 32, 4, 4, { 2, 2 }, one, one, 1 },
+  one_channel_out = { 2, 10, 9, 32, 1, 3, 3, one, one, one, 1 },
+  three_channels = { 2, 7, 6, 3, 3, 5, 3, { 1, 2 }, { 2, 1 }, one, 1 },
+  halved = { 1, 8, 6, 24, 40, 4, 4, { 2, 2 }, one, one, 1 },
+  uneven = { 1, 11, 5, 9, 10, 2, 3, { 3, 2 }, { 0, 2 }, one, 1 },
+  dilated = { 1, 9, 10, 10, 6, 3, 3, one, { 2, 3 }, { 2, 3 }, 1 },
+  grouped = { 2, 5, 5, 9, 15, 3, 3, one, one, one, 3 },
+  depthwise = { 1, 6, 7, 20, 20, 3, 3, one, one, one, 20 },
+  many_pixels = { 3, 20, 21, 18, 34, 3, 3, { 2, 2 }, one, one, 1 },
+}
+for name, a in pairs(shapes) do
+  case("convolution, its gradients and its adjoint: " .. name, function()
+    local s = { n = a[1], h = a[2], w = a[3], cin = a[4], cout = a[5], kh = a[6], kw = a[7], stride = a[8],
+      padding = a[9], dilation = a[10], groups = a[11] }
+    local options = { stride = s.stride, padding = s.padding, dilation = s.dilation, groups = s.groups }
+    local x = randn(s.n, s.h, s.w, s.cin):requires_grad_(true)
+    local w = randn(s.cout, s.kh, s.kw, s.cin // s.groups):requires_grad_(true)
+    local b = randn(s.cout):requires_grad_(true)
+    local dy = randn(table.unpack(core.conv2d(x, w, b, options).shape))
+    local y = precision.in_bf16(function()
+      core.conv2d(x, w, b, options):backward(dy)
+      return core.conv2d(x, w, b, options)
+    end)
+    local ey, edx, edw = naive.conv2d(s, rounded(x), rounded(w), naive.flat(b), rounded(dy))
+    return math.max(naive.difference(y, ey), naive.difference(x.grad, edx), naive.difference(w.grad, edw),
+      naive.difference(b.grad, naive.flat(dy:sum { 1, 2, 3 })))
+  end)
+end
+
+precision.cases = cases
+return precision
