@@ -1,83 +1,105 @@
 -- make bench: whole training steps, ours and PyTorch's in turn on the same machine in the same minutes, when a python3
--- with torch is there. Medians; each workload in a process of its own, so that peak memory is its own.
+-- with torch is there. Medians; each workload and each mode in a process of its own, so that peak memory is its own.
 --
---   make bench BENCH_ARGS="--only vae_mlp_b128 --runs 21 --json"
+--   make bench BENCH_ARGS="--only vae_mlp_b128,unet32_b64 --runs 21 --json"
+--
+--   --only NAME[,NAME]     some of the workloads
+--   --precision fp32,bf16  ours; PyTorch's best mode of the same precision stands beside it
+--   --runs N               0: 7 to 31, as time allows
+--   --threads N            both sides
+--   --isa avx2             holds both sides to it
+--   --python PATH[,PATH]   where PyTorch is looked for: python3 and /usr/bin/python3
+--   --json, --markdown     lines of JSON, or the table of the README
+--   --scale, --overhead    time over batch and pixels; what one small operation costs from Lua
+--   --one NAME --mode M    one workload of ours in this process; NAME may be "machine"
 local lt = require "laterna"
+local command = require "spec.bench.command"
+local json = require "dkjson"
+local measure = require "spec.bench.measure"
+local peer = require "spec.bench.peer"
+local report = require "spec.bench.report"
+local scale = require "spec.bench.scale"
+local work = require "spec.bench.work"
 local workloads = require "spec.bench.workloads"
 
-local o = lt.train.options { only = "", runs = 15, threads = lt.threads(), json = false, one = "" }
+local o = lt.train.options {
+  only = "", runs = 0, threads = lt.threads(), precision = lt.precision and "fp32,bf16" or "fp32", isa = "",
+  python = "python3,/usr/bin/python3", json = false, markdown = false, scale = false, overhead = false,
+  one = "", mode = "fp32",
+}
 
-local function peak_mb()
-  local f = io.open "/proc/self/status"
-  local kb = f and f:read "a":match "VmHWM:%s*(%d+)"
-  if f then f:close() end
-  return kb and kb // 1024 or 0
-end
-
--- The child: one workload, one line of JSON.
-local function measure(w)
-  lt.threads(o.threads)
-  lt.manual_seed(0)
-  local step, parameters = w.make()
-  step()
-  step()
-  local times = {}
-  for i = 1, o.runs do
-    local start = lt.clock()
-    step()
-    times[i] = 1e3 * (lt.clock() - start)
-  end
-  table.sort(times)
-  print(('{"workload": "%s", "mode": "fp32", "ms": %.2f, "min_ms": %.2f, "params": %d, "peak_mb": %d, "isa": "%s"}')
-    :format(w.name, times[#times // 2 + 1], times[1], parameters, peak_mb(), lt.info().isa))
-end
-
-local function lines_of(command)
-  local pipe = assert(io.popen(command))
-  local out = {}
-  for line in pipe:lines() do
-    if line:find '^{' then out[#out + 1] = line end
-  end
-  pipe:close()
-  return out
-end
-
-local function field(line, key) return line:match('"' .. key .. '": "?([^",}]*)') end
-
-local function python()
-  for _, name in ipairs { "python3", "/usr/bin/python3" } do
-    if os.execute(name .. " -c 'import torch' 2>/dev/null") then return name end
-  end
-end
+local function say(...) io.stderr:write(("# " .. (...) .. "\n"):format(select(2, ...))) end
 
 local lua = arg[-1]
 for i = -1, -20, -1 do lua = arg[i] or lua end
 
-local function compare(w, peer)
-  local ours = lines_of(("%s %s --one %s --runs %d --threads %d"):format(lua, arg[0], w.name, o.runs, o.threads))[1]
-  local command = "OMP_WAIT_POLICY=PASSIVE %s spec/bench/torch_steps.py --only %s --runs %d --threads %d"
-  local theirs = peer and lines_of(command:format(peer, w.name, o.runs, o.threads)) or {}
-  if o.json then
-    print(ours)
-    for _, line in ipairs(theirs) do print(line) end
-    return
-  end
-  local best
-  for _, line in ipairs(theirs) do
-    if not best or tonumber(field(line, "ms")) < tonumber(field(best, "ms")) then best = line end
-  end
-  local ms = tonumber(field(ours, "ms"))
-  print(("%-16s %9.2f ms %6s MB   %s"):format(w.name, ms, field(ours, "peak_mb"), best and
-    ("PyTorch %s %s: %9.2f ms %6s MB   %.2f x%s"):format(field(best, "torch"), field(best, "mode"), field(best, "ms"),
-      field(best, "peak_mb"), field(best, "ms") / ms,
-      field(best, "params") == field(ours, "params") and "" or "   (parameters differ!)") or "no PyTorch here"))
+local function ours(name, mode, runs)
+  return assert(command.objects(("%s%s %s --one %s --mode %s --runs %d --threads %d"):format(
+    command.environment(o.isa), lua, arg[0], name, mode, runs, o.threads))[1], "the step failed: see above")
 end
 
-local peer = o.one == "" and python()
-for _, w in ipairs(workloads) do
-  if o.one == w.name then
-    measure(w)
-  elseif o.one == "" and (o.only == "" or ("," .. o.only .. ","):find("," .. w.name .. ",", 1, true)) then
-    compare(w, peer)
+local function machine()
+  lt.threads(o.threads)
+  local info = lt.info { peak = true }
+  return { cpu = info.cpu or "unknown processor", cores = info.cores or o.threads, threads = o.threads,
+           isa = info.isa, blas = info.blas, peak = info.peak }
+end
+
+local function asked(name) return o.only == "" or ("," .. o.only .. ","):find("," .. name .. ",", 1, true) end
+
+-- Half of our runs come before PyTorch's and half after: a machine whose speed drifts meanwhile drifts for both.
+local function compare(name, mode, peers, peak)
+  say("%s %s", name, mode)
+  local first = ours(name, mode, o.runs)
+  local row = { name = name, mode = mode, ours = first, peers = {} }
+  for i, p in ipairs(peers) do
+    local side = { label = p.label, all = {} }
+    for _, theirs in ipairs(peer.modes(p, mode)) do
+      say("%s %s: %s %s", name, mode, p.label, theirs)
+      local line, why = peer.run(p, name, theirs, { isa = o.isa, threads = o.threads, runs = first.runs })
+      if not line then say("%s cannot run %s: %s", p.label, theirs, why) end
+      side.all[#side.all + 1] = line
+      if line and (not side.best or line.ms < side.best.ms) then side.best = line end
+    end
+    row.peers[i] = side
   end
+  if #peers > 0 then
+    local again = ours(name, mode, first.runs)
+    table.move(again.times, 1, #again.times, #first.times + 1, first.times)
+    first.runs, first.ms = #first.times, measure.median(first.times)
+    first.min_ms, first.peak_mb = first.times[1], math.max(first.peak_mb, again.peak_mb)
+  end
+  first.times = nil
+  first.gf = work[name]
+  first.gflops = work[name] / first.ms * 1e3
+  local top = peak and (peak[mode] or peak.fp32)
+  first.share = top and first.gflops / top
+  return row
+end
+
+local function table_of_all()
+  local here = ours("machine", "fp32", 0)
+  local peers = peer.find(o.python)
+  here.peers = {}
+  for i, p in ipairs(peers) do here.peers[i] = { label = p.label, version = p.version } end
+  if #peers == 0 then say "no python3 here has torch: our own figures alone" end
+  local row, done = (o.json and report.json or o.markdown and report.markdown or report.lines)(here)
+  for _, w in ipairs(workloads) do
+    for mode in o.precision:gmatch "[^,]+" do
+      if asked(w.name) then row(compare(w.name, mode, peers, here.peak)) end
+    end
+  end
+  done()
+end
+
+if o.one == "machine" then
+  print(json.encode(machine()))
+elseif o.one ~= "" then
+  print(json.encode(measure.workload(o), { keyorder = { "library", "workload", "mode", "ms", "min_ms" } }))
+elseif o.scale or o.overhead then
+  lt.threads(o.threads)
+  if o.scale then scale.sizes(o) end
+  if o.overhead then scale.overhead(o) end
+else
+  table_of_all()
 end

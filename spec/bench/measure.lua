@@ -1,0 +1,51 @@
+-- One workload in this process: its median step time and the most memory that the process ever held.
+local lt = require "laterna"
+local workloads = require "spec.bench.workloads"
+
+local measure = {}
+
+-- The middle one of some numbers (sorts them).
+function measure.median(numbers)
+  table.sort(numbers)
+  return numbers[(#numbers + 1) // 2]
+end
+
+-- Milliseconds of each of `runs` calls, after two that warm memory and caches. runs = 0: two seconds' worth, 7 to 31.
+function measure.times(step, runs)
+  step()
+  local start = lt.clock()
+  step()
+  if runs == 0 then runs = math.max(7, math.min(31, math.floor(2 / (lt.clock() - start)))) end
+  local times = {}
+  for i = 1, runs do
+    start = lt.clock()
+    step()
+    times[i] = 1e3 * (lt.clock() - start)
+  end
+  return times
+end
+
+local function peak_mb()
+  local f = io.open "/proc/self/status"
+  local kb = f and f:read "a":match "VmHWM:%s*(%d+)"
+  if f then f:close() end
+  return kb and kb // 1024 or 0
+end
+
+-- o: one (the workload's name), runs, threads, mode ("fp32", "bf16"). Returns what is printed as a line of JSON.
+function measure.workload(o)
+  local make
+  for _, w in ipairs(workloads) do make = w.name == o.one and w.make or make end
+  assert(make, "no workload is called '" .. o.one .. "'")
+  lt.threads(o.threads)
+  if o.mode == "bf16" then lt.precision "bf16" end
+  lt.manual_seed(0)
+  local step, parameters = make()
+  local times = measure.times(step, o.runs)
+  local result = { library = "laterna", workload = o.one, mode = o.mode, params = parameters, runs = #times,
+                   times = times, isa = lt.info().isa }
+  result.ms, result.min_ms, result.peak_mb = measure.median(times), times[1], peak_mb()
+  return result
+end
+
+return measure
