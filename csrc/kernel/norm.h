@@ -1,37 +1,54 @@
-// Normalisations. Mean and variance are taken in two passes; sums over rows are cut into pieces of fixed size and put
-// together in order. weight and bias may be NULL (1 and 0). Functions that need scratch memory return LT_FAIL after
-// lt_fail_memory when there is none.
+// Normalisations, with what usually follows them: scale and shift a channel, scale and shift a picture, activation.
+//
+//   xhat = (x - mean) * rstd, rstd = 1 / sqrt(var + eps)
+//   u = (xhat * weight + bias) * (1 + scale) + shift,  y = activation(u)
+//
+// Only x, mean and rstd are needed to go back: du = dy * activation'(u) starts by making u again. With xhat as above,
+// gain = weight * (1 + scale) and m the mean over what was normalised:
+//
+//   dx = rstd * (gain * du - m(gain * du) - xhat * m(gain * du * xhat))
+//   dweight = sum du * (1 + scale) * xhat, dbias = sum du * (1 + scale)
+//   dscale = sum du * (xhat * weight + bias), dshift = sum du
+//
+// Mean and variance are taken in two passes; sums over rows are cut into pieces of fixed size and put together in
+// order, in double. Functions that need scratch memory return LT_FAIL after lt_fail_memory when there is none.
 #ifndef LT_KERNEL_NORM_H
 #define LT_KERNEL_NORM_H
 
 #include <stdint.h>
 
+#include "kernel/activation.h"
+
+// x is (n, hw, c).
 typedef struct {
-    // x(n, hw, c), c in `groups` runs of c / groups: y = (x - mean) * rstd * weight[c] + bias[c], where mean(n, groups)
-    // and rstd = 1 / sqrt(var + eps) are over hw and the channels of a group. Batch norm is n = 1, groups = c.
-    int (*group)(int64_t n, int64_t hw, int64_t c, int64_t groups, const float *x, const float *weight,
-                 const float *bias, float eps, float *y, float *mean, float *rstd);
-    // Any of dx, dweight, dbias may be NULL. With xhat = (x - mean) * rstd and averages m over a group:
-    //   dx = rstd * (w * dy - m(w * dy) - xhat * m(w * dy * xhat)), dweight = sum dy * xhat, dbias = sum dy
-    int (*group_grad)(int64_t n, int64_t hw, int64_t c, int64_t groups, const float *x, const float *dy,
-                      const float *mean, const float *rstd, const float *weight, float *dx, float *dweight,
-                      float *dbias);
+    int64_t n, hw, c, groups;
+    float eps;
+    const float *weight, *bias; // (c); NULL: 1 and 0
+    const float *scale, *shift; // (n, c); NULL: 0
+    lt_activation activation;
+    float slope; // of leaky relu
+} lt_norm_call;
 
-    // x(rows, c), every row by itself; mean(rows), rstd(rows).
-    void (*layer)(int64_t rows, int64_t c, const float *x, const float *weight, const float *bias, float eps, float *y,
-                  float *mean, float *rstd);
-    int (*layer_grad)(int64_t rows, int64_t c, const float *x, const float *dy, const float *mean, const float *rstd,
-                      const float *weight, float *dx, float *dweight, float *dbias);
+// Any may be NULL, except that dx is also working memory where there is an activation. dx may be dy.
+typedef struct {
+    float *dx, *dweight, *dbias, *dscale, *dshift;
+} lt_norm_grads;
 
-    // y = x * rstd * weight, rstd = 1 / sqrt(mean of x^2 + eps)
-    void (*rms)(int64_t rows, int64_t c, const float *x, const float *weight, float eps, float *y, float *rstd);
-    // dx = rstd * (w * dy - xhat * m(w * dy * xhat)), xhat = x * rstd
-    int (*rms_grad)(int64_t rows, int64_t c, const float *x, const float *dy, const float *rstd, const float *weight,
-                    float *dx, float *dweight);
+typedef struct {
+    // Over hw and the c / groups channels of a group; mean(n, groups), rstd(n, groups). Batch norm is n = 1, groups =
+    // c.
+    int (*group)(const lt_norm_call *a, const float *x, float *y, float *mean, float *rstd);
+    int (*group_grad)(const lt_norm_call *a, const float *x, const float *dy, const float *mean, const float *rstd,
+                      const lt_norm_grads *out);
 
-    // y = (x - mean[c]) * scale[c] + shift[c]; mean and shift may be NULL. Batch norm with running statistics.
-    int (*affine)(int64_t rows, int64_t c, const float *x, const float *mean, const float *scale, const float *shift,
-                  float *y);
+    // Every one of the n * hw rows by itself; mean(n, hw), rstd(n, hw). mean NULL: RMS norm, xhat = x * rstd with
+    // rstd = 1 / sqrt(mean of x^2 + eps).
+    int (*layer)(const lt_norm_call *a, const float *x, float *y, float *mean, float *rstd);
+    int (*layer_grad)(const lt_norm_call *a, const float *x, const float *dy, const float *mean, const float *rstd,
+                      const lt_norm_grads *out);
+
+    // y = activation((x - mean[c]) * gain[c] + bias[c]), bias may be NULL. Batch norm with running statistics.
+    int (*affine)(const lt_norm_call *a, const float *x, const float *mean, const float *gain, float *y);
 } lt_norm_kernels;
 
 extern const lt_norm_kernels lt_norm_portable, lt_norm_avx2, lt_norm_avx512;

@@ -1,11 +1,10 @@
-// Layer norm and RMS norm: every row of c floats by itself, in cache between its passes.
-#include "kernel/norm_rows.h"
-#include "base/error.h"
-#include "base/memory.h"
-#include "base/threads.h"
-#include "kernel/simd.h"
+// Layer norm and RMS norm: every row of c floats by itself, in cache between its passes. Rows with a scale or a shift
+// belong to a picture, and pieces of the backward do not cross from one picture into the next.
+#include "kernel/norm_shared.h"
 
-enum { LANES = 32, PIECE = 1 << 14, CHUNKS = 128 };
+#define INLINE static inline __attribute__((always_inline))
+
+enum { LANES = 32, CHUNKS = 128 };
 
 // Sum over i < n of `term`, in LANES running sums.
 #define LINE_SUM(n, result, term)                                                                                      \
@@ -27,34 +26,72 @@ enum { LANES = 32, PIECE = 1 << 14, CHUNKS = 128 };
     } while (0)
 
 typedef struct {
-    int64_t rows, c, chunk;
-    const float *x, *dy, *weight, *bias;
-    float eps, *y, *dx;
+    const lt_norm_call *a;
+    int64_t pictures, rows, chunk, chunks; // rows a picture (all in one where nothing depends on it), chunks of them
+    const float *x, *dy;
+    float *y, *dx;
     float *mean, *rstd; // mean NULL: RMS norm
     const float *saved_mean, *saved_rstd;
-    float *part; // per chunk: dweight(c), dbias(c)
+    float *coef; // (pictures, 2, c): gain and offset; NULL: xhat is the result
+    float *part; // (pictures, chunks, 2, c), backward: sum du and sum du xhat
 } job;
+
+static int plan(job *j, bool told, bool parts) // told: pictures differ
+{
+    const lt_norm_call *a = j->a;
+    j->pictures = told ? a->n : 1;
+    j->rows = told ? a->hw : a->n * a->hw;
+    j->chunk = LT_NORM_PIECE / (a->c + 1) + 16;
+    if (j->chunk < j->rows / CHUNKS + 1)
+        j->chunk = j->rows / CHUNKS + 1;
+    j->chunks = (j->rows + j->chunk - 1) / j->chunk;
+    const bool coefs = told || a->weight || a->bias || a->activation;
+    const size_t numbers = (size_t)(j->pictures * 2 * a->c);
+    if (coefs && !(j->coef = lt_alloc(numbers * sizeof *j->coef)))
+        return LT_FAIL;
+    if (parts && !(j->part = lt_alloc(numbers * (size_t)j->chunks * sizeof *j->part))) {
+        lt_free(j->coef);
+        return LT_FAIL;
+    }
+    for (int64_t s = 0; coefs && s < j->pictures; s++)
+        for (int64_t i = 0; i < a->c; i++) {
+            j->coef[s * 2 * a->c + i] = lt_norm_gain(a, s, i);
+            j->coef[(s * 2 + 1) * a->c + i] = lt_norm_offset(a, s, i);
+        }
+    return LT_OK;
+}
+
+// ---- forward --------------------------------------------------------------------------------------------------------
+
+INLINE void finish_row(const lt_activation f, float slope, int64_t c, const float *x, float mean, float rstd,
+                       const float *gain, float *y)
+{
+    const float *offset = gain + c;
+    LT_VECTORIZE
+    for (int64_t i = 0; i < c; i++)
+        y[i] = lt_activate(f, (x[i] - mean) * rstd * gain[i] + offset[i], slope);
+}
 
 static void forward_row(const job *j, int64_t row)
 {
-    const int64_t c = j->c;
+    const int64_t c = j->a->c;
     const float *x = j->x + row * c;
     float *y = j->y + row * c, mean = 0, squares;
     if (j->mean) {
-        LINE_SUM(c, mean, x[i]);
-        j->mean[row] = mean /= (float)c;
+        const float near = x[0]; // keeps the sum exact enough far from zero too
+        LINE_SUM(c, mean, x[i] - near);
+        j->mean[row] = mean = near + mean / (float)c;
     }
     LINE_SUM(c, squares, (x[i] - mean) * (x[i] - mean));
-    const float rstd = j->rstd[row] = 1.0f / sqrtf(squares / (float)c + j->eps);
-    if (j->weight && j->bias)
-        for (int64_t i = 0; i < c; i++)
-            y[i] = (x[i] - mean) * rstd * j->weight[i] + j->bias[i];
-    else if (j->weight)
-        for (int64_t i = 0; i < c; i++)
-            y[i] = (x[i] - mean) * rstd * j->weight[i];
-    else
-        for (int64_t i = 0; i < c; i++)
-            y[i] = (x[i] - mean) * rstd + (j->bias ? j->bias[i] : 0.0f);
+    const float rstd = j->rstd[row] = 1.0f / sqrtf(squares / (float)c + j->a->eps);
+    if (j->coef) {
+        const float *gain = j->coef + row / j->rows * 2 * c, slope = j->a->slope;
+        LT_WITH_ACTIVATION(j->a->activation, finish_row, slope, c, x, mean, rstd, gain, y);
+        return;
+    }
+    LT_VECTORIZE
+    for (int64_t i = 0; i < c; i++)
+        y[i] = (x[i] - mean) * rstd;
 }
 
 static void forward_piece(void *context, int64_t begin, int64_t end)
@@ -63,85 +100,94 @@ static void forward_piece(void *context, int64_t begin, int64_t end)
         forward_row(context, row);
 }
 
-void LT_NAME(lt_norm_rows)(int64_t rows, int64_t c, const float *x, const float *weight, const float *bias, float eps,
-                           float *y, float *mean, float *rstd)
+int LT_NAME(lt_norm_layer)(const lt_norm_call *a, const float *x, float *y, float *mean, float *rstd)
 {
-    job j = {.rows = rows, .c = c, .x = x, .weight = weight, .bias = bias, .eps = eps, .y = y};
-    j.mean = mean;
-    j.rstd = rstd;
-    lt_parallel(rows, PIECE / (c + 1) + 1, forward_piece, &j);
+    job j = {.a = a, .x = x, .y = y, .mean = mean, .rstd = rstd};
+    if (plan(&j, a->scale || a->shift, false) != LT_OK)
+        return LT_FAIL;
+    lt_parallel(a->n * a->hw, LT_NORM_PIECE / (a->c + 1) + 1, forward_piece, &j);
+    lt_free(j.coef);
+    return LT_OK;
 }
 
-// dx = rstd * (w dy - m1 - xhat m2), m1 = mean of w dy (0 for RMS norm), m2 = mean of w dy xhat
-static void dx_row(const job *j, int64_t row)
+// ---- backward -------------------------------------------------------------------------------------------------------
+
+// du = dy activation'(u)
+INLINE void du_row(const lt_activation f, float slope, int64_t c, const float *x, const float *dy, float mean,
+                   float rstd, const float *gain, float *du)
 {
-    const int64_t c = j->c;
-    const float *x = j->x + row * c, *dy = j->dy + row * c, *w = j->weight;
-    const float mean = j->saved_mean ? j->saved_mean[row] : 0.0f, rstd = j->saved_rstd[row];
-    float *dx = j->dx + row * c, m1 = 0, m2;
-    if (w) {
-        if (j->saved_mean)
-            LINE_SUM(c, m1, w[i] * dy[i]);
-        LINE_SUM(c, m2, w[i] * dy[i] * (x[i] - mean));
+    const float *offset = gain + c;
+    LT_VECTORIZE
+    for (int64_t i = 0; i < c; i++)
+        du[i] = dy[i] * lt_activate_d1(f, (x[i] - mean) * rstd * gain[i] + offset[i], slope);
+}
+
+// dx = rstd (g du - m1 - xhat m2), m1 = mean of g du (0 for RMS norm), m2 = mean of g du xhat; g NULL: 1
+static void dx_row(int64_t c, const float *x, const float *du, bool rms, float mean, float rstd, const float *g,
+                   float *dx)
+{
+    float m1 = 0, m2;
+    if (g) {
+        if (!rms)
+            LINE_SUM(c, m1, g[i] * du[i]);
+        LINE_SUM(c, m2, g[i] * du[i] * (x[i] - mean));
     } else {
-        if (j->saved_mean)
-            LINE_SUM(c, m1, dy[i]);
-        LINE_SUM(c, m2, dy[i] * (x[i] - mean));
+        if (!rms)
+            LINE_SUM(c, m1, du[i]);
+        LINE_SUM(c, m2, du[i] * (x[i] - mean));
     }
     const float constant = -rstd * m1 / (float)c, slope = -rstd * rstd * rstd * m2 / (float)c;
+    LT_VECTORIZE
     for (int64_t i = 0; i < c; i++)
-        dx[i] = rstd * (w ? w[i] : 1.0f) * dy[i] + (x[i] - mean) * slope + constant;
+        dx[i] = rstd * (g ? g[i] : 1.0f) * du[i] + (x[i] - mean) * slope + constant;
+}
+
+static void grad_chunk(const job *j, int64_t s, int64_t k)
+{
+    const int64_t c = j->a->c, last = s * j->rows + ((k + 1) * j->chunk < j->rows ? (k + 1) * j->chunk : j->rows);
+    const float *gain = j->coef ? j->coef + s * 2 * c : NULL, leak = j->a->slope;
+    float *sum = j->part ? j->part + (s * j->chunks + k) * 2 * c : NULL, *product = sum + (sum ? c : 0);
+    if (sum)
+        memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
+    for (int64_t row = s * j->rows + k * j->chunk; row < last; row++) {
+        const float *x = j->x + row * c, *du = j->dy + row * c;
+        const float mean = j->saved_mean ? j->saved_mean[row] : 0.0f, rstd = j->saved_rstd[row];
+        if (j->a->activation) {
+            LT_WITH_ACTIVATION(j->a->activation, du_row, leak, c, x, du, mean, rstd, gain, j->dx + row * c);
+            du = j->dx + row * c;
+        }
+        if (sum) {
+            LT_VECTORIZE
+            for (int64_t i = 0; i < c; i++) {
+                product[i] += du[i] * (x[i] - mean) * rstd;
+                sum[i] += du[i];
+            }
+        }
+        if (j->dx)
+            dx_row(c, x, du, !j->saved_mean, mean, rstd, gain, j->dx + row * c);
+    }
 }
 
 static void grad_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    const int64_t c = j->c;
-    for (int64_t k = begin; k < end; k++) {
-        const int64_t first = k * j->chunk, last = first + j->chunk < j->rows ? first + j->chunk : j->rows;
-        float *dweight = j->part ? j->part + k * 2 * c : NULL, *dbias = dweight + (dweight ? c : 0);
-        if (dweight)
-            memset(dweight, 0, (size_t)(2 * c) * sizeof *dweight);
-        for (int64_t row = first; row < last; row++) {
-            const float *x = j->x + row * c, *dy = j->dy + row * c;
-            const float mean = j->saved_mean ? j->saved_mean[row] : 0.0f, rstd = j->saved_rstd[row];
-            if (dweight) { // before dx, which may be dy's own memory
-                LT_VECTORIZE
-                for (int64_t i = 0; i < c; i++) {
-                    dweight[i] += dy[i] * (x[i] - mean) * rstd;
-                    dbias[i] += dy[i];
-                }
-            }
-            if (j->dx)
-                dx_row(j, row);
-        }
-    }
+    for (int64_t k = begin; k < end; k++)
+        grad_chunk(j, k / j->chunks, k % j->chunks);
 }
 
-int LT_NAME(lt_norm_rows_grad)(int64_t rows, int64_t c, const float *x, const float *dy, const float *mean,
-                               const float *rstd, const float *weight, float *dx, float *dweight, float *dbias)
+int LT_NAME(lt_norm_layer_grad)(const lt_norm_call *a, const float *x, const float *dy, const float *mean,
+                                const float *rstd, const lt_norm_grads *out)
 {
-    job j = {.rows = rows, .c = c, .x = x, .dy = dy, .weight = weight, .dx = dx};
-    j.saved_mean = mean;
-    j.saved_rstd = rstd;
-    j.chunk = PIECE / (c + 1) + 16;
-    if (j.chunk < rows / CHUNKS + 1)
-        j.chunk = rows / CHUNKS + 1;
-    const int64_t chunks = (rows + j.chunk - 1) / j.chunk;
-    if ((dweight || dbias) && !(j.part = lt_alloc((size_t)(chunks * 2 * c) * sizeof *j.part)))
+    job j = {.a = a, .x = x, .dy = dy, .dx = out->dx, .saved_mean = mean, .saved_rstd = rstd};
+    const bool told = a->scale || a->shift || out->dshift;
+    if (plan(&j, told, out->dweight || out->dbias || out->dscale || out->dshift) != LT_OK)
         return LT_FAIL;
-    lt_parallel(chunks, 1, grad_piece, &j);
-    for (int64_t i = 0; i < c && (dweight || dbias); i++) {
-        double weights = 0, biases = 0;
-        for (int64_t k = 0; k < chunks; k++) {
-            weights += (double)j.part[k * 2 * c + i];
-            biases += (double)j.part[k * 2 * c + c + i];
-        }
-        if (dweight)
-            dweight[i] = (float)weights;
-        if (dbias)
-            dbias[i] = (float)biases;
-    }
+    const int64_t rows = j.rows < j.chunk ? j.rows : j.chunk;
+    lt_parallel(j.pictures * j.chunks, j.chunk / (rows + 1) + 1, grad_piece, &j);
+    const lt_norm_call by_picture = {
+        .n = j.pictures, .c = a->c, .weight = a->weight, .bias = a->bias, .scale = a->scale};
+    LT_NAME(lt_norm_collect)(&by_picture, j.chunks, j.part, out);
     lt_free(j.part);
+    lt_free(j.coef);
     return LT_OK;
 }

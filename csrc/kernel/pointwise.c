@@ -1,5 +1,6 @@
 // The loops of pointwise.h. One loop an expression: the compiler makes the vectors.
 #include "kernel/pointwise.h"
+#include "kernel/activate.h"
 #include "kernel/isa.h"
 #include "kernel/pairs.h"
 #include "kernel/simd.h"
@@ -39,68 +40,6 @@ static inline float sign(float x) // NaN stays NaN
 {
     const float s = (x > 0.0f ? 1.0f : 0.0f) - (x < 0.0f ? 1.0f : 0.0f);
     return x == x ? s : x;
-}
-
-// x * sigmoid(x): the limit at -infinity is 0, not NaN
-static inline float silu(float x)
-{
-    return (x < -110.0f ? -110.0f : x) * lt_sigmoid(x);
-}
-
-static inline float silu_d1(float x)
-{
-    x = lt_clampf(x, -110.0f, 110.0f);
-    const float s = lt_sigmoid(x);
-    return s + x * s * (1.0f - s);
-}
-
-static inline float silu_d2(float x)
-{
-    x = lt_clampf(x, -110.0f, 110.0f);
-    const float s = lt_sigmoid(x);
-    return s * (1.0f - s) * (2.0f + x * (1.0f - 2.0f * s));
-}
-
-// x * Phi(x), Phi the normal distribution function
-static inline float gelu(float x)
-{
-    return (x < -20.0f ? -20.0f : x) * lt_normal_cdf(x);
-}
-
-static inline float gelu_d1(float x)
-{
-    x = lt_clampf(x, -20.0f, 20.0f);
-    return lt_normal_cdf(x) + x * lt_normal_pdf(x);
-}
-
-static inline float gelu_d2(float x)
-{
-    x = lt_clampf(x, -20.0f, 20.0f);
-    return lt_normal_pdf(x) * (2.0f - x * x);
-}
-
-// x/2 (1 + tanh u) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
-static const float GELU_K = 0x1.988454p0f, GELU_A = 0.044715f; // K = 2 sqrt(2 / pi)
-
-static inline float gelu_tanh(float x)
-{
-    const float c = lt_clampf(x, -20.0f, 20.0f);
-    return (x < -20.0f ? -20.0f : x) * lt_sigmoid(GELU_K * (c + GELU_A * c * c * c));
-}
-
-static inline float gelu_tanh_d1(float x)
-{
-    x = lt_clampf(x, -20.0f, 20.0f);
-    const float s = lt_sigmoid(GELU_K * (x + GELU_A * x * x * x)), v1 = GELU_K * (1.0f + 3.0f * GELU_A * x * x);
-    return s + x * s * (1.0f - s) * v1;
-}
-
-static inline float gelu_tanh_d2(float x)
-{
-    x = lt_clampf(x, -20.0f, 20.0f);
-    const float s = lt_sigmoid(GELU_K * (x + GELU_A * x * x * x)), v1 = GELU_K * (1.0f + 3.0f * GELU_A * x * x);
-    const float v2 = GELU_K * 6.0f * GELU_A * x;
-    return s * (1.0f - s) * (2.0f * v1 + x * ((1.0f - 2.0f * s) * v1 * v1 + v2));
 }
 
 static inline float erf_d1(float x) // 2 / sqrt(pi) exp(-x^2)
@@ -205,15 +144,15 @@ GRAD(sigmoid, , s *(1.0f - s))
 GRAD2(sigmoid, , 1.0f - 2.0f * s)
 FORWARD(relu, , x < 0.0f ? 0.0f : x)
 GRAD(relu, , s > 0.0f ? 1.0f : 0.0f)
-FORWARD(silu, , silu(x))
-GRAD(silu, , silu_d1(s))
-GRAD2(silu, , silu_d2(s))
-FORWARD(gelu, , gelu(x))
-GRAD(gelu, , gelu_d1(s))
-GRAD2(gelu, , gelu_d2(s))
-FORWARD(gelu_tanh, , gelu_tanh(x))
-GRAD(gelu_tanh, , gelu_tanh_d1(s))
-GRAD2(gelu_tanh, , gelu_tanh_d2(s))
+FORWARD(silu, , lt_silu(x))
+GRAD(silu, , lt_silu_d1(s))
+GRAD2(silu, , lt_silu_d2(s))
+FORWARD(gelu, , lt_gelu(x))
+GRAD(gelu, , lt_gelu_d1(s))
+GRAD2(gelu, , lt_gelu_d2(s))
+FORWARD(gelu_tanh, , lt_gelu_tanh(x))
+GRAD(gelu_tanh, , lt_gelu_tanh_d1(s))
+GRAD2(gelu_tanh, , lt_gelu_tanh_d2(s))
 FORWARD(softplus, , lt_softplus(x))
 GRAD(softplus, , lt_sigmoid(s))
 GRAD2(softplus, , lt_sigmoid(s) * lt_sigmoid(-s))

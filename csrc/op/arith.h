@@ -7,6 +7,8 @@
 
 // y = f(x) for a function of kernel/pointwise.h; p0 and p1 are its settings. First and second derivatives.
 lt_tensor *lt_unary(const lt_unary_kernel *f, lt_tensor *x, float p0, float p1);
+// dy * f'(x), itself recorded; s is what f saves: x, or y where it says so. One more derivative.
+lt_tensor *lt_unary_gradient(const lt_unary_kernel *f, lt_tensor *s, lt_tensor *dy, float p0, float p1);
 
 static inline lt_tensor *lt_exp(lt_tensor *x)
 {

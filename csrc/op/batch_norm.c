@@ -1,7 +1,6 @@
 // Batch norm: each channel over every other axis, with running statistics for when there is no batch to ask.
 #include <math.h>
 
-#include "op/compose.h"
 #include "op/norm.h"
 #include "op/norm_shared.h"
 
@@ -48,6 +47,8 @@ static lt_tensor *train(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, lt_ten
     const int64_t c = x->shape[x->ndim - 1], rows = c ? x->size / c : 0;
     const lt_norm a = {.kind = LT_BATCH_NORM,
                        .eps = set->eps,
+                       .activation = set->activation,
+                       .slope = set->slope,
                        .n = 1,
                        .hw = rows,
                        .groups = c,
@@ -57,7 +58,8 @@ static lt_tensor *train(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, lt_ten
                        .axes = {0},
                        .weight_ndim = 1,
                        .weight_shape = {c}};
-    lt_tensor *mean = NULL, *rstd = NULL, *y = lt_norm_run(&a, x, weight, bias, &mean, &rstd);
+    lt_tensor *mean = NULL, *rstd = NULL, *y;
+    y = lt_norm_run(&a, &(lt_norm_inputs){.x = x, .weight = weight, .bias = bias}, &mean, &rstd);
     if (y && running_mean && x->size)
         follow(running_mean, running_var, mean, rstd, rows, set);
     lt_release(mean);
@@ -65,22 +67,28 @@ static lt_tensor *train(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, lt_ten
     return y;
 }
 
-// y = (x - running_mean) * scale + bias, scale = weight / sqrt(running_var + eps)
+// y = activation((x - running_mean) * gain + bias), gain = weight / sqrt(running_var + eps)
 static lt_tensor *evaluate(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, lt_tensor *running_mean,
-                           lt_tensor *running_var, float eps)
+                           lt_tensor *running_var, const lt_batch_norm_settings *set)
 {
     const int64_t c = x->shape[x->ndim - 1];
     lt_scratch s = {0};
-    lt_tensor *scale = lt_then_unary(&s, &lt_k.pointwise->rsqrt, lt_then_shift(&s, running_var, eps), 0, 0);
+    lt_tensor *gain = lt_then_unary(&s, &lt_k.pointwise->rsqrt, lt_then_shift(&s, running_var, set->eps), 0, 0);
     if (weight)
-        scale = lt_then(&s, lt_mul, scale, weight);
+        gain = lt_then(&s, lt_mul, gain, weight);
     if (lt_recording(5, (lt_tensor *[]){x, weight, bias, running_mean, running_var})) {
-        lt_tensor *y = lt_then(&s, lt_mul, lt_then(&s, lt_sub, x, running_mean), scale);
-        return lt_finish(&s, bias ? lt_then(&s, lt_add, y, bias) : y);
+        lt_tensor *y = lt_then(&s, lt_mul, lt_then(&s, lt_sub, x, running_mean), gain);
+        y = bias ? lt_then(&s, lt_add, y, bias) : y;
+        return lt_finish(&s, lt_then_activate(&s, set->activation, set->slope, y));
     }
-    lt_tensor *y = scale ? lt_keep(&s, lt_tensor_like(x)) : NULL;
-    if (y && lt_k.norm->affine(c ? x->size / c : 0, c, lt_f32(x), lt_f32(running_mean), lt_f32(scale),
-                               bias ? lt_f32(bias) : NULL, lt_f32(y)) != LT_OK)
+    lt_tensor *y = gain ? lt_keep(&s, lt_tensor_like(x)) : NULL;
+    const lt_norm_call call = {.n = 1,
+                               .hw = c ? x->size / c : 0,
+                               .c = c,
+                               .bias = bias ? lt_f32(bias) : NULL,
+                               .activation = set->activation,
+                               .slope = set->slope};
+    if (y && lt_k.norm->affine(&call, lt_f32(x), lt_f32(running_mean), lt_f32(gain), lt_f32(y)) != LT_OK)
         y = NULL;
     return lt_finish(&s, y);
 }
@@ -91,5 +99,5 @@ lt_tensor *lt_batch_norm(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, lt_te
     if (check(x, weight, bias, running_mean, running_var, &settings) != LT_OK)
         return NULL;
     return settings.training ? train(x, weight, bias, running_mean, running_var, &settings)
-                             : evaluate(x, weight, bias, running_mean, running_var, settings.eps);
+                             : evaluate(x, weight, bias, running_mean, running_var, &settings);
 }

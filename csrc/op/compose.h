@@ -7,7 +7,7 @@
 #include "op/reduce.h"
 #include "op/shape.h"
 
-enum { LT_SCRATCH_MAX = 32 };
+enum { LT_SCRATCH_MAX = 64 };
 
 typedef struct {
     int n;

@@ -1,14 +1,14 @@
 // Group, layer and RMS norm. Batch norm's own rules are in batch_norm.c.
 //
-//   xhat = (x - mean) * rstd,  rstd = 1 / sqrt(var + eps),  y = xhat * weight + bias
-//   dx = rstd (g - m(g) - xhat m(g xhat)) with g = dy * weight and m the mean over what was normalised
-//   dweight = sum dy xhat, dbias = sum dy
+//   xhat = (x - mean) * rstd,  rstd = 1 / sqrt(var + eps)
+//   u = (xhat * weight + bias) * (1 + scale) + shift,  y = activation(u)
+//   dx = rstd (g - m(g) - xhat m(g xhat)) with du = dy activation'(u), g = du * weight * (1 + scale) and m the mean
+//   over what was normalised; the other gradients are in kernel/norm.h
 //
-// Saved: x, weight, mean, rstd. Backward is one fused kernel; when it is itself recorded, it starts again from x and
-// is made of operations.
+// Saved: x, weight, mean, rstd, and what else u is made of; u itself is not, backward makes it again. Backward is one
+// fused kernel; when it is itself recorded, it is made of operations (norm_composed.c).
 #include "op/norm.h"
 
-#include "op/compose.h"
 #include "op/norm_shared.h"
 
 int lt_norm_check_affine(const lt_tensor *x, const lt_tensor *t, int arg, const char *name)
@@ -23,98 +23,82 @@ int lt_norm_check_affine(const lt_tensor *x, const lt_tensor *t, int arg, const 
     return LT_OK;
 }
 
-static lt_tensor *affine_gradient(lt_scratch *s, lt_tensor *full, int64_t c) // summed to (c), with its own reference
+static float *numbers(lt_tensor *t)
 {
-    return full ? lt_retain(lt_keep(s, lt_sum_to(full, 1, &c))) : NULL;
+    return t ? lt_f32(t) : NULL;
 }
 
-// The gradients made of recorded operations. Everything is seen as `view`: (n, hw, groups, c / groups) or (rows, c);
-// `axes` are those that were normalised, c is the size of the last axis of x.
-static int composed(const lt_norm *a, lt_node *node, lt_tensor *dy, lt_tensor **dx)
+static lt_norm_call call_of(const lt_norm *a, const lt_norm_inputs *in)
 {
-    lt_tensor *x = lt_saved(node, 0), *weight = lt_saved(node, 1);
-    const int64_t c = x->shape[x->ndim - 1];
-    lt_scratch s = {0};
-    lt_tensor *w = weight ? lt_then_view(&s, weight, a->weight_ndim, a->weight_shape) : NULL;
-    lt_tensor *xs = lt_then_view(&s, x, a->ndim, a->shape), *d = lt_then_view(&s, dy, a->ndim, a->shape);
-    if (a->kind != LT_RMS_NORM)
-        xs = lt_then(&s, lt_sub, xs, lt_then_mean(&s, xs, a->naxes, a->axes));
-    lt_tensor *var = lt_then_mean(&s, lt_then_unary(&s, &lt_k.pointwise->square, xs, 0, 0), a->naxes, a->axes);
-    lt_tensor *rstd = lt_then_unary(&s, &lt_k.pointwise->rsqrt, lt_then_shift(&s, var, a->eps), 0, 0);
-    lt_tensor *xhat = lt_then(&s, lt_mul, xs, rstd), *g = weight ? lt_then(&s, lt_mul, d, w) : d;
-    int status = xhat && g ? LT_OK : LT_FAIL;
-    if (status == LT_OK && lt_wants(node, 0)) {
-        lt_tensor *m2 = lt_then_mean(&s, lt_then(&s, lt_mul, g, xhat), a->naxes, a->axes), *inner = g;
-        if (a->kind != LT_RMS_NORM)
-            inner = lt_then(&s, lt_sub, g, lt_then_mean(&s, g, a->naxes, a->axes));
-        inner = lt_then(&s, lt_sub, inner, lt_then(&s, lt_mul, xhat, m2));
-        dx[0] = lt_retain(lt_then_view(&s, lt_then(&s, lt_mul, inner, rstd), x->ndim, x->shape));
-        status = dx[0] ? LT_OK : LT_FAIL;
-    }
-    if (status == LT_OK && lt_wants(node, 1)) {
-        lt_tensor *full = lt_then_view(&s, lt_then(&s, lt_mul, d, xhat), x->ndim, x->shape);
-        dx[1] = affine_gradient(&s, full, c);
-        status = dx[1] ? LT_OK : LT_FAIL;
-    }
-    if (status == LT_OK && lt_wants(node, 2)) {
-        dx[2] = affine_gradient(&s, dy, c);
-        status = dx[2] ? LT_OK : LT_FAIL;
-    }
-    lt_finish(&s, NULL);
-    return status;
+    return (lt_norm_call){.n = a->n,
+                          .hw = a->hw,
+                          .c = in->x->shape[in->x->ndim - 1],
+                          .groups = a->groups,
+                          .eps = a->eps,
+                          .weight = numbers(in->weight),
+                          .bias = numbers(in->bias),
+                          .scale = numbers(in->scale),
+                          .shift = numbers(in->shift),
+                          .activation = a->activation,
+                          .slope = a->slope};
+}
+
+static bool by_group(const lt_norm *a)
+{
+    return a->kind == LT_GROUP_NORM || a->kind == LT_BATCH_NORM;
 }
 
 static int fused(const lt_norm *a, lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
-    lt_tensor *x = lt_saved(node, 0), *weight = lt_saved(node, 1), *mean = lt_saved(node, 2), *rstd = lt_saved(node, 3);
-    const int64_t c = x->shape[x->ndim - 1], rows = c ? x->size / c : 0;
-    if (lt_wants(node, 0) && !(dx[0] = lt_tensor_like(x)))
-        return LT_FAIL;
-    for (int i = 1; i < 3; i++)
-        if (lt_wants(node, i) && !(dx[i] = lt_tensor_new(LT_FLOAT32, 1, &c)))
+    const lt_norm_inputs in = {lt_saved(node, LT_NORM_X), lt_saved(node, LT_NORM_WEIGHT), lt_saved(node, LT_NORM_BIAS),
+                               lt_saved(node, LT_NORM_SCALE), lt_saved(node, LT_NORM_SHIFT)};
+    lt_tensor *mean = lt_saved(node, LT_NORM_MEAN), *rstd = lt_saved(node, LT_NORM_RSTD);
+    for (int i = 0; i < LT_NORM_INPUTS; i++)
+        if (lt_wants(node, i) && !(dx[i] = lt_tensor_new(LT_FLOAT32, node->input[i]->ndim, node->input[i]->shape)))
             return LT_FAIL;
-    float *out[3], *w = weight ? lt_f32(weight) : NULL;
-    for (int i = 0; i < 3; i++)
-        out[i] = dx[i] ? lt_f32(dx[i]) : NULL;
-    if (a->kind == LT_RMS_NORM)
-        return lt_k.norm->rms_grad(rows, c, lt_f32(x), lt_f32(dy), lt_f32(rstd), w, out[0], out[1]);
-    if (a->kind == LT_LAYER_NORM)
-        return lt_k.norm->layer_grad(rows, c, lt_f32(x), lt_f32(dy), lt_f32(mean), lt_f32(rstd), w, out[0], out[1],
-                                     out[2]);
-    return lt_k.norm->group_grad(a->n, a->hw, c, a->groups, lt_f32(x), lt_f32(dy), lt_f32(mean), lt_f32(rstd), w,
-                                 out[0], out[1], out[2]);
+    lt_tensor *work = a->activation && !dx[LT_NORM_X] ? lt_tensor_like(in.x) : lt_retain(dx[LT_NORM_X]);
+    if (a->activation && !work)
+        return LT_FAIL;
+    const lt_norm_grads out = {numbers(work), numbers(dx[LT_NORM_WEIGHT]), numbers(dx[LT_NORM_BIAS]),
+                               numbers(dx[LT_NORM_SCALE]), numbers(dx[LT_NORM_SHIFT])};
+    const lt_norm_call call = call_of(a, &in);
+    const int status = by_group(a)
+                           ? lt_k.norm->group_grad(&call, lt_f32(in.x), lt_f32(dy), lt_f32(mean), lt_f32(rstd), &out)
+                           : lt_k.norm->layer_grad(&call, lt_f32(in.x), lt_f32(dy), numbers(mean), lt_f32(rstd), &out);
+    lt_release(work);
+    return status;
 }
 
 static int norm_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
     const lt_norm *a = node->attributes;
-    return lt_grad_mode() ? composed(a, node, dy, dx) : fused(a, node, dy, dx);
+    return lt_grad_mode() ? lt_norm_composed(a, node, dy, dx) : fused(a, node, dy, dx);
 }
 
-lt_tensor *lt_norm_run(const lt_norm *a, lt_tensor *x, lt_tensor *weight, lt_tensor *bias, lt_tensor **mean_out,
-                       lt_tensor **rstd_out)
+static lt_tensor *record(const lt_norm *a, const lt_norm_inputs *in, lt_tensor *y, lt_tensor *mean, lt_tensor *rstd)
 {
     static const lt_op ops[] = {{"group_norm", norm_backward},
                                 {"layer_norm", norm_backward},
                                 {"rms_norm", norm_backward},
                                 {"batch_norm", norm_backward}};
-    const bool group = a->kind == LT_GROUP_NORM || a->kind == LT_BATCH_NORM;
-    const int64_t c = x->shape[x->ndim - 1], rows = c ? x->size / c : 0, count = group ? a->n * a->groups : rows;
-    float *w = weight ? lt_f32(weight) : NULL, *b = bias ? lt_f32(bias) : NULL;
-    lt_tensor *y = lt_tensor_like(x), *rstd = lt_tensor_new(LT_FLOAT32, 1, &count),
+    return lt_record(y, &ops[a->kind], LT_LIST(in->x, in->weight, in->bias, in->scale, in->shift),
+                     LT_LIST(in->x, in->weight, a->activation || in->scale ? in->bias : NULL, in->scale,
+                             a->activation ? in->shift : NULL, mean, rstd),
+                     a, sizeof *a);
+}
+
+lt_tensor *lt_norm_run(const lt_norm *a, const lt_norm_inputs *in, lt_tensor **mean_out, lt_tensor **rstd_out)
+{
+    const lt_norm_call call = call_of(a, in);
+    const int64_t count = by_group(a) ? a->n * a->groups : a->n * a->hw;
+    lt_tensor *y = lt_tensor_like(in->x), *rstd = lt_tensor_new(LT_FLOAT32, 1, &count),
               *mean = a->kind == LT_RMS_NORM ? NULL : lt_tensor_new(LT_FLOAT32, 1, &count);
     int status = y && rstd && (mean || a->kind == LT_RMS_NORM) ? LT_OK : LT_FAIL;
-    if (status == LT_OK && x->size) {
-        if (group)
-            status = lt_k.norm->group(a->n, a->hw, c, a->groups, lt_f32(x), w, b, a->eps, lt_f32(y), lt_f32(mean),
-                                      lt_f32(rstd));
-        else if (a->kind == LT_LAYER_NORM)
-            lt_k.norm->layer(rows, c, lt_f32(x), w, b, a->eps, lt_f32(y), lt_f32(mean), lt_f32(rstd));
-        else
-            lt_k.norm->rms(rows, c, lt_f32(x), w, a->eps, lt_f32(y), lt_f32(rstd));
-    }
+    if (status == LT_OK && in->x->size)
+        status = (by_group(a) ? lt_k.norm->group : lt_k.norm->layer)(&call, lt_f32(in->x), lt_f32(y), numbers(mean),
+                                                                     lt_f32(rstd));
     if (status == LT_OK)
-        y = lt_record(y, &ops[a->kind], LT_LIST(x, weight, bias), LT_LIST(x, weight, mean, rstd), a, sizeof *a);
+        y = record(a, in, y, mean, rstd);
     if (status != LT_OK) {
         lt_release(y);
         y = NULL;
@@ -139,20 +123,34 @@ static int check(const lt_tensor *x, const lt_tensor *weight, int weight_arg, co
     return lt_norm_check_affine(x, bias, weight_arg + 1, "bias");
 }
 
-lt_tensor *lt_group_norm(lt_tensor *x, int64_t groups, lt_tensor *weight, lt_tensor *bias, float eps)
+static int check_told(const lt_tensor *x, const lt_tensor *t, int arg, const char *name) // scale or shift
 {
-    if (check(x, weight, 3, bias, 2) != LT_OK)
+    if (!t)
+        return LT_OK;
+    if (lt_want_float(t, arg, name) != LT_OK)
+        return LT_FAIL;
+    const int64_t want[2] = {x->shape[0], x->shape[x->ndim - 1]};
+    if (t->ndim != 2 || t->shape[0] != want[0] || t->shape[1] != want[1])
+        return lt_fail_arg(arg, "%s: expected %s, a row a picture, got %s", name, lt_shape_text_of(2, want),
+                           lt_shape_text(t));
+    return LT_OK;
+}
+
+lt_tensor *lt_group_norm(lt_tensor *x, int64_t groups, lt_tensor *weight, lt_tensor *bias,
+                         const lt_norm_settings *settings)
+{
+    if (check(x, weight, 3, bias, 2) != LT_OK || check_told(x, settings->scale, 5, "scale") != LT_OK ||
+        check_told(x, settings->shift, 5, "shift") != LT_OK)
         return NULL;
-    const int64_t c = x->shape[x->ndim - 1], n = x->shape[0];
+    const int64_t c = x->shape[x->ndim - 1], n = x->shape[0], hw = lt_sizes_product(x->shape, 1, x->ndim - 1);
     if (groups < 1 || c % groups != 0 || c == 0) {
         lt_fail_arg(2, "groups: %lld does not divide %lld channels", (long long)groups, (long long)c);
         return NULL;
     }
-    int64_t hw = 1;
-    for (int i = 1; i < x->ndim - 1; i++)
-        hw *= x->shape[i];
     const lt_norm a = {.kind = LT_GROUP_NORM,
-                       .eps = eps,
+                       .eps = settings->eps,
+                       .activation = settings->activation,
+                       .slope = settings->slope,
                        .n = n,
                        .hw = hw,
                        .groups = groups,
@@ -161,35 +159,45 @@ lt_tensor *lt_group_norm(lt_tensor *x, int64_t groups, lt_tensor *weight, lt_ten
                        .naxes = 2,
                        .axes = {1, 3},
                        .weight_ndim = 2,
-                       .weight_shape = {groups, c / groups}};
-    return lt_norm_run(&a, x, weight, bias, NULL, NULL);
+                       .weight_shape = {groups, c / groups},
+                       .scale_shape = {n, 1, groups, c / groups}};
+    return lt_norm_run(&a, &(lt_norm_inputs){x, weight, bias, settings->scale, settings->shift}, NULL, NULL);
 }
 
-static lt_norm rows_norm(lt_norm_kind kind, const lt_tensor *x, float eps)
+static lt_tensor *rows_norm(lt_norm_kind kind, const lt_norm_inputs *in, const lt_norm_settings *settings)
 {
-    const int64_t c = x->shape[x->ndim - 1];
-    return (lt_norm){.kind = kind,
-                     .eps = eps,
-                     .ndim = 2,
-                     .shape = {c ? x->size / c : 0, c},
-                     .naxes = 1,
-                     .axes = {1},
-                     .weight_ndim = 1,
-                     .weight_shape = {c}};
+    const lt_tensor *x = in->x;
+    const int64_t c = x->shape[x->ndim - 1], n = x->ndim > 1 ? x->shape[0] : 1;
+    const int64_t hw = lt_sizes_product(x->shape, 1, x->ndim - 1);
+    const lt_norm a = {.kind = kind,
+                       .eps = settings->eps,
+                       .activation = settings->activation,
+                       .slope = settings->slope,
+                       .n = n,
+                       .hw = hw,
+                       .groups = 1,
+                       .ndim = 3,
+                       .shape = {n, hw, c},
+                       .naxes = 1,
+                       .axes = {2},
+                       .weight_ndim = 1,
+                       .weight_shape = {c},
+                       .scale_shape = {n, 1, c}};
+    return lt_norm_run(&a, in, NULL, NULL);
 }
 
-lt_tensor *lt_layer_norm(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, float eps)
+lt_tensor *lt_layer_norm(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, const lt_norm_settings *settings)
 {
-    if (check(x, weight, 2, bias, 1) != LT_OK)
+    const bool told = settings->scale || settings->shift;
+    if (check(x, weight, 2, bias, told ? 2 : 1) != LT_OK || check_told(x, settings->scale, 4, "scale") != LT_OK ||
+        check_told(x, settings->shift, 4, "shift") != LT_OK)
         return NULL;
-    const lt_norm a = rows_norm(LT_LAYER_NORM, x, eps);
-    return lt_norm_run(&a, x, weight, bias, NULL, NULL);
+    return rows_norm(LT_LAYER_NORM, &(lt_norm_inputs){x, weight, bias, settings->scale, settings->shift}, settings);
 }
 
 lt_tensor *lt_rms_norm(lt_tensor *x, lt_tensor *weight, float eps)
 {
     if (check(x, weight, 2, NULL, 1) != LT_OK)
         return NULL;
-    const lt_norm a = rows_norm(LT_RMS_NORM, x, eps);
-    return lt_norm_run(&a, x, weight, NULL, NULL, NULL);
+    return rows_norm(LT_RMS_NORM, &(lt_norm_inputs){.x = x, .weight = weight}, &(lt_norm_settings){.eps = eps});
 }

@@ -73,6 +73,11 @@ static int unary_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
     return dx[0] ? LT_OK : LT_FAIL;
 }
 
+lt_tensor *lt_unary_gradient(const lt_unary_kernel *f, lt_tensor *s, lt_tensor *dy, float p0, float p1)
+{
+    return unary_grad(&(settings){f, {p0, p1}}, s, dy);
+}
+
 lt_tensor *lt_unary(const lt_unary_kernel *f, lt_tensor *x, float p0, float p1)
 {
     static const lt_op op = {"unary", unary_backward};

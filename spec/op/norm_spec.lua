@@ -82,6 +82,96 @@ describe("norms", function()
     end
   end)
 
+  -- What the fused forms stand for, of plain operations.
+  local function after(y, o)
+    local middle = { o.scale and o.scale:size(1) or o.shift and o.shift:size(1) }
+    for i = 2, y:dim() - 1 do middle[i] = 1 end
+    middle[#middle + 1] = y:size(-1)
+    if o.scale then y = y * (o.scale:view(middle) + 1) end
+    if o.shift then y = y + o.shift:view(middle) end
+    if o.activation == "gelu_tanh" then return core.gelu(y, { approximate = "tanh" }) end
+    if o.activation == "leaky_relu" then return core.leaky_relu(y, o.slope or 0.01) end
+    return o.activation and o.activation ~= "none" and core[o.activation](y) or y
+  end
+  local ACTIVATIONS = { "none", "relu", "leaky_relu", "silu", "gelu", "gelu_tanh" }
+
+  -- Result and gradients of f against those of the plain form.
+  local function same_as_plain(f, plain, leaves, tolerance)
+    for _, x in ipairs(leaves) do x:requires_grad_() end
+    local y, want = f(), plain()
+    close(y, want, tolerance)
+    local dy = core.randn(y.shape)
+    local got, expected = core.grad(y, leaves, { grad_output = dy }), core.grad(want, leaves, { grad_output = dy })
+    for i in ipairs(leaves) do close(got[i], expected[i], tolerance) end
+  end
+
+  it("do what follows them in the same pass", function()
+    core.manual_seed(11)
+    -- narrow and wide rows, several chunks a picture, few and many pictures, one pixel, no middle axis
+    local shapes = { { 2, 5, 7, 6 }, { 9, 40, 3, 30 }, { 8, 1, 1, 12 }, { 11, 6 }, { 2, 70, 10, 48 }, { 9, 3, 270 } }
+    for k, shape in ipairs(shapes) do
+      local n, c = shape[1], shape[#shape]
+      for i, activation in ipairs(ACTIVATIONS) do
+        local x, w, b = core.randn(shape) * 2 + 1, core.randn(c), core.randn(c)
+        local o = { activation = activation, slope = 0.2, eps = 1e-3 }
+        if (i + k) % 3 > 0 then o.scale = core.randn(n, c) end
+        if (i + k) % 3 ~= 1 then o.shift = core.randn(n, c) end
+        local leaves = { x, w, b, o.scale or o.shift, o.shift }
+        local eps = { eps = o.eps }
+        same_as_plain(function() return core.group_norm(x, 3, w, b, o) end,
+          function() return after(core.group_norm(x, 3, w, b, eps), o) end, leaves, 2e-4)
+        same_as_plain(function() return core.layer_norm(x, w, b, o) end,
+          function() return after(core.layer_norm(x, w, b, eps), o) end, leaves, 2e-4)
+        same_as_plain(function() return core.layer_norm(x, nil, nil, o) end,
+          function() return after(core.layer_norm(x, nil, nil, eps), o) end, { x, o.scale or o.shift }, 2e-4)
+        local function batch(options)
+          options.training, options.eps = true, o.eps
+          return core.batch_norm(x, w, b, nil, nil, options)
+        end
+        same_as_plain(function() return batch { activation = activation, slope = 0.2 } end,
+          function() return after(batch {}, { activation = activation, slope = 0.2 }) end, { x, w, b }, 2e-4)
+        local mean, var = core.randn(c), core.rand(c) + 0.5
+        local function settled(options) return core.batch_norm(x, w, b, mean, var, options) end
+        local want = after(settled {}, { activation = activation, slope = 0.2 })
+        close(settled { activation = activation, slope = 0.2 }, want, 2e-4)
+        core.no_grad(function() close(settled { activation = activation, slope = 0.2 }, want, 2e-4) end)
+      end
+    end
+  end)
+
+  it("pass gradcheck with what follows, twice", function()
+    core.manual_seed(12)
+    local o = { second = true, tolerance = 3e-3, second_tolerance = 1.5e-2 }
+    for _, activation in ipairs { "none", "silu", "gelu", "gelu_tanh" } do
+      local function inputs()
+        return { core.randn(2, 3, 4), core.randn(4), core.randn(4), core.randn(2, 4), core.randn(2, 4) }
+      end
+      local function options(s, t) return { scale = s, shift = t, activation = activation, eps = 0.1 } end
+      assert(gradcheck.check(function(x, w, b, s, t)
+        return core.group_norm(x, 2, w, b, options(s, t))
+      end, inputs(), o))
+      assert(gradcheck.check(function(x, w, b, s, t) return core.layer_norm(x, w, b, options(s, t)) end, inputs(), o))
+      assert(gradcheck.check(function(x, s) return core.layer_norm(x, nil, nil, options(s)) end,
+        { core.randn(2, 3, 4), core.randn(2, 4) }, o))
+      assert(gradcheck.check(function(x, w, b)
+        return core.batch_norm(x, w, b, nil, nil, { training = true, activation = activation, eps = 0.1 })
+      end, { core.randn(3, 2, 4), core.randn(4), core.randn(4) }, o))
+    end
+  end)
+
+  it("need no gradient of x to give the others", function()
+    local x, w, t = core.randn(9, 5, 6), core.ones(6):requires_grad_(), core.zeros(9, 6):requires_grad_()
+    for _, f in ipairs {
+      function() return core.group_norm(x, 2, w, nil, { shift = t, activation = "silu" }) end,
+      function() return core.layer_norm(x, w, nil, { shift = t, activation = "silu" }) end,
+    } do
+      local fused = core.grad(f():sum(), { w, t })
+      local composed = core.grad(f():sum(), { w, t }, { create_graph = true })
+      close(fused[1], composed[1], 1e-4)
+      close(fused[2], composed[2], 1e-4)
+    end
+  end)
+
   it("give gradients on shapes that are cut into pieces", function()
     -- the sum over everything of a normalised x does not change with x; with weights the gradient is the formula's
     core.manual_seed(6)
@@ -104,10 +194,14 @@ describe("norms", function()
     local function bits()
       core.manual_seed(7)
       local x, w = core.randn(3, 40, 40, 24):requires_grad_(), core.randn(24):requires_grad_()
+      local s = core.randn(12, 24)
+      local many = x:view(12, 400, 24)
       local out = {}
       for _, f in ipairs {
         function() return core.group_norm(x, 6, w) end, function() return core.layer_norm(x, w) end,
-        function() return core.batch_norm(x, w, nil, nil, nil, { training = true }) end,
+        function() return core.batch_norm(x, w, nil, nil, nil, { training = true, activation = "relu" }) end,
+        function() return core.group_norm(many, 2, nil, nil, { scale = s, activation = "silu" }):sum(3) end,
+        function() return core.layer_norm(x, w, nil, { shift = s[{ { 1, 3 } }], activation = "gelu" }) end,
         function() return x:softmax(2) end, function() return core.mse_loss(x, x:detach() * 2) end,
         function() return x:sum { 1, 2, 3 } end, function() return x:sum() end, function() return x:var { 1, 3 } end,
       } do
@@ -132,12 +226,25 @@ describe("norms", function()
     assert(y[1] == 0 and y[2] ~= y[2])
     y = core.layer_norm(x):sum { 2, 3 }:totable()
     assert(y[1] == 0 and y[2] ~= y[2])
+    for _, activation in ipairs(ACTIVATIONS) do
+      y = core.group_norm(x, 2, nil, nil, { activation = activation }):sum { 2, 3 }:totable()
+      assert(y[1] == 0 and y[2] ~= y[2], activation)
+      y = core.layer_norm(x, nil, nil, { activation = activation }):sum { 2, 3 }:totable()
+      assert(y[1] == 0 and y[2] ~= y[2], activation)
+    end
   end)
 
   it("take empty batches", function()
     local w = core.ones(4):requires_grad_()
     core.group_norm(core.zeros(0, 3, 4), 2, w):sum():backward()
     assert.same({ 0, 0, 0, 0 }, w.grad:totable())
+    local t = core.ones(0, 4):requires_grad_()
+    core.layer_norm(core.zeros(0, 3, 4), w, nil, { shift = t, activation = "silu" }):sum():backward()
+    assert.same({ 0, 0, 0, 0 }, w.grad:totable())
+    t = core.ones(2, 4):requires_grad_()
+    core.layer_norm(core.zeros(2, 0, 4), nil, nil, { scale = t }):sum():backward()
+    core.group_norm(core.zeros(2, 0, 4), 2, nil, nil, { scale = t, activation = "gelu" }):sum():backward()
+    assert.same({ 0, 0, 0, 0, 0, 0, 0, 0 }, t.grad:flatten():totable())
     assert.same({ 0, 4 }, core.layer_norm(core.zeros(0, 4)).shape)
     assert.same({ 3, 0 }, core.rms_norm(core.zeros(3, 0)).shape)
   end)
@@ -151,6 +258,16 @@ describe("norms", function()
       core.ones(1, 6))
     fails("bad argument #1 to 'group_norm' (x: ", core.group_norm, core.ones(6), 2)
     fails("bad argument #5 to 'group_norm'", core.group_norm, x, 2, nil, nil, { epsilon = 1 })
+    fails("(activation: expected none, relu, leaky_relu, silu, gelu or gelu_tanh, got swish)", core.group_norm, x, 2,
+      nil, nil, { activation = "swish" })
+    fails("bad argument #5 to 'group_norm' (scale: expected (2,6), a row a picture, got (6))", core.group_norm, x, 2,
+      nil, nil, { scale = core.ones(6) })
+    fails("bad argument #4 to 'layer_norm' (shift: expected (2,6), a row a picture, got (2,3,6))", core.layer_norm,
+      x, nil, nil, { shift = x })
+    fails("bad argument #1 to 'layer_norm' (x: expected at least 2 axes, got (6))", core.layer_norm, core.ones(6), nil,
+      nil, { shift = x })
+    fails("bad argument #6 to 'batch_norm' (activation: ", core.batch_norm, x, nil, nil, core.ones(6), core.ones(6),
+      { activation = "" })
     fails("bad argument #2 to 'layer_norm' (weight: expected (6), got (3))", core.layer_norm, x, core.ones(3))
     fails("bad argument #1 to 'layer_norm' (x: ", core.layer_norm, core.tensor(1))
     fails("bad argument #4 to 'batch_norm' (running_mean: needed", core.batch_norm, x)

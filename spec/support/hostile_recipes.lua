@@ -85,11 +85,15 @@ recipe("attention", function()
   return T(2, 3, 2, 4), T(2, 5, 2, 4), T(2, 5, 2, 4), { mask = T(2, 5), causal = false, scale = 0.5 }
 end)
 recipe("softmax log_softmax", function() return T(2, 3), 2 end)
-recipe("group_norm", function() return T(2, 4, 4, 4), 2, T(4), T(4), { eps = 1e-5 } end)
-recipe("layer_norm", function() return T(2, 3), T(3), T(3), { eps = 1e-5 } end)
+local function told(c)
+  return { eps = 1e-5, scale = T(2, c), shift = T(2, c), activation = "leaky_relu", slope = 0.1 }
+end
+recipe("group_norm", function() return T(2, 4, 4, 4), 2, T(4), T(4), told(4) end)
+recipe("layer_norm", function() return T(2, 3), T(3), T(3), told(3) end)
 recipe("rms_norm", function() return T(2, 3), T(3), { eps = 1e-5 } end)
 recipe("batch_norm", function()
-  return T(2, 4, 4, 3), T(3), T(3), core.zeros(3), T(3), { training = true, momentum = 0.1, eps = 1e-5 }
+  return T(2, 4, 4, 3), T(3), T(3), core.zeros(3), T(3),
+    { training = true, momentum = 0.1, eps = 1e-5, activation = "silu", slope = 0.1 }
 end)
 recipe("dropout", function() return T(2, 3), 0.5, { generator = core.generator(1) } end)
 recipe("embedding", function() return T(5, 3), I(1, 5) end)
