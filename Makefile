@@ -31,10 +31,15 @@ FLAGS_portable := $(KERNEL_OPTIMIZE)
 FLAGS_avx2     := $(KERNEL_OPTIMIZE) -mavx2 -mfma -mf16c
 FLAGS_avx512   := $(KERNEL_OPTIMIZE) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 
-# Files of csrc/kernel are compiled once an instruction set; dispatch.c and everything else once.
-KERNELS   := $(filter-out csrc/kernel/dispatch.c,$(wildcard csrc/kernel/*.c))
-PLAIN     := $(filter-out $(KERNELS),$(wildcard csrc/*/*.c))
-OBJECTS   := $(PLAIN:csrc/%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(KERNELS:csrc/%.c=$(BUILD)/%.$(isa).o))
+FLAGS_avx512bf16 := $(FLAGS_avx512) -mavx512bf16
+
+# Files of csrc/kernel are compiled once an instruction set; *_bf16.c for AVX512-BF16 alone; dispatch.c and everything
+# else once.
+BF16      := $(if $(filter avx512,$(ISAS)),$(wildcard csrc/kernel/*_bf16.c))
+KERNELS   := $(filter-out csrc/kernel/dispatch.c csrc/kernel/%_bf16.c,$(wildcard csrc/kernel/*.c))
+PLAIN     := $(filter-out $(KERNELS) csrc/kernel/%_bf16.c,$(wildcard csrc/*/*.c))
+OBJECTS   := $(PLAIN:csrc/%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(KERNELS:csrc/%.c=$(BUILD)/%.$(isa).o)) \
+             $(BF16:csrc/%.c=$(BUILD)/%.avx512bf16.o)
 SO        := $(BUILD)/laterna/core.so
 
 # Where `make install` goes; LuaRocks sets the last two.
@@ -140,7 +145,7 @@ $(BUILD)/kernel/%.$(1).o: csrc/kernel/%.c
 	@echo "CC $(1) $$<"
 	@$(CC) $(BASE_FLAGS) $$(FLAGS_$(1)) -DLT_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
+$(foreach isa,$(ISAS) avx512bf16,$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/%.o: csrc/%.c
 	@mkdir -p $(@D)

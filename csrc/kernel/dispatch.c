@@ -37,6 +37,7 @@ TABLES(portable);
 #if defined(__x86_64__)
 TABLES(avx2);
 TABLES(avx512);
+extern const lt_gemm_kernels lt_gemm_avx512bf16;
 #endif
 
 // A set's kernels of both precisions.
@@ -56,6 +57,11 @@ static int list_sets(set *sets)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
+    static lt_product_kernels products_avx512bf16;
+    products_avx512bf16 = lt_rounded_avx512;
+    products_avx512bf16.gemm = &lt_gemm_avx512bf16;
+    sets[n++] = (set){"avx512bf16", &kernels_avx512, &products_avx512bf16, bf16};
     sets[n++] = (set){"avx512", &kernels_avx512, &lt_rounded_avx512, avx512};
     sets[n++] = (set){"avx2", &kernels_avx2, &lt_rounded_avx2, avx2};
 #endif
