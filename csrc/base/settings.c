@@ -11,3 +11,15 @@ void lt_precision_set(lt_precision_mode mode)
 {
     precision = mode;
 }
+
+static lt_convolution_mode convolution = LT_CONVOLUTION_AUTO;
+
+lt_convolution_mode lt_convolution(void)
+{
+    return convolution;
+}
+
+void lt_convolution_set(lt_convolution_mode mode)
+{
+    convolution = mode;
+}

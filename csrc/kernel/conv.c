@@ -3,11 +3,27 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/settings.h"
 #include "kernel/conv_shared.h"
 #include "kernel/tile.h"
 
+// 3x3 taps without gaps, stride 1; channels enough that the products outweigh the transforms; and not mostly tiles that
+// stand out of the picture. (With four tiles the transform of the weights already costs as much as is gained.)
+static bool suits_winograd(const lt_conv_plan *p)
+{
+    if (lt_convolution() != LT_CONVOLUTION_AUTO || p->groups != 1 || p->phases != 1 || p->taps != 9 ||
+        p->source_step_h != 1 || p->source_step_w != 1 || p->k < 32 || p->columns < 32)
+        return false;
+    const lt_conv_tap *tap = p->phase->tap;
+    const int32_t down = tap[8].dy - tap[0].dy, across = tap[8].dx - tap[0].dx;
+    const int64_t tiles = p->n * ((p->dest_h + 3) / 4) * ((p->dest_w + 3) / 4);
+    return down * down == 4 && across * across == 4 && tiles >= 4 && p->n * p->dest_h * p->dest_w >= 6 * tiles;
+}
+
 static int carry_out(const lt_conv_plan *p)
 {
+    if (suits_winograd(p))
+        return LT_NAME(lt_conv_winograd)(p);
     if (p->groups > 1 && p->k == 1 && p->columns == 1)
         return LT_NAME(lt_conv_depthwise)(p);
     // The product of all taps wastes nothing that a tile would not waste more of; groups repeat it, so few of them.

@@ -51,6 +51,8 @@ typedef struct {
 int LT_NAME(lt_conv_wide)(const lt_conv_plan *p);
 // Destination channels are few: one product for all taps at once, then sums of shifted columns.
 int LT_NAME(lt_conv_narrow)(const lt_conv_plan *p);
+// 3x3 taps, stride 1, lt_conv_winograd.h: fewer multiplications.
+int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p);
 // Every channel on its own.
 int LT_NAME(lt_conv_depthwise)(const lt_conv_plan *p);
 int LT_NAME(lt_conv_depthwise_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);

@@ -1,0 +1,254 @@
+// Forward and input gradient of 3x3 convolutions with stride 1 by Winograd's F(4x4, 3x3) (see conv_winograd.h).
+//
+// Tiles are taken in blocks: the source's tiles are transformed, multiplied by the transformed weights frequency by
+// frequency, and the sums transformed back into pictures. With few channels a block fits the second-level cache of a
+// thread, which takes it through all three steps alone. With more channels a block is shared: all threads transform,
+// then multiply, then transform back, and what lies between stays in the last-level cache; there the work on a value
+// grows with the channels, so its way is short in comparison. Weights are packed in panels of 64 columns (see tile.h).
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "kernel/conv_winograd.h"
+#include "kernel/panel.h"
+
+// Tiles come in multiples of STEP, a multiple of every height of a product's tile. A block needs FEWEST of them, or the
+// packed weights would be read too often; where that many do not fit the thread's cache the block is everybody's.
+enum { STEP = 24, FEWEST = 48, OWN_BYTES = 640 << 10, SHARED_BYTES = 4 << 20, STRIP = 96 };
+
+typedef struct {
+    const lt_conv_plan *p;
+    lt_wino_pictures source;
+    int64_t tiles, block; // tiles in all, and of a block
+    int64_t width;        // columns in whole vectors
+    int64_t panels;       // of columns
+    float *weight;        // [frequency][panel][k][vectors]
+    int64_t weight_step, v_step, m_step;
+    float *scratch; // areas of transformed tiles: v, then m
+    int64_t area;
+    int64_t first, count; // tiles of the area that all threads work on
+} job;
+
+// ---- weights -------------------------------------------------------------------------------------------------------
+
+enum { DEEP = 16 }; // channels whose weights are turned at once
+
+// Weights of tap t for columns [column, column + LANES) and channels [k, k + deep): to[k][LANES], zeros past the last.
+static void turn(const lt_conv_plan *p, int64_t tap, int64_t column, int64_t k, int64_t deep, float *to)
+{
+    const float *w = p->weight + p->phase->tap[tap].index * p->weight_tap + column * p->weight_n + k * p->weight_k;
+    const int64_t real = lt_min(LT_LANES, p->columns - column);
+    if (real < LT_LANES)
+        memset(to, 0, (size_t)(deep * LT_LANES) * sizeof(float));
+    if (p->weight_n == 1)
+        for (int64_t i = 0; i < deep; i++)
+            memcpy(to + i * LT_LANES, w + i * p->weight_k, (size_t)real * sizeof(float));
+    else
+        lt_transpose(w, p->weight_n, real, deep, 1, to, LT_LANES);
+}
+
+// One item: a vector of columns and DEEP channels.
+static void weight_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const lt_conv_plan *p = j->p;
+    const int64_t deeps = (p->k + DEEP - 1) / DEEP, step = j->weight_step;
+    const lt_conv_tap *tap = p->phase->tap;
+    for (int64_t item = begin; item < end; item++) {
+        const int64_t column = item / deeps * LT_LANES, first = item % deeps * DEEP;
+        const int64_t deep = lt_min(DEEP, p->k - first), panel = column / LT_NR_MAX * LT_NR_MAX;
+        const int64_t width = lt_panel_vectors(panel, j->width) * LT_LANES;
+        float taps[9][DEEP * LT_LANES];
+        for (int t = 0; t < 9; t++)
+            turn(p, t, column, first, deep, taps[(tap[t].dy - j->source.top) * 3 + tap[t].dx - j->source.left]);
+        for (int64_t k = 0; k < deep; k++) {
+            lt_vec half[6][3], u[6];
+            for (int x = 0; x < 3; x++) {
+                lt_vec g[3];
+                for (int y = 0; y < 3; y++)
+                    g[y] = ((const lt_vec_u *)taps[3 * y + x])[k];
+                lt_wino_weight(g, u);
+                for (int y = 0; y < 6; y++)
+                    half[y][x] = u[y];
+            }
+            float *to = j->weight + panel * p->k + (first + k) * width + column - panel;
+            for (int y = 0; y < 6; y++) {
+                lt_wino_weight(half[y], u);
+                for (int x = 0; x < 6; x++, to += step)
+                    *(lt_vec_u *)to = u[x];
+            }
+        }
+    }
+}
+
+// ---- products ------------------------------------------------------------------------------------------------------
+
+static void product(const float *v, const float *u, int64_t k, int64_t count, float *m, int64_t ldm, int nv)
+{
+#define TILES(mr, vectors)                                                                                             \
+    for (int64_t i = 0; i < count; i += mr)                                                                            \
+    lt_wino_product(v + i * k, k, 1, u, vectors * LT_LANES, k, m + i * ldm, ldm, false, mr, vectors)
+#if defined(__AVX512F__)
+    if (nv == 4)
+        TILES(6, 4);
+    else if (nv == 3)
+        TILES(6, 3);
+    else if (nv == 2)
+        TILES(12, 2);
+#else
+    if (nv == 2)
+        TILES(6, 2);
+#endif
+    else
+        TILES(12, 1);
+#undef TILES
+}
+
+// One panel of one frequency: `count` tiles of v times the weights, into m.
+static void panel_product(const job *j, int64_t frequency, int64_t panel, int64_t count, const float *v, float *m)
+{
+    const int64_t k = j->p->k, column = panel * LT_NR_MAX;
+    product(v + frequency * j->v_step, j->weight + frequency * j->weight_step + column * k, k, count,
+            m + frequency * j->m_step + column, j->width, lt_panel_vectors(column, j->width));
+}
+
+// ---- back to pictures ----------------------------------------------------------------------------------------------
+
+// A vector of channels of one tile; `whole`: all 4x4 pixels lie inside of the picture.
+LT_INLINE void output_vector(const float *m, int64_t step, const lt_vec *bias, float *to, int64_t line, int64_t pixel,
+                             int64_t rows, int64_t columns, const bool whole)
+{
+    lt_vec half[4][6];
+    for (int x = 0; x < 6; x++) {
+        lt_vec d[6], y[4];
+        for (int i = 0; i < 6; i++)
+            d[i] = *(const lt_vec_u *)(m + (6 * i + x) * step);
+        lt_wino_output(d, y);
+        for (int i = 0; i < 4; i++)
+            half[i][x] = y[i];
+    }
+    for (int i = 0; i < 4; i++) {
+        lt_vec y[4];
+        lt_wino_output(half[i], y);
+        for (int x = 0; x < 4; x++)
+            if (whole || (i < rows && x < columns))
+                *(lt_vec_u *)(to + i * line + x * pixel) = y[x] + *bias;
+    }
+}
+
+static void output_tiles(const job *j, int64_t begin, int64_t end, const float *m)
+{
+    const lt_conv_plan *p = j->p;
+    const int64_t c = p->columns, line = p->dest_w * c, step = j->m_step;
+    for (int64_t tile = begin; tile < end; tile++, m += j->width) {
+        const int64_t tx = tile % j->source.tiles_w, ty = tile / j->source.tiles_w % j->source.tiles_h;
+        const int64_t n = tile / (j->source.tiles_w * j->source.tiles_h);
+        const int64_t rows = p->dest_h - ty * LT_WINO_SIDE, columns = p->dest_w - tx * LT_WINO_SIDE;
+        float *to = p->dest + (n * p->dest_h + ty * LT_WINO_SIDE) * line + tx * LT_WINO_SIDE * c;
+        for (int64_t at = 0; at < c; at += LT_LANES) {
+            const int64_t channel = lt_wino_channel(at, c);
+            lt_vec bias = {0};
+            if (p->bias)
+                bias = *(const lt_vec_u *)(p->bias + channel);
+            if (rows >= LT_WINO_SIDE && columns >= LT_WINO_SIDE)
+                output_vector(m + channel, step, &bias, to + channel, line, c, 4, 4, true);
+            else
+                output_vector(m + channel, step, &bias, to + channel, line, c, rows, columns, false);
+        }
+    }
+}
+
+// ---- the three steps, block by block -------------------------------------------------------------------------------
+
+static void block_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    float *v = j->scratch + lt_thread_index() * j->area, *m = v + LT_WINO_FREQUENCIES * j->v_step;
+    for (int64_t block = begin; block < end; block++) {
+        const int64_t first = block * j->block, last = lt_min(first + j->block, j->tiles);
+        lt_wino_tiles(&j->source, first, last, v, j->v_step, 6);
+        for (int64_t f = 0; f < LT_WINO_FREQUENCIES; f++)
+            for (int64_t panel = 0; panel < j->panels; panel++)
+                panel_product(j, f, panel, last - first, v, m);
+        output_tiles(j, first, last, m);
+    }
+}
+
+static void shared_input(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    lt_wino_tiles(&j->source, j->first + begin, j->first + end, j->scratch + begin * j->p->k, j->v_step, 6);
+}
+
+// One item: a strip of tiles, a panel, a frequency.
+static void shared_products(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const int64_t strips = (j->count + STRIP - 1) / STRIP;
+    float *m = j->scratch + LT_WINO_FREQUENCIES * j->v_step;
+    for (int64_t item = begin; item < end; item++) {
+        const int64_t tile = item % strips * STRIP, rest = item / strips;
+        panel_product(j, rest / j->panels, rest % j->panels, lt_min(STRIP, j->count - tile),
+                      j->scratch + tile * j->p->k, m + tile * j->width);
+    }
+}
+
+static void shared_output(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    output_tiles(j, j->first + begin, j->first + end, j->scratch + LT_WINO_FREQUENCIES * j->v_step + begin * j->width);
+}
+
+static void run(job *j, bool shared)
+{
+    const lt_conv_plan *p = j->p;
+    lt_parallel(j->width / LT_LANES * ((p->k + DEEP - 1) / DEEP), 4, weight_piece, j);
+    if (!shared) {
+        lt_parallel((j->tiles + j->block - 1) / j->block, 1, block_piece, j);
+        return;
+    }
+    for (j->first = 0; j->first < j->tiles; j->first += j->block) {
+        j->count = lt_min(j->block, j->tiles - j->first);
+        lt_parallel(j->count, 8, shared_input, j);
+        lt_parallel((j->count + STRIP - 1) / STRIP * j->panels * LT_WINO_FREQUENCIES, 1, shared_products, j);
+        lt_parallel(j->count, 8, shared_output, j);
+    }
+}
+
+int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p)
+{
+    const lt_conv_tap *tap = p->phase->tap;
+    job j = {.p = p,
+             .source = {.first = p->source,
+                        .h = p->source_h,
+                        .w = p->source_w,
+                        .c = p->k,
+                        .top = lt_min(tap[0].dy, tap[8].dy),
+                        .left = lt_min(tap[0].dx, tap[8].dx),
+                        .tiles_h = (p->dest_h + LT_WINO_SIDE - 1) / LT_WINO_SIDE,
+                        .tiles_w = (p->dest_w + LT_WINO_SIDE - 1) / LT_WINO_SIDE},
+             .width = lt_panel_room(p->columns)};
+    j.tiles = p->n * j.source.tiles_h * j.source.tiles_w;
+    j.panels = (p->columns + LT_NR_MAX - 1) / LT_NR_MAX;
+    const int64_t a_tile = LT_WINO_FREQUENCIES * (p->k + j.width) * (int64_t)sizeof(float);
+    const bool shared = OWN_BYTES / a_tile < FEWEST;
+    const int64_t most = lt_max(FEWEST, (shared ? SHARED_BYTES : OWN_BYTES) / a_tile / STEP * STEP);
+    const int64_t blocks = (j.tiles + most - 1) / most;
+    j.block = ((j.tiles + blocks - 1) / blocks + STEP - 1) / STEP * STEP;
+    j.v_step = lt_wino_step(j.block, p->k);
+    j.m_step = lt_wino_step(j.block, j.width);
+    j.area = LT_WINO_FREQUENCIES * (j.v_step + j.m_step);
+    j.weight_step = lt_wino_step(p->k, j.width);
+    j.weight = lt_alloc((size_t)(LT_WINO_FREQUENCIES * j.weight_step) * sizeof(float));
+    j.scratch = lt_alloc((size_t)(j.area * (shared ? 1 : lt_threads())) * sizeof(float));
+    float *zeros = lt_alloc_zeroed((size_t)(p->source_w * p->k) * sizeof(float));
+    j.source.zeros = zeros;
+    const bool fine = j.weight && j.scratch && zeros;
+    if (fine)
+        run(&j, shared);
+    lt_free(zeros);
+    lt_free(j.weight);
+    lt_free(j.scratch);
+    return fine ? LT_OK : LT_FAIL;
+}
