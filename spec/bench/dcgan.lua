@@ -4,30 +4,28 @@ local step = require "spec.bench.step"
 local nn = lt.nn
 
 local first, half = { bias = false }, { stride = 2, padding = 1, bias = false }
+local relu, leaky = { activation = "relu" }, { activation = "leaky_relu", slope = 0.2 }
 
 local Generator = nn.class("Generator", function(self, g)
-  self.c1, self.n1 = nn.ConvTranspose2d(100, 4 * g, 4, first), nn.BatchNorm2d(4 * g)
-  self.c2, self.n2 = nn.ConvTranspose2d(4 * g, 2 * g, 4, half), nn.BatchNorm2d(2 * g)
-  self.c3, self.n3 = nn.ConvTranspose2d(2 * g, g, 4, half), nn.BatchNorm2d(g)
+  self.c1, self.n1 = nn.ConvTranspose2d(100, 4 * g, 4, first), nn.BatchNorm2d(4 * g, relu)
+  self.c2, self.n2 = nn.ConvTranspose2d(4 * g, 2 * g, 4, half), nn.BatchNorm2d(2 * g, relu)
+  self.c3, self.n3 = nn.ConvTranspose2d(2 * g, g, 4, half), nn.BatchNorm2d(g, relu)
   self.c4 = nn.ConvTranspose2d(g, 1, 4, half)
 end)
 
 function Generator:forward(z)
-  local h = self.n1(self.c1(z)):relu()
-  h = self.n2(self.c2(h)):relu()
-  return self.c4(self.n3(self.c3(h)):relu()):tanh()
+  return self.c4(self.n3(self.c3(self.n2(self.c2(self.n1(self.c1(z))))))):tanh()
 end
 
 local Critic = nn.class("Critic", function(self, g)
   self.c1 = nn.Conv2d(1, g, 4, half)
-  self.c2, self.n2 = nn.Conv2d(g, 2 * g, 4, half), nn.BatchNorm2d(2 * g)
-  self.c3, self.n3 = nn.Conv2d(2 * g, 4 * g, 4, half), nn.BatchNorm2d(4 * g)
+  self.c2, self.n2 = nn.Conv2d(g, 2 * g, 4, half), nn.BatchNorm2d(2 * g, leaky)
+  self.c3, self.n3 = nn.Conv2d(2 * g, 4 * g, 4, half), nn.BatchNorm2d(4 * g, leaky)
   self.c4 = nn.Conv2d(4 * g, 1, 4, first)
 end)
 
 function Critic:forward(x)
-  local h = self.n2(self.c2(self.c1(x):leaky_relu(0.2))):leaky_relu(0.2)
-  return self.c4(self.n3(self.c3(h)):leaky_relu(0.2)):flatten()
+  return self.c4(self.n3(self.c3(self.n2(self.c2(self.c1(x):leaky_relu(0.2)))))):flatten()
 end
 
 return function(batch)

@@ -5,9 +5,6 @@ local nn = lt.nn
 
 local plain = { affine = false, eps = 1e-6 }
 
--- x * (1 + scale) + shift, where scale and shift (n,d) speak for all tokens
-local function modulate(x, shift, scale) return x * (scale + 1) + shift end
-
 local Block = nn.class("Block", function(self, d, heads)
   self.n1, self.n2 = nn.LayerNorm(d, plain), nn.LayerNorm(d, plain)
   self.qkv, self.proj = nn.Linear(d, 3 * d), nn.Linear(d, d)
@@ -17,12 +14,12 @@ end)
 
 function Block:forward(x, c)
   local b, n, d = x:size(1), x:size(2), x:size(3)
-  local s1, g1, a1, s2, g2, a2 = self.ada(c:silu()):unsqueeze(2):chunk(6, -1)
-  local h = modulate(self.n1(x), s1, g1)
+  local s1, g1, a1, s2, g2, a2 = self.ada(c:silu()):chunk(6, -1)
+  local h = self.n1(x, { shift = s1, scale = g1 })
   local q, k, v = self.qkv(h):view(b, n, 3 * self.heads, d // self.heads):chunk(3, 3)
-  x = x + a1 * self.proj(lt.attention(q, k, v):view(b, n, d))
-  h = modulate(self.n2(x), s2, g2)
-  return x + a2 * self.f2(self.f1(h):gelu { approximate = "tanh" })
+  x = x + a1:unsqueeze(2) * self.proj(lt.attention(q, k, v):view(b, n, d))
+  h = self.n2(x, { shift = s2, scale = g2 })
+  return x + a2:unsqueeze(2) * self.f2(self.f1(h):gelu { approximate = "tanh" })
 end
 
 local DiT = nn.class("DiT", function(self, d, depth, heads, tokens, patch)
@@ -37,8 +34,8 @@ function DiT:forward(x, t)
   local c = self.temb2(self.temb1(step.sinusoid(t, 256)):silu())
   x = self.inp(x) + self.pos
   for _, block in ipairs(self.blocks) do x = block(x, c) end
-  local s, g = self.ada(c:silu()):unsqueeze(2):chunk(2, -1)
-  return self.out(modulate(self.norm(x), s, g))
+  local s, g = self.ada(c:silu()):chunk(2, -1)
+  return self.out(self.norm(x, { shift = s, scale = g }))
 end
 
 return function(batch, d, depth, heads, tokens, patch)

@@ -3,17 +3,17 @@ local lt = require "laterna"
 local step = require "spec.bench.step"
 local nn = lt.nn
 
-local same = { padding = 1 }
+local same, silu = { padding = 1 }, { activation = "silu" }
 
 local Res = nn.class("Res", function(self, cin, cout, temb)
-  self.n1, self.c1, self.t = nn.GroupNorm(8, cin), nn.Conv2d(cin, cout, 3, same), nn.Linear(temb, cout)
-  self.n2, self.c2 = nn.GroupNorm(8, cout), nn.Conv2d(cout, cout, 3, same)
+  self.n1, self.c1, self.t = nn.GroupNorm(8, cin, silu), nn.Conv2d(cin, cout, 3, same), nn.Linear(temb, cout)
+  self.n2, self.c2 = nn.GroupNorm(8, cout, silu), nn.Conv2d(cout, cout, 3, same)
   if cin ~= cout then self.skip = nn.Conv2d(cin, cout, 1) end
 end)
 
 function Res:forward(x, e)
-  local h = self.c1(self.n1(x):silu()) + self.t(e:silu()):unsqueeze(2):unsqueeze(2)
-  return self.c2(self.n2(h):silu()) + (self.skip and self.skip(x) or x)
+  local h = self.c1(self.n1(x)) + self.t(e:silu()):unsqueeze(2):unsqueeze(2)
+  return self.c2(self.n2(h)) + (self.skip and self.skip(x) or x)
 end
 
 local Attn = nn.class("Attn", function(self, c)
@@ -33,7 +33,8 @@ local UNet = nn.class("UNet", function(self, cin, d)
   local c = d
   self.down, self.up = {}, {}
   for i, k in ipairs(widths) do
-    self.down[i] = { Res(c, k, t), Res(k, k, t), i < #widths and nn.Conv2d(k, k, 3, { stride = 2, padding = 1 }) or nil }
+    self.down[i] = { Res(c, k, t), Res(k, k, t) }
+    self.down[i][3] = i < #widths and nn.Conv2d(k, k, 3, { stride = 2, padding = 1 }) or nil
     c = k
   end
   self.mid = { Res(c, c, t), Attn(c), Res(c, c, t) }
@@ -42,7 +43,7 @@ local UNet = nn.class("UNet", function(self, cin, d)
     table.insert(self.up, { Res(c + k, k, t), Res(2 * k, k, t), i > 1 and nn.Conv2d(k, k, 3, same) or nil })
     c = k
   end
-  self.norm, self.out = nn.GroupNorm(8, c), nn.Conv2d(c, cin, 3, same)
+  self.norm, self.out = nn.GroupNorm(8, c, silu), nn.Conv2d(c, cin, 3, same)
 end)
 
 function UNet:forward(x, t)
@@ -61,7 +62,7 @@ function UNet:forward(x, t)
     for i = 1, 2 do x = level[i](lt.cat({ x, table.remove(skips) }, 4), e) end
     x = level[3] and level[3](lt.upsample_nearest(x, 2)) or x
   end
-  return self.out(self.norm(x):silu())
+  return self.out(self.norm(x))
 end
 
 local unet = { UNet = UNet }

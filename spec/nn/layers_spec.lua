@@ -52,6 +52,28 @@ describe("layers", function()
     assert.is_true((nn.RMSNorm(8)(x):square():mean(4) - 1):abs():max():item() < 1e-4)
   end)
 
+  it("go on from a norm to what follows", function()
+    local scale, shift = core.randn(2, 8), core.randn(2, 8)
+    local function wide(t) return t:view(2, 1, 1, 8) end
+    for _, make in ipairs {
+      function(o) return nn.GroupNorm(2, 8, o) end, function(o) return nn.LayerNorm(8, o) end,
+    } do
+      local plain, silu = make(), make { activation = "silu" }
+      assert.is_true((silu(x) - plain(x):silu()):abs():max():item() < 1e-5)
+      local leaky = make { activation = "leaky_relu", slope = 0.2 }
+      local want = (plain(x) * (wide(scale) + 1) + wide(shift)):leaky_relu(0.2)
+      assert.is_true((leaky(x, { scale = scale, shift = shift }) - want):abs():max():item() < 1e-5)
+      assert.is_truthy(tostring(silu):find "then silu")
+    end
+    local plain, relu = nn.BatchNorm2d(8), nn.BatchNorm2d(8, { activation = "relu" })
+    assert.is_true((relu(x) - plain(x):relu()):abs():max():item() < 1e-5)
+    plain:eval()
+    relu:eval()
+    assert.is_true((relu(x) - plain(x):relu()):abs():max():item() < 1e-5)
+    assert.has_error(function() nn.GroupNorm(2, 8, { activation = "swish" }) end)
+    assert.has_error(function() nn.GroupNorm(2, 8)(x, { gate = shift }) end)
+  end)
+
   it("follow the batches in batch normalisation", function()
     local bn = nn.BatchNorm2d(8, { momentum = 0.5 })
     local y = bn(x)

@@ -41,7 +41,7 @@ local PictureEncoder = class("PictureEncoder", function(self, out, options)
     self.blocks[level] = {}
     for i = 1, o.blocks do self.blocks[level][i] = resblock.ResBlock(width, width, o.conditioned) end
   end
-  self.norm = norm.GroupNorm(resblock.groups_of(width), width)
+  self.norm = norm.GroupNorm(resblock.groups_of(width), width, { activation = "silu" })
   self.hidden = linear.Linear(o.side * o.side * width + o.condition, 8 * o.width)
   self.out = linear.Linear(8 * o.width, out)
 end)
@@ -55,7 +55,7 @@ function PictureEncoder:forward(x, c)
     h = down(h)
     for _, block in ipairs(self.blocks[level]) do h = block(h, c) end
   end
-  h = core.silu(self.norm(h)):flatten(2)
+  h = self.norm(h):flatten(2)
   if c then h = core.cat({ h, c }, 2) end
   return self.out(core.silu(self.hidden(h)))
 end
@@ -80,7 +80,7 @@ local PictureDecoder = class("PictureDecoder", function(self, inputs, out, optio
     self.up[level] = conv.ConvTranspose2d(width, width // 2, 4, { stride = 2, padding = 1 })
     width = width // 2
   end
-  self.norm = norm.GroupNorm(resblock.groups_of(width), width)
+  self.norm = norm.GroupNorm(resblock.groups_of(width), width, { activation = "silu" })
   self.out = conv.Conv2d(width, out, 3, { padding = 1 })
 end)
 
@@ -94,7 +94,7 @@ function PictureDecoder:forward(z, c)
     for _, block in ipairs(self.blocks[level]) do h = block(h, z) end
     h = up(h)
   end
-  return self.out(core.silu(self.norm(h)))
+  return self.out(self.norm(h))
 end
 
 return { PictureEncoder = PictureEncoder, PictureDecoder = PictureDecoder }

@@ -3,7 +3,6 @@
 local check = require "laterna.check"
 local class = require("laterna.nn.module").class
 local conv = require "laterna.nn.conv"
-local core = require "laterna.core"
 local init = require "laterna.nn.initialise"
 local linear = require "laterna.nn.linear"
 local norm = require "laterna.nn.norm"
@@ -29,9 +28,9 @@ local ResBlock = class("ResBlock", function(self, inputs, outputs, options)
   inputs = check.integer("ResBlock", 1, "inputs", inputs, 1)
   outputs = check.integer("ResBlock", 2, "outputs", outputs, 1)
   local o = check.options("ResBlock", 3, options, { condition = { "integer", min = 1 } })
-  self.norm1 = norm.GroupNorm(groups_of(inputs), inputs)
+  self.norm1 = norm.GroupNorm(groups_of(inputs), inputs, { activation = "silu" })
   self.conv1 = conv.Conv2d(inputs, outputs, 3, { padding = 1 })
-  self.norm2 = norm.GroupNorm(groups_of(outputs), outputs)
+  self.norm2 = norm.GroupNorm(groups_of(outputs), outputs, { activation = "silu" })
   self.conv2 = conv.Conv2d(outputs, outputs, 3, { padding = 1 })
   init.zeros_(self.conv2.weight)
   if o.condition then
@@ -44,13 +43,12 @@ end)
 --- @tparam Tensor x (n,h,w,inputs)
 -- @tparam[opt] Tensor c (n,condition)
 function ResBlock:forward(x, c)
-  local h = self.norm2(self.conv1(core.silu(self.norm1(x))))
+  local h, told = self.conv1(self.norm1(x)), nil
   if self.film then
-    local n, channels = h:size(1), h:size(4)
-    local scale, shift = self.film(c):view(n, 1, 1, 2 * channels):chunk(2, -1)
-    h = h * (scale + 1) + shift
+    local scale, shift = self.film(c):chunk(2, -1)
+    told = { scale = scale, shift = shift }
   end
-  h = self.conv2(core.silu(h))
+  h = self.conv2(self.norm2(h, told))
   return h + (self.skip and self.skip(x) or x)
 end
 
