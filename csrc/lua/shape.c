@@ -142,14 +142,18 @@ static int narrow(lua_State *L)
 @tparam integer|table n number of parts; for split a table of sizes
 @tparam[opt=1] integer axis
 @treturn Tensor... the parts */
-static int parts(lua_State *L, const lt_tensor *x, int axis, int n, const int64_t *sizes)
+static int parts(lua_State *L, lt_tensor *x, int axis, int n, const int64_t *sizes)
 {
     int64_t start = 0;
-    luaL_checkstack(L, n + 4, "too many parts");
+    luaL_checkstack(L, n + 8, "too many parts");
+    LT_PUSH(L, lt_split(x, axis, n, sizes));
+    lt_tensor **trunk = lua_touserdata(L, -1);
     for (int i = 0; i < n; i++) {
-        LT_PUSH(L, lt_narrow((lt_tensor *)x, axis, start, sizes[i]));
+        LT_PUSH(L, lt_split_part(*trunk, axis, start, sizes[i], i));
         start += sizes[i];
     }
+    lt_release(*trunk); // it would keep x's memory until it is collected
+    *trunk = NULL;
     return n;
 }
 

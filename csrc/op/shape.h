@@ -9,6 +9,9 @@ lt_tensor *lt_view_as(lt_tensor *x, const lt_tensor *like);                 // x
 lt_tensor *lt_permute(lt_tensor *x, const int *order);                      // axis i of y is axis order[i] of x
 lt_tensor *lt_narrow(lt_tensor *x, int axis, int64_t start, int64_t count); // start counts from 0
 lt_tensor *lt_select(lt_tensor *x, int axis, int64_t i);                    // narrow to one, axis dropped
+// x cut into n parts along an axis: lt_split gives what the i-th part is then taken from, and is let go after the last.
+lt_tensor *lt_split(lt_tensor *x, int axis, int n, const int64_t *sizes);
+lt_tensor *lt_split_part(lt_tensor *trunk, int axis, int64_t start, int64_t count, int i);
 lt_tensor *lt_pad(lt_tensor *x, const int64_t *before, const int64_t *after, float value);
 lt_tensor *lt_cat(int n, lt_tensor *const *x, int axis);
 lt_tensor *lt_stack(int n, lt_tensor *const *x, int axis);          // axis of the result, 0 .. ndim
