@@ -6,17 +6,17 @@
 #include "kernel/activation.h"
 #include "kernel/simd.h"
 
-// x * sigmoid(x): the limit at -infinity is 0, not NaN
+// x sigmoid(x) = x / (1 + exp(-x)). Below -88 it is 0 to all that matters; the limit at -infinity is 0, not NaN.
 static inline float lt_silu(float x)
 {
-    return (x < -110.0f ? -110.0f : x) * lt_sigmoid(x);
+    return (x < -88.0f ? -0.0f : x) / (1.0f + lt_exp_normal(-lt_bound_bits(x)));
 }
 
-static inline float lt_silu_d1(float x)
+static inline float lt_silu_d1(float x) // s + x s (1 - s), and 1 - s = exp(-x) s
 {
-    x = lt_clampf(x, -110.0f, 110.0f);
-    const float s = lt_sigmoid(x);
-    return s + x * s * (1.0f - s);
+    const float e = lt_exp_normal(-lt_bound_bits(x)), s = 1.0f / (1.0f + e);
+    x = fabsf(x) >= 88.0f ? 0.0f : x; // its term is 0 there; NaN stays NaN
+    return s + x * s * (e * s);
 }
 
 static inline float lt_silu_d2(float x)
@@ -44,21 +44,21 @@ static inline float lt_gelu_d2(float x)
     return lt_normal_pdf(x) * (2.0f - x * x);
 }
 
-// x/2 (1 + tanh u) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
+// x/2 (1 + tanh u) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3); |2u| < 77 for |x| <= 9.5, and beyond that the
+// sigmoid is 0 or 1 to all that matters
 static const float LT_GELU_K = 0x1.988454p0f, LT_GELU_A = 0.044715f; // K = 2 sqrt(2 / pi)
 
 static inline float lt_gelu_tanh(float x)
 {
-    const float c = lt_clampf(x, -20.0f, 20.0f);
-    return (x < -20.0f ? -20.0f : x) * lt_sigmoid(LT_GELU_K * (c + LT_GELU_A * c * c * c));
+    const float c = lt_clampf(x, -9.5f, 9.5f);
+    return (x < -9.5f ? -0.0f : x) / (1.0f + lt_exp_normal(-LT_GELU_K * (c + LT_GELU_A * c * c * c)));
 }
 
 static inline float lt_gelu_tanh_d1(float x)
 {
-    x = lt_clampf(x, -20.0f, 20.0f);
-    const float s = lt_sigmoid(LT_GELU_K * (x + LT_GELU_A * x * x * x));
-    const float v1 = LT_GELU_K * (1.0f + 3.0f * LT_GELU_A * x * x);
-    return s + x * s * (1.0f - s) * v1;
+    x = lt_clampf(x, -9.5f, 9.5f);
+    const float u = x * x, e = lt_exp_normal(-LT_GELU_K * (x + LT_GELU_A * x * u)), s = 1.0f / (1.0f + e);
+    return s + x * s * (e * s) * (LT_GELU_K * (1.0f + 3.0f * LT_GELU_A * u));
 }
 
 static inline float lt_gelu_tanh_d2(float x)

@@ -59,6 +59,31 @@ static inline float lt_exp(float x)
     return lt_exp2parts(x, 0.0f);
 }
 
+// exp(x) for -86.6 <= x <= 88, where the result is a normal number: 2^n goes straight into its exponent. NaN may come
+// out as any number.
+static inline float lt_exp_normal(float x)
+{
+    const float shifted = x * 0x1.715476p0f + LT_ROUND, n = shifted - LT_ROUND;
+    const float r = x - n * LT_LN2_HI - n * LT_LN2_LO;
+    float p = 0x1.6db426p-10f;
+    p = p * r + 0x1.123b56p-7f;
+    p = p * r + 0x1.55545ep-5f;
+    p = p * r + 0x1.55548ep-3f;
+    p = p * r + 0.5f;
+    const float y = 1.0f + (r + r * r * p);
+    return lt_from_bits(lt_bits(y) + (lt_bits(shifted) << 23)); // LT_ROUND's own bits are shifted out
+}
+
+// x between -88 and 86.6, by the order of the bits: positive floats count up as signed numbers, negative ones down as
+// unsigned ones. Two instructions where comparisons that keep NaN take four; NaN becomes one of the bounds.
+static inline float lt_bound_bits(float x)
+{
+    const int32_t high = 0x42ad3333; // 86.6
+    const int32_t i = (int32_t)lt_bits(x), j = i < high ? i : high;
+    const uint32_t low = 0xc2b00000u, k = (uint32_t)j; // -88
+    return lt_from_bits(k < low ? k : low);
+}
+
 // log x + `less` * -ln 2 for a normal x > 0: x = 2^k (1 + f), log(1 + f) = f - f^2 / 2 + f^3 P(f), sqrt(1/2) <= 1 + f <
 // sqrt(2)
 static inline float lt_log_normal(float x, float less)

@@ -100,6 +100,51 @@ describe("elementary functions", function()
     end)
   end
 
+  local function gelu_tanh(x) return core.gelu(x, { approximate = "tanh" }) end
+  local K = 2 * math.sqrt(2 / math.pi)
+  local function inner(x) return K * (x + 0.044715 * x ^ 3) end
+
+  it("gelu by tanh is right to 1e-6 of itself", function()
+    local xs = arguments(-9, LARGEST)
+    local got = gelu_tanh(core.tensor(xs)):totable()
+    for i, x in ipairs(xs) do
+      local want = x * sigmoid(inner(x)) -- far below zero the rounding of x^3 shows, times its size
+      local room = 1e-6 * math.abs(want) * math.max(1, math.abs(inner(x))) + 2.0 ^ -149
+      assert(math.abs(got[i] - want) <= room, ("gelu_tanh(%.9g) = %.9g, not %.9g"):format(x, got[i], want))
+    end
+  end)
+
+  -- f, its derivative; both must be good to a few units in the last place of 1.
+  local sloped = {
+    silu = { core.silu, function(x)
+      local s = sigmoid(x)
+      return s + x * s * (1 - s)
+    end },
+    gelu = { core.gelu, function(x) return cdf(x) + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi) end },
+    gelu_tanh = { gelu_tanh, function(x)
+      local s = sigmoid(inner(x))
+      return s + x * s * (1 - s) * K * (1 + 3 * 0.044715 * x * x)
+    end },
+  }
+  for name, row in pairs(sloped) do
+    it(name .. " has the right slope, at the ends too", function()
+      local xs = arguments(-1e4, 1e4)
+      local x = core.tensor(xs):requires_grad_()
+      row[1](x):sum():backward()
+      local got = x.grad:totable()
+      for i, v in ipairs(xs) do
+        local want = math.abs(v) > 80 and (v > 0 and 1 or 0) or row[2](v)
+        assert(math.abs(got[i] - want) <= 6e-7, ("slope of %s at %.9g is %.9g, not %.9g"):format(name, v, got[i], want))
+      end
+      local ends = core.tensor { math.huge, -math.huge, 0 / 0, LARGEST, -LARGEST }:requires_grad_()
+      row[1](ends):sum():backward()
+      local g = ends.grad:totable()
+      assert(g[1] == 1 and math.abs(g[2]) < 1e-30 and g[3] ~= g[3] and g[4] == 1 and math.abs(g[5]) < 1e-30)
+      local y = row[1](ends):totable()
+      assert(y[1] == math.huge and y[2] == 0 and y[3] ~= y[3] and y[5] == 0)
+    end)
+  end
+
   local inf, nan = math.huge, 0 / 0
   local edges = { -- at 0, -0, infinity, -infinity
     exp = { 1, 1, inf, 0 }, log = { -inf, -inf, inf, nan }, sqrt = { 0, 0, inf, nan }, rsqrt = { inf, -inf, 0, nan },
