@@ -1,61 +1,69 @@
 // Matrix products on the tiles of tile.h.
 //
-// B is packed in panels, at most 768 x 1024 of it at a time (3 MB, shared by all threads). A is read where it lies,
-// in blocks of up to 96 rows (96 x 768 floats: 288 KB of the second-level cache); a transposed A is turned a block at
-// a time. Threads share out blocks of rows, and panels too where rows are few. Sums over k go in equal chunks
-// of up to 768, in order. An OpenBLAS that is older than the processor falls back to SSE code, a tenth of the speed: so
-// products are our own, and LAPACK alone is OpenBLAS's.
+// B is packed in panels, at most 768 x 1024 of it at a time (3 MB, shared by all threads): a panel of 768 x 64 (196 KB)
+// streams from the second-level cache, which feeds the tiles as fast as they multiply. A is read where it lies, in
+// blocks of up to 96 rows (96 x 768 floats: 288 KB of that cache); of a transposed A, blocks are packed in panels of a
+// tile's height. Threads share out blocks of rows, and panels too where rows are few. Sums over k go in equal chunks
+// of up to 768, in order. Where k is long and C small, as in weight gradients, k is cut into slices instead, each
+// summed on its own by one thread into a copy of C, and the copies are added in order.
+//
+// An OpenBLAS that is older than the processor falls back to SSE code, a tenth of the speed: so products are our own,
+// and LAPACK alone is OpenBLAS's.
 #include "kernel/gemm.h"
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernel/conv_shared.h"
 #include "kernel/isa.h"
 #include "kernel/panel.h"
+#include "kernel/simd.h"
 
 enum { MOST_K = 768, CHUNK_N = 1024, ITEMS = 16, SMALL = 1 << 16 };
+enum { ALONE = 1 << 17, SLICE_K = 512, COPIES = 1 << 21 }; // floats of packed B of one thread; of all copies of C
 
 typedef struct {
     const lt_gemm_args *p;
     const int64_t *offset_a, *offset_b; // of a batch
     int64_t k0, k, n0, n;               // the chunk
     int64_t rows, panels, shares;       // rows of a block; panels of the chunk and shares of them
-    float *packed, *scratch;
-    int64_t turned; // floats a thread needs to turn a block of A
+    int64_t step;                       // length of the chunks of k
+    float *packed, *scratch, *copies;
+    int64_t room;   // floats a thread needs for itself
+    int64_t slices; // of k
 } job;
 
 // Length of the chunks of k: as few as there must be, of equal length.
-static int64_t chunk_k(const lt_gemm_args *p)
+static int64_t equal_chunks(int64_t k, int64_t most)
 {
-    int64_t chunks = (p->k + MOST_K - 1) / MOST_K;
-    return (p->k + chunks - 1) / chunks;
+    int64_t chunks = (k + most - 1) / most;
+    return (k + chunks - 1) / chunks;
 }
 
-static int64_t packed_size(const lt_gemm_args *p)
+static int64_t packed_size(const lt_gemm_args *p, int64_t step)
 {
-    return chunk_k(p) * lt_panel_room(lt_min(p->n, CHUNK_N));
+    return step * lt_panel_room(lt_min(p->n, CHUNK_N));
 }
 
-static int64_t turned_size(const lt_gemm_args *p)
+static int64_t turned_size(const lt_gemm_args *p, int64_t step)
 {
-    return p->trans_a ? lt_min(p->m, LT_ROWS) * chunk_k(p) : 0;
+    return p->trans_a ? lt_turned_room(step, lt_min(p->m, LT_ROWS)) : 0;
 }
 
 // Rows [i, i + m) of the chunk's product into C, columns [from, to) of the chunk.
 static void block(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, int64_t from, int64_t to, float *turned)
 {
-    const float *a = p->trans_a ? p->a + j->k0 * p->lda + i : p->a + i * p->lda + j->k0;
-    int64_t lda = p->lda;
-    if (p->trans_a) {
-        lt_transpose(a, p->lda, j->k, m, 1, turned, j->k);
-        a = turned;
-        lda = j->k;
-    }
+    const lt_panels b = {j->packed, j->k, j->n};
     const bool first = j->k0 == 0;
-    lt_rows_times_panels(a, lda, m, &(lt_panels){j->packed, j->k, j->n}, from, to,
-                         first && p->bias ? p->bias + j->n0 : NULL, first ? p->beta : 1, p->c + i * p->ldc + j->n0,
-                         p->ldc);
+    const float *bias = first && p->bias ? p->bias + j->n0 : NULL;
+    const float beta = first ? p->beta : 1;
+    float *c = p->c + i * p->ldc + j->n0;
+    if (p->trans_a) {
+        const int mr = lt_outer_height(lt_panel_vectors(0, j->n), p->m);
+        lt_pack_turned(p->a + j->k0 * p->lda + i, p->lda, j->k, m, mr, turned);
+        lt_turned_times_panels(turned, mr, m, &b, from, to, bias, beta, c, p->ldc);
+    } else {
+        lt_rows_times_panels(p->a + i * p->lda + j->k0, p->lda, m, &b, from, to, bias, beta, c, p->ldc);
+    }
 }
 
 static const float *chunk_of_b(const lt_gemm_args *p, const job *j)
@@ -78,21 +86,32 @@ static void block_piece(void *context, int64_t begin, int64_t end)
         int64_t i = item / j->shares * j->rows, share = item % j->shares;
         int64_t from = share * j->panels / j->shares * LT_NR_MAX, to = (share + 1) * j->panels / j->shares * LT_NR_MAX;
         block(j->p, j, i, lt_min(j->rows, j->p->m - i), from, lt_min(to, j->n),
-              j->scratch + lt_thread_index() * j->turned);
+              j->scratch + lt_thread_index() * j->room);
     }
 }
 
-// The whole product on the calling thread. room: packed_size + turned_size floats.
-static void alone(const lt_gemm_args *p, float *room)
+// Chunks of k for a product on one thread: what is packed of B fills half of the second-level cache.
+static int64_t alone_step(const lt_gemm_args *p, int64_t k)
+{
+    return equal_chunks(k, lt_max(64, lt_min(MOST_K, ALONE / lt_panel_room(lt_min(p->n, CHUNK_N)))));
+}
+
+static int64_t alone_room(const lt_gemm_args *p, int64_t step)
+{
+    return (packed_size(p, step) + turned_size(p, step) + LT_LANES - 1) / LT_LANES * LT_LANES;
+}
+
+// The whole product on the calling thread. room: alone_room floats.
+static void alone(const lt_gemm_args *p, int64_t step, float *room)
 {
     job j = {.p = p, .packed = room};
     for (j.n0 = 0; j.n0 < p->n; j.n0 += CHUNK_N)
-        for (j.k0 = 0; j.k0 < p->k; j.k0 += chunk_k(p)) {
+        for (j.k0 = 0; j.k0 < p->k; j.k0 += step) {
             j.n = lt_min(CHUNK_N, p->n - j.n0);
-            j.k = lt_min(chunk_k(p), p->k - j.k0);
+            j.k = lt_min(step, p->k - j.k0);
             lt_pack_panels(chunk_of_b(p, &j), p->ldb, p->trans_b, j.k, j.n, p->alpha, room);
             for (int64_t i = 0; i < p->m; i += LT_ROWS)
-                block(p, &j, i, lt_min(LT_ROWS, p->m - i), 0, j.n, room + packed_size(p));
+                block(p, &j, i, lt_min(LT_ROWS, p->m - i), 0, j.n, room + packed_size(p, step));
         }
 }
 
@@ -106,12 +125,64 @@ static void no_steps(const lt_gemm_args *p)
         }
 }
 
-// op(A)' B over a long k into a small C: what the weight gradient of a 1x1 convolution is, cut there along k.
-static bool is_long_sum(const lt_gemm_args *p)
+// ---- slices of k
+
+static void slice_piece(void *context, int64_t begin, int64_t end)
 {
-    return p->trans_a && !p->trans_b && p->k >= 4096 && p->k >= 8 * lt_max(p->m, p->n) && p->alpha == 1 &&
-           p->beta == 0 && !p->bias && p->lda == p->m && p->ldb == p->n && p->ldc == p->n;
+    const job *j = context;
+    const lt_gemm_args *p = j->p;
+    for (int64_t slice = begin; slice < end; slice++) {
+        int64_t from = slice * p->k / j->slices;
+        lt_gemm_args one = *p;
+        one.k = (slice + 1) * p->k / j->slices - from;
+        one.a += p->trans_a ? from * p->lda : from;
+        one.b += p->trans_b ? from : from * p->ldb;
+        if (slice > 0) {
+            one.c = j->copies + (slice - 1) * p->m * p->n;
+            one.ldc = p->n;
+            one.beta = 0;
+            one.bias = NULL;
+        }
+        alone(&one, j->step, j->scratch + lt_thread_index() * j->room);
+    }
 }
+
+static void add_piece(void *context, int64_t begin, int64_t end) // rows of C
+{
+    const job *j = context;
+    const int64_t n = j->p->n;
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t slice = 1; slice < j->slices; slice++) {
+            float *c = j->p->c + i * j->p->ldc;
+            const float *copy = j->copies + ((slice - 1) * j->p->m + i) * n;
+            LT_VECTORIZE
+            for (int64_t k = 0; k < n; k++)
+                c[k] += copy[k];
+        }
+}
+
+// How many slices k is worth; 1: none.
+static int64_t slices_of(const lt_gemm_args *p)
+{
+    int64_t slices = lt_min(lt_min(ITEMS, p->k / SLICE_K), COPIES / (p->m * p->n));
+    return p->k >= 4 * lt_max(p->m, p->n) ? lt_max(1, slices) : 1;
+}
+
+static int sliced(const lt_gemm_args *p, int64_t slices)
+{
+    job j = {.p = p, .slices = slices, .step = alone_step(p, p->k / slices + 1)};
+    j.room = alone_room(p, j.step);
+    j.copies = lt_alloc((size_t)((slices - 1) * p->m * p->n + j.room * lt_threads()) * sizeof(float));
+    if (!j.copies)
+        return LT_FAIL;
+    j.scratch = j.copies + (slices - 1) * p->m * p->n;
+    lt_parallel(slices, lt_grain(p->m * p->n * p->k / slices), slice_piece, &j);
+    lt_parallel(p->m, 1 + 16384 / p->n, add_piece, &j);
+    lt_free(j.copies);
+    return LT_OK;
+}
+
+// ---- the product
 
 static void cut(job *j)
 {
@@ -130,35 +201,23 @@ static int run(const lt_gemm_args *p)
         no_steps(p);
         return LT_OK;
     }
-    if (is_long_sum(p)) {
-        lt_conv_shape s = {.n = 1,
-                           .h = 1,
-                           .w = p->k,
-                           .cin = p->n,
-                           .oh = 1,
-                           .ow = p->k,
-                           .cout = p->m,
-                           .kh = 1,
-                           .kw = 1,
-                           .stride_h = 1,
-                           .stride_w = 1,
-                           .dilation_h = 1,
-                           .dilation_w = 1,
-                           .groups = 1};
-        return LT_NAME(lt_conv_weight_gradient)(&s, p->b, p->a, p->c);
-    }
+    if (slices_of(p) > 1)
+        return sliced(p, slices_of(p));
     const bool small = p->m * p->n * p->k <= SMALL;
-    job j = {.p = p, .turned = turned_size(p)};
-    j.packed = lt_alloc((size_t)(packed_size(p) + j.turned * (small ? 1 : lt_threads())) * sizeof(float));
+    job j = {.p = p, .step = equal_chunks(p->k, MOST_K)};
+    if (small)
+        j.step = alone_step(p, p->k);
+    j.room = turned_size(p, j.step);
+    j.packed = lt_alloc((size_t)(packed_size(p, j.step) + j.room * (small ? 1 : lt_threads())) * sizeof(float));
     if (!j.packed)
         return LT_FAIL;
-    j.scratch = j.packed + packed_size(p);
+    j.scratch = j.packed + packed_size(p, j.step);
     if (small)
-        alone(p, j.packed);
+        alone(p, j.step, j.packed);
     for (j.n0 = 0; j.n0 < p->n && !small; j.n0 += CHUNK_N)
-        for (j.k0 = 0; j.k0 < p->k; j.k0 += chunk_k(p)) {
+        for (j.k0 = 0; j.k0 < p->k; j.k0 += j.step) {
             j.n = lt_min(CHUNK_N, p->n - j.n0);
-            j.k = lt_min(chunk_k(p), p->k - j.k0);
+            j.k = lt_min(j.step, p->k - j.k0);
             cut(&j);
             lt_parallel(j.panels, 1 + 16384 / (j.k * LT_NR_MAX), pack_piece, &j);
             lt_parallel((p->m + j.rows - 1) / j.rows * j.shares, lt_grain(j.rows * j.k * j.n / j.shares), block_piece,
@@ -182,7 +241,7 @@ static void batch_piece(void *context, int64_t begin, int64_t end)
     const job *j = context;
     for (int64_t i = begin; i < end; i++) {
         lt_gemm_args one = of_batch(j, i);
-        alone(&one, j->scratch + lt_thread_index() * j->turned);
+        alone(&one, j->step, j->scratch + lt_thread_index() * j->room);
     }
 }
 
@@ -198,8 +257,9 @@ static int batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a
         }
         return LT_OK;
     }
-    j.turned = (packed_size(p) + turned_size(p) + LT_LANES - 1) / LT_LANES * LT_LANES;
-    j.scratch = lt_alloc((size_t)(j.turned * lt_threads()) * sizeof(float));
+    j.step = alone_step(p, p->k);
+    j.room = alone_room(p, j.step);
+    j.scratch = lt_alloc((size_t)(j.room * lt_threads()) * sizeof(float));
     if (!j.scratch)
         return LT_FAIL;
     lt_parallel(batch, lt_grain(work), batch_piece, &j);

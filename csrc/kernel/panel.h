@@ -4,59 +4,33 @@
 
 #include <string.h>
 
-#include "kernel/tile.h"
+#include "kernel/turn.h"
 
-typedef float lt_four __attribute__((vector_size(16)));
-typedef float lt_four_u __attribute__((vector_size(16), aligned(4), may_alias));
-
-// Elements i, j, k, l of a and b, counted through both.
-#if defined(__clang__)
-#define LT_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#else
-typedef int32_t lt_four_i __attribute__((vector_size(16)));
-#define LT_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (lt_four_i){i, j, k, l})
-#endif
-
-// to[j*to_ld + i] = scale * from[i*from_ld + j] for i < m, j < n: 4 x 4 blocks turned in registers.
-static __attribute__((unused)) void lt_transpose(const float *from, int64_t from_ld, int64_t m, int64_t n, float scale,
-                                                 float *to, int64_t to_ld)
-{
-    int64_t m4 = m / 4 * 4, n4 = n / 4 * 4;
-    for (int64_t j = 0; j < n4; j += 4)
-        for (int64_t i = 0; i < m4; i += 4) {
-            const float *f = from + i * from_ld + j;
-            float *t = to + j * to_ld + i;
-            lt_four a = *(const lt_four_u *)f, b = *(const lt_four_u *)(f + from_ld);
-            lt_four c = *(const lt_four_u *)(f + 2 * from_ld), d = *(const lt_four_u *)(f + 3 * from_ld);
-            lt_four ab = LT_SHUFFLE(a, b, 0, 4, 1, 5);
-            lt_four cd = LT_SHUFFLE(c, d, 0, 4, 1, 5);
-            *(lt_four_u *)t = scale * LT_SHUFFLE(ab, cd, 0, 1, 4, 5);
-            *(lt_four_u *)(t + to_ld) = scale * LT_SHUFFLE(ab, cd, 2, 3, 6, 7);
-            ab = LT_SHUFFLE(a, b, 2, 6, 3, 7);
-            cd = LT_SHUFFLE(c, d, 2, 6, 3, 7);
-            *(lt_four_u *)(t + 2 * to_ld) = scale * LT_SHUFFLE(ab, cd, 0, 1, 4, 5);
-            *(lt_four_u *)(t + 3 * to_ld) = scale * LT_SHUFFLE(ab, cd, 2, 3, 6, 7);
-        }
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = i < m4 ? n4 : 0; j < n; j++)
-            to[j * to_ld + i] = scale * from[i * from_ld + j];
-}
+// Rows that packing asks for ahead of time: they are far apart, so the processor does not see them coming.
+enum { LT_AHEAD = 16 };
 
 // The panel of columns [column, column + width) of scale * op(B), B k x n or (trans) n x k: to[step][width], zeros
 // past column n.
 static __attribute__((unused)) void lt_pack_panel(const float *b, int64_t ld, bool trans, int64_t k, int64_t n,
                                                   int64_t column, float scale, float *to)
 {
-    int64_t width = lt_panel_vectors(column, n) * LT_LANES, real = lt_min(width, n - column);
+    const int64_t width = lt_panel_vectors(column, n) * LT_LANES, real = lt_min(width, n - column);
     if (real < width)
         memset(to, 0, (size_t)(k * width) * sizeof(float));
     if (trans) {
         lt_transpose(b + column * ld, ld, real, k, scale, to, width);
         return;
     }
-    for (int64_t i = 0; i < k; i++)
-        for (int64_t j = 0; j < real; j++)
-            to[i * width + j] = scale * b[i * ld + column + j];
+    const float *from = b + column;
+    for (int64_t i = 0; i < k; i++, from += ld, to += width) {
+        int64_t j = 0;
+        for (; j + LT_LANES <= real; j += LT_LANES) {
+            __builtin_prefetch(from + LT_AHEAD * ld + j);
+            *(lt_vec_u *)(to + j) = scale * *(const lt_vec_u *)(from + j);
+        }
+        for (; j < real; j++)
+            to[j] = scale * from[j];
+    }
 }
 
 // A packed matrix: k x n in panels; panel at column c starts at packed + c*k.
@@ -101,6 +75,119 @@ static __attribute__((unused)) void lt_rows_times_panels(const float *a, int64_t
             t.out = out + i;
             t.m = lt_min(mr, m - i);
             lt_tile_rows(&t, nv);
+        }
+    }
+}
+
+// ---- A stored k x m
+//
+// Columns of A become panels of mr: [step][mr], each panel followed by room for what the last copy writes too much.
+
+enum { LT_SPILL = 16 };
+typedef float lt_eight_u __attribute__((vector_size(32), aligned(4), may_alias));
+
+LT_INLINE int64_t lt_turned_panel(int64_t k, int64_t mr)
+{
+    return k * mr + LT_SPILL;
+}
+
+// Floats that m <= LT_ROWS columns of A take at most.
+LT_INLINE int64_t lt_turned_room(int64_t k, int64_t m)
+{
+    return (m + LT_MR_MAX) * k + LT_ROWS / 6 * LT_SPILL;
+}
+
+LT_INLINE void lt_pack_turned_body(const float *a, int64_t ld, int64_t k, int64_t m, const int mr, float *to)
+{
+    const int64_t whole = (m - 1) / mr, rest = m - whole * mr; // the last panel is copied with care: nothing past m
+    for (int64_t i = 0; i < k; i++, a += ld, to += mr) {
+        const float *from = a;
+        float *t = to;
+        for (int64_t c = 0; c < m; c += 16)
+            __builtin_prefetch(a + LT_AHEAD * ld + c);
+        for (int64_t p = 0; p < whole; p++, from += mr, t += lt_turned_panel(k, mr)) {
+            *(lt_eight_u *)t = *(const lt_eight_u *)from;
+            if (mr == 12)
+                *(lt_four_u *)(t + 8) = *(const lt_four_u *)(from + 8);
+        }
+        for (int c = 0; c < mr; c++)
+            t[c] = c < rest ? from[c] : 0;
+    }
+}
+
+// Columns [0, m) of A, k rows ld apart, m <= LT_ROWS.
+static __attribute__((unused)) void lt_pack_turned(const float *a, int64_t ld, int64_t k, int64_t m, int mr, float *to)
+{
+    if (mr == 6)
+        lt_pack_turned_body(a, ld, k, m, 6, to);
+    else if (mr == 8)
+        lt_pack_turned_body(a, ld, k, m, 8, to);
+    else
+        lt_pack_turned_body(a, ld, k, m, 12, to);
+}
+
+// The sum of a tile from A [step][..], a_step floats a step, and B [step][..], b_step a step.
+LT_INLINE void lt_tile_turned_body(const lt_tile *t, const float *a, int64_t a_step, const float *b, int64_t b_step,
+                                   const int mr, const int nv)
+{
+    lt_vec sum[LT_MR_MAX][LT_NV_MAX];
+    for (int i = 0; i < mr; i++)
+        for (int j = 0; j < nv; j++)
+            sum[i][j] = (lt_vec){0};
+    for (int64_t k = 0; k < t->steps; k++, a += a_step, b += b_step) {
+        lt_vec bv[LT_NV_MAX];
+        for (int j = 0; j < nv; j++)
+            bv[j] = ((const lt_vec_u *)b)[j];
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                sum[i][j] += a[i] * bv[j];
+    }
+    lt_tile_store(t, sum, mr, nv);
+}
+
+// mr: lt_outer_height of the widest panel; narrower panels of the same packing are allowed.
+static __attribute__((unused)) void lt_tile_turned(const lt_tile *t, const float *a, int64_t a_step, const float *b,
+                                                   int64_t b_step, int mr, int nv)
+{
+#define TILE(m, n)                                                                                                     \
+    if (mr == m && nv == n) {                                                                                          \
+        lt_tile_turned_body(t, a, a_step, b, b_step, m, n);                                                            \
+        return;                                                                                                        \
+    }
+#if defined(__AVX512F__)
+    TILE(6, 4)
+    TILE(6, 3)
+    TILE(8, 3)
+    TILE(8, 2)
+    TILE(12, 2)
+#endif
+    TILE(6, 2)
+    TILE(6, 1)
+    TILE(8, 1)
+    TILE(12, 1)
+#undef TILE
+}
+
+// C = A' B + bias + beta C for m <= LT_ROWS columns of A, packed with height mr, columns [from, to) of the panels.
+static __attribute__((unused)) void lt_turned_times_panels(const float *a, int mr, int64_t m, const lt_panels *b,
+                                                           int64_t from, int64_t to, const float *bias, float beta,
+                                                           float *c, int64_t ldc)
+{
+    float *out[LT_ROWS + LT_MR_MAX];
+    for (int64_t i = 0; i < m; i++)
+        out[i] = c + i * ldc;
+    for (int64_t column = from; column < to; column += LT_NR_MAX) {
+        const int nv = lt_panel_vectors(column, b->n);
+        lt_tile t = {.steps = b->k,
+                     .column = column,
+                     .columns = lt_min(nv * LT_LANES, b->n - column),
+                     .bias = bias ? bias + column : NULL,
+                     .beta = beta};
+        const float *panel = a;
+        for (int64_t i = 0; i < m; i += mr, panel += lt_turned_panel(b->k, mr)) {
+            t.out = out + i;
+            t.m = lt_min(mr, m - i);
+            lt_tile_turned(&t, panel, mr, b->packed + column * b->k, nv * LT_LANES, mr, nv);
         }
     }
 }

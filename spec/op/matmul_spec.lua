@@ -21,7 +21,8 @@ describe("matmul", function()
   end)
 
   it("agrees with itself transposed, where the operands are read another way", function()
-    for _, size in ipairs { { 5, 9, 70 }, { 40, 5000, 24 }, { 33, 18, 7 } } do
+    for _, size in ipairs { { 5, 9, 70 }, { 40, 5000, 24 }, { 33, 18, 7 }, { 2000, 31, 70 }, { 801, 110, 1030 },
+      { 1100, 20, 40 }, { 70, 8, 16 } } do
       local m, k, n = table.unpack(size)
       local a, b, dy = randn(m, k):requires_grad_(true), randn(k, n):requires_grad_(true), randn(m, n)
       core.matmul(a, b):backward(dy)
@@ -73,7 +74,7 @@ describe("matmul", function()
 
   it("gives the same bits on one thread and on two", function()
     local before = core.threads()
-    for _, size in ipairs { { 300, 700, 130 }, { 64, 6000, 70 } } do
+    for _, size in ipairs { { 300, 700, 130 }, { 64, 6000, 70 }, { 3000, 20, 70 } } do
       local m, k, n = table.unpack(size)
       local a, b, dy = randn(m, k):requires_grad_(true), randn(k, n):requires_grad_(true), randn(m, n)
       local results = {}
