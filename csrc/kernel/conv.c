@@ -32,7 +32,8 @@ static int carry_out(const lt_conv_plan *p)
     return narrow ? LT_NAME(lt_conv_narrow)(p) : LT_NAME(lt_conv_wide)(p);
 }
 
-static int forward(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y)
+int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight, const float *bias,
+                                float *y, lt_conv_carrier carry)
 {
     int64_t taps = s->kh * s->kw, k = s->cin / s->groups, columns = s->cout / s->groups;
     if (s->n * s->oh * s->ow * s->cout == 0)
@@ -67,7 +68,7 @@ static int forward(const lt_conv_shape *s, const float *x, const float *weight, 
                       .dest = y,
                       .phases = 1,
                       .phase = &phase};
-    int status = carry_out(&p);
+    int status = carry(&p);
     lt_free(tap);
     return status;
 }
@@ -87,7 +88,8 @@ static int64_t taps_of_phase(const lt_conv_shape *s, int64_t ry, int64_t rx, lt_
     return n;
 }
 
-static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias, float *dx)
+int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias,
+                                       float *dx, lt_conv_carrier carry)
 {
     int64_t taps = s->kh * s->kw, columns = s->cin / s->groups, k = s->cout / s->groups;
     if (s->n * s->h * s->w * s->cin == 0)
@@ -133,11 +135,21 @@ static int input_gradient(const lt_conv_shape *s, const float *dy, const float *
                           .dest = dx,
                           .phases = phases,
                           .phase = phase};
-        status = carry_out(&p);
+        status = carry(&p);
     }
     lt_free(phase);
     lt_free(tap);
     return status;
+}
+
+static int forward(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y)
+{
+    return LT_NAME(lt_conv_forward_by)(s, x, weight, bias, y, carry_out);
+}
+
+static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias, float *dx)
+{
+    return LT_NAME(lt_conv_input_gradient_by)(s, dy, weight, bias, dx, carry_out);
 }
 
 const lt_conv_kernels LT_NAME(lt_conv) = {

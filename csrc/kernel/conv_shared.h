@@ -47,6 +47,12 @@ typedef struct {
     const lt_conv_phase *phase;
 } lt_conv_plan;
 
+// Forward and input gradient as a plan, handed to what carries it out.
+typedef int (*lt_conv_carrier)(const lt_conv_plan *p);
+int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight, const float *bias,
+                                float *y, lt_conv_carrier carry);
+int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias,
+                                       float *dx, lt_conv_carrier carry);
 // Blocks of destination pixels times packed weights.
 int LT_NAME(lt_conv_wide)(const lt_conv_plan *p);
 // Destination channels are few: one product for all taps at once, then sums of shifted columns.

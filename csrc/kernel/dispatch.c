@@ -38,6 +38,7 @@ TABLES(portable);
 TABLES(avx2);
 TABLES(avx512);
 extern const lt_gemm_kernels lt_gemm_avx512bf16;
+extern const lt_conv_kernels lt_conv_avx512bf16;
 #endif
 
 // A set's kernels of both precisions.
@@ -61,6 +62,7 @@ static int list_sets(set *sets)
     static lt_product_kernels products_avx512bf16;
     products_avx512bf16 = lt_rounded_avx512;
     products_avx512bf16.gemm = &lt_gemm_avx512bf16;
+    products_avx512bf16.conv = &lt_conv_avx512bf16;
     sets[n++] = (set){"avx512bf16", &kernels_avx512, &products_avx512bf16, bf16};
     sets[n++] = (set){"avx512", &kernels_avx512, &lt_rounded_avx512, avx512};
     sets[n++] = (set){"avx2", &kernels_avx2, &lt_rounded_avx2, avx2};
