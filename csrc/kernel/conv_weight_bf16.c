@@ -31,12 +31,9 @@ typedef struct {
 // One panel: columns [column, column + 64) of the rows, two rows a step.
 static void weave(const float *const *rows, int64_t count, int64_t k, int64_t column, float *to)
 {
-    const int64_t width = lt_panel_vectors(column, k) * LT_LANES;
-    for (int64_t i = 0; i < count; i += 2, to += width)
-        for (int64_t c = 0; c < width; c += 16)
-            _mm512_storeu_ps(to + c,
-                             (__m512)lt_pairs_across(rows[i] + column + c,
-                                                     i + 1 < count ? rows[i + 1] + column + c : NULL, k - column - c));
+    const int nv = lt_panel_vectors(column, k);
+    for (int64_t i = 0; i < count; i += 2, to += nv * LT_LANES)
+        lt_weave_rows(rows[i] + column, i + 1 < count ? rows[i + 1] + column : NULL, k - column, nv, to);
 }
 
 // All channels of dy times a panel.

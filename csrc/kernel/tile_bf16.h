@@ -75,15 +75,32 @@ LT_INLINE __m512i lt_pairs_along(const float *from, int64_t count)
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
+// Pairs of one row, low, and the next, high.
+LT_INLINE __m512i lt_weave(__m512 low, __m512 high)
+{
+    const __m512i woven = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(woven, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
 // `count` pairs (up to 16) of one row and the next, which may be absent: zeros.
 LT_INLINE __m512i lt_pairs_across(const float *row, const float *next, int64_t count)
 {
-    __m512 low = _mm512_maskz_loadu_ps(lt_lanes(count), row);
-    __m512 high = next ? _mm512_maskz_loadu_ps(lt_lanes(count), next) : _mm512_setzero_ps();
-    __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low); // 16 of the row, 16 of the next
-    const __m512i woven = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    return _mm512_permutexvar_epi16(woven, both);
+    return lt_weave(_mm512_maskz_loadu_ps(lt_lanes(count), row),
+                    next ? _mm512_maskz_loadu_ps(lt_lanes(count), next) : _mm512_setzero_ps());
+}
+
+// One step of a panel: the columns of two rows, of which `real` are there; nv vectors.
+LT_INLINE void lt_weave_rows(const float *row, const float *next, int64_t real, int nv, float *to)
+{
+    if (next && real >= nv * LT_LANES)
+        for (int v = 0; v < nv; v++)
+            _mm512_storeu_ps(to + v * 16,
+                             (__m512)lt_weave(_mm512_loadu_ps(row + v * 16), _mm512_loadu_ps(next + v * 16)));
+    else
+        for (int v = 0; v < nv; v++)
+            _mm512_storeu_ps(to + v * 16,
+                             (__m512)lt_pairs_across(row + v * 16, next ? next + v * 16 : NULL, real - v * 16));
 }
 
 // 16 x 16 pairs turned: 2 x 2 within 4 lanes, then 4 x 4 of lanes.
@@ -145,16 +162,16 @@ static __attribute__((unused)) void lt_pack_turned_rows(const float *from, int64
 static __attribute__((unused)) void lt_pack_panel_pairs(const float *b, int64_t ld, bool trans, int64_t k, int64_t n,
                                                         int64_t column, float *to)
 {
-    const int64_t width = lt_panel_vectors(column, n) * LT_LANES;
+    const int nv = lt_panel_vectors(column, n);
+    const int64_t width = nv * LT_LANES;
+    if (!trans) {
+        const float *f = b + column;
+        for (int64_t at = 0; at < k; at += 2, f += 2 * ld, to += width)
+            lt_weave_rows(f, at + 1 < k ? f + ld : NULL, n - column, nv, to);
+        return;
+    }
     for (int64_t c = 0; c < width; c += 16) {
         const int64_t real = n - column - c;
-        if (!trans) {
-            for (int64_t at = 0; at < k; at += 2) {
-                const float *f = b + at * ld + column + c;
-                _mm512_storeu_ps(to + at / 2 * width + c, (__m512)lt_pairs_across(f, at + 1 < k ? f + ld : NULL, real));
-            }
-            continue;
-        }
         for (int64_t at = 0; at < k; at += 32) {
             __m512i v[16];
             for (int j = 0; j < 16; j++)
