@@ -7,7 +7,6 @@
 //
 // A worker enters a job by counting itself into `state` while the OPEN bit is set; the caller clears the bit and waits
 // for the count to be zero before the job's fields may change.
-#define _GNU_SOURCE
 #include "base/threads.h"
 
 #include <pthread.h>
@@ -15,7 +14,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "base/processor.h"
 
 enum { MOST = 256, SPINS = 4000 }; // about 100 microseconds, longer than a script takes between two operations
 #define OPEN 0x80000000u
@@ -160,14 +160,9 @@ static int processors(void)
 {
     const char *told = getenv("LATERNA_THREADS");
     int n = told ? atoi(told) : 0;
-#ifdef __linux__
-    cpu_set_t set;
-    if (n < 1 && sched_getaffinity(0, sizeof set, &set) == 0)
-        n = CPU_COUNT(&set);
-#endif
     if (n < 1)
-        n = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > MOST ? MOST : n;
+        n = lt_processors();
+    return n > MOST ? MOST : n;
 }
 
 // After fork the child has none of the workers, and whatever was locked stays so: start afresh, alone.

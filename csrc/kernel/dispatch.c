@@ -19,6 +19,7 @@
     extern const lt_pool_kernels lt_pool_##set;                                                                        \
     extern const lt_resample_kernels lt_resample_##set;                                                                \
     extern const lt_attention_kernels lt_attention_##set;                                                              \
+    extern const lt_peak_kernels lt_peak_##set;                                                                        \
     extern const lt_product_kernels lt_rounded_##set;                                                                  \
     static const lt_kernels kernels_##set = {                                                                          \
         .pointwise = &lt_pointwise_##set,                                                                              \
@@ -31,6 +32,7 @@
         .pool = &lt_pool_##set,                                                                                        \
         .resample = &lt_resample_##set,                                                                                \
         .attention = &lt_attention_##set,                                                                              \
+        .peak = &lt_peak_##set,                                                                                        \
     }
 
 TABLES(portable);
@@ -130,7 +132,7 @@ static void use(const set *chosen)
 
 int lt_kernels_init(const char *forced)
 {
-    set sets[8];
+    set sets[LT_MOST_SETS];
     int n = list_sets(sets), i = 0;
     while (i < n && !(forced ? !strcmp(forced, sets[i].isa) : sets[i].here))
         i++;
@@ -141,4 +143,14 @@ int lt_kernels_init(const char *forced)
     use(&sets[i]);
     openblas_set_num_threads(1); // it runs inside our pieces, never beside them
     return LT_OK;
+}
+
+int lt_kernels_here(const char *names[LT_MOST_SETS])
+{
+    set sets[LT_MOST_SETS];
+    int n = list_sets(sets), here = 0;
+    for (int i = 0; i < n; i++)
+        if (sets[i].here)
+            names[here++] = sets[i].isa;
+    return here;
 }

@@ -8,6 +8,7 @@
 #include "kernel/conv.h"
 #include "kernel/gemm.h"
 #include "kernel/norm.h"
+#include "kernel/peak.h"
 #include "kernel/pointwise.h"
 #include "kernel/pool.h"
 #include "kernel/reduce.h"
@@ -27,11 +28,16 @@ typedef struct {
     const lt_pool_kernels *pool;
     const lt_resample_kernels *resample;
     const lt_attention_kernels *attention;
+    const lt_peak_kernels *peak;
 } lt_kernels;
 
 extern lt_kernels lt_k; // lt_k.gemm->...; filled by lt_kernels_init
 
 // Chooses the instruction set; `forced` may be NULL. LT_FAIL when the forced one is unknown or not of this machine.
 int lt_kernels_init(const char *forced);
+
+// The sets of this machine, best first; returns their number.
+enum { LT_MOST_SETS = 8 };
+int lt_kernels_here(const char *names[LT_MOST_SETS]);
 
 #endif

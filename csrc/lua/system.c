@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/threads.h"
-#include "kernel/kernel.h"
 #include "lua/types.h"
 
 /*** Bytes that tensors use: live, cached (freed, kept for reuse), peak (most live since the last reset), and the number
@@ -40,19 +39,6 @@ static int threads(lua_State *L)
     if (!lua_isnoneornil(L, 1))
         lt_threads_set((int)lt_arg_integer(L, 1, "n", 1, 1024));
     lua_pushinteger(L, lt_threads());
-    return 1;
-}
-
-/*** What laterna runs on.
-@function info
-@treturn table isa (instruction set in use), threads */
-static int info(lua_State *L)
-{
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, lt_k.isa);
-    lua_setfield(L, -2, "isa");
-    lua_pushinteger(L, lt_threads());
-    lua_setfield(L, -2, "threads");
     return 1;
 }
 
@@ -146,7 +132,6 @@ void lt_open_system(lua_State *L)
     static const lt_function functions[] = {
         {"memory", memory, LT_IN_MODULE},
         {"threads", threads, LT_IN_MODULE},
-        {"info", info, LT_IN_MODULE},
         {"isatty", is_a_tty, LT_IN_MODULE},
         {"terminal_size", terminal_size, LT_IN_MODULE},
         {"clock", monotonic_clock, LT_IN_MODULE},

@@ -28,8 +28,8 @@ local function share(ours) return ours.share and ("%.0f %%"):format(100 * ours.s
 function report.lines(machine)
   local peak = machine.peak or {}
   local figures = {}
-  for _, key in ipairs { "fp32", "bf16", "copy" } do
-    local unit = key == "copy" and "GB/s copied" or "GF/s " .. key
+  for _, key in ipairs { "fp32", "bf16", "memory" } do
+    local unit = key == "memory" and "GB/s of memory" or "GF/s " .. key
     if peak[key] then figures[#figures + 1] = ("%.0f %s"):format(peak[key], unit) end
   end
   print(("%s, %d cores, %d threads, %s%s"):format(machine.cpu, machine.cores, machine.threads, machine.isa,

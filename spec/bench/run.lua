@@ -23,7 +23,7 @@ local work = require "spec.bench.work"
 local workloads = require "spec.bench.workloads"
 
 local o = lt.train.options {
-  only = "", runs = 0, threads = lt.threads(), precision = lt.precision and "fp32,bf16" or "fp32", isa = "",
+  only = "", runs = 0, threads = lt.threads(), precision = "fp32,bf16", isa = "",
   python = "python3,/usr/bin/python3", json = false, markdown = false, scale = false, overhead = false,
   one = "", mode = "fp32",
 }
@@ -41,7 +41,7 @@ end
 local function machine()
   lt.threads(o.threads)
   local info = lt.info { peak = true }
-  return { cpu = info.cpu or "unknown processor", cores = info.cores or o.threads, threads = o.threads,
+  return { cpu = info.cpu or "unknown processor", cores = info.cores, threads = o.threads,
            isa = info.isa, blas = info.blas, peak = info.peak }
 end
 

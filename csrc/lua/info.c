@@ -1,0 +1,98 @@
+// What laterna runs on, and what it makes of it.
+#include <cblas.h>
+#include <stdio.h>
+
+#include "base/processor.h"
+#include "base/settings.h"
+#include "base/threads.h"
+#include "kernel/kernel.h"
+#include "lua/types.h"
+
+static void set_string(lua_State *L, const char *key, const char *value)
+{
+    lua_pushstring(L, value); // NULL: nil
+    lua_setfield(L, -2, key);
+}
+
+static void set_integer(lua_State *L, const char *key, int value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void set_number(lua_State *L, const char *key, double value)
+{
+    lua_pushnumber(L, value);
+    lua_setfield(L, -2, key);
+}
+
+// "OpenBLAS 0.3.21 Haswell": the first two words of its configuration, and the processor that it takes this one for.
+static void set_blas(lua_State *L)
+{
+    char name[64] = "OpenBLAS", version[64] = "";
+    sscanf(openblas_get_config(), "%63s %63s", name, version);
+    lua_pushfstring(L, "%s %s %s", name, version, openblas_get_corename());
+    lua_setfield(L, -2, "blas");
+}
+
+static void set_sets(lua_State *L)
+{
+    const char *names[LT_MOST_SETS];
+    int n = lt_kernels_here(names);
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) {
+        lua_pushstring(L, names[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "isas");
+}
+
+static void set_peak(lua_State *L)
+{
+    lt_peak peak;
+    LT_TRY(L, lt_k.peak->measure(&peak));
+    lua_createtable(L, 0, 3);
+    set_number(L, "fp32", peak.fp32);
+    if (peak.bf16 > 0)
+        set_number(L, "bf16", peak.bf16);
+    set_number(L, "memory", peak.memory);
+    lua_setfield(L, -2, "peak");
+}
+
+/*** What laterna runs on.
+
+Products and convolutions are its own; `blas` is the library that solves linear systems and finds eigenvalues
+(`solve`, `inverse`, `logdet`, `lu`, `qr`, `eigh`).
+
+`peak` is measured on request, on the threads in use, in about 0.3 s: fp32, GF/s of multiply-adds in float32 (two
+operations each); bf16, the same of bfloat16 products where the instruction set in use has them; memory, GB/s read and
+written in a sweep through arrays far larger than the caches.
+@function info
+@tparam[opt] table options peak (false): measure the machine
+@treturn table isa (instruction set in use), isas (all that this processor runs, best first: LATERNA_ISA forces one),
+threads (in use), cores (that this process may use), cpu (the processor's name, nil if unknown), blas, precision, peak
+@usage print(lt.info().isa, lt.info{ peak = true }.peak.fp32) */
+static int info(lua_State *L)
+{
+    bool peak = false;
+    char name[128];
+    const lt_option options[] = {{"peak", LT_OPTION_BOOLEAN, &peak, 0, 0}, {NULL, 0, NULL, 0, 0}};
+    lt_arg_options(L, 1, options);
+    lua_createtable(L, 0, 8);
+    set_string(L, "isa", lt_k.isa);
+    set_sets(L);
+    set_integer(L, "threads", lt_threads());
+    set_integer(L, "cores", lt_processors());
+    set_string(L, "cpu", lt_processor_name(name, sizeof name));
+    set_blas(L);
+    set_string(L, "precision", lt_precision() == LT_PRECISION_BF16 ? "bf16" : "float32");
+    if (peak)
+        set_peak(L);
+    return 1;
+}
+
+void lt_open_info(lua_State *L)
+{
+    static const lt_function functions[] = {{"info", info, LT_IN_MODULE}, {NULL, NULL, 0}};
+    lt_register(L, functions);
+}
