@@ -152,11 +152,7 @@ static int no_grad_done(lua_State *L, int status, lua_KContext old)
 @return what it returns */
 static int no_grad(lua_State *L)
 {
-    if (!lua_isfunction(L, 1)) { // modules can be called too
-        if (luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
-            return lt_bad_argument(L, 1, "f: expected function, got %s", lt_type_name(L, 1));
-        lua_pop(L, 1);
-    }
+    lt_arg_callable(L, 1, "f");
     bool old = lt_grad_mode_set(false);
     return no_grad_done(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, old, no_grad_done), old);
 }

@@ -8,13 +8,38 @@
 
 // ---- registering and raising ------------------------------------------------------------------------------------
 
+// Tells our functions from those of others: their last value, after the name and what else they need.
+static const char ours;
+
+void lt_push_function(lua_State *L, lua_CFunction function, int values)
+{
+    lua_pushlightuserdata(L, (void *)&ours);
+    lua_pushcclosure(L, function, values + 1);
+}
+
+const char *lt_registered_name(lua_State *L, int index)
+{
+    bool found = false;
+    index = lua_absindex(L, index);
+    for (int i = 2; i <= 3 && !found && lua_getupvalue(L, index, i); i++) {
+        found = lua_touserdata(L, -1) == &ours;
+        lua_pop(L, 1);
+    }
+    if (!found)
+        return NULL;
+    lua_getupvalue(L, index, 1);
+    const char *name = lua_tostring(L, -1);
+    lua_pop(L, 1);
+    return name;
+}
+
 void lt_register(lua_State *L, const lt_function *functions)
 {
     luaL_getmetatable(L, LT_TENSOR_TYPE);
     lua_getfield(L, -1, "methods");
     for (; functions->name; functions++) {
         lua_pushstring(L, functions->name);
-        lua_pushcclosure(L, functions->function, 1); // the name, for messages
+        lt_push_function(L, functions->function, 1); // the name, for messages
         if (functions->where & LT_IN_MODULE) {
             lua_pushvalue(L, -1);
             lua_setfield(L, -5, functions->name);
@@ -142,6 +167,15 @@ const char *lt_arg_string(lua_State *L, int arg, const char *name, size_t *lengt
     if (lua_type(L, arg) != LUA_TSTRING)
         wrong_type(L, arg, name, "string");
     return lua_tolstring(L, arg, length);
+}
+
+void lt_arg_callable(lua_State *L, int arg, const char *name)
+{
+    if (lua_isfunction(L, arg))
+        return;
+    if (luaL_getmetafield(L, arg, "__call") == LUA_TNIL)
+        wrong_type(L, arg, name, "function");
+    lua_pop(L, 1);
 }
 
 lt_random *lt_arg_generator_or_default(lua_State *L, int arg, const char *name)
@@ -323,7 +357,7 @@ void lt_metamethod(lua_State *L, const char *name, lua_CFunction function)
 {
     luaL_getmetatable(L, LT_TENSOR_TYPE);
     lua_pushstring(L, name + 2); // messages say "add", not "__add"
-    lua_pushcclosure(L, function, 1);
+    lt_push_function(L, function, 1);
     lua_setfield(L, -2, name);
     lua_pop(L, 1);
 }

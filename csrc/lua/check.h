@@ -22,6 +22,10 @@ enum { LT_IN_MODULE = 1, LT_AS_METHOD = 2, LT_IN_BOTH = 3 };
 
 // Registers functions (ended by {NULL}) into the module table on top of the stack and the tensor's methods.
 void lt_register(lua_State *L, const lt_function *functions);
+// Replaces 1 or 2 values on top of the stack, the first of them its name, by a function that has them as upvalues.
+void lt_push_function(lua_State *L, lua_CFunction function, int values);
+// The name of the C function at a stack index; NULL when it is none of ours.
+const char *lt_registered_name(lua_State *L, int index);
 
 // "bad argument #arg to 'f' (message)"; f is the name it was registered under, methods count as Lua does.
 int lt_bad_argument(lua_State *L, int arg, const char *format, ...);
@@ -38,6 +42,7 @@ double lt_arg_number(lua_State *L, int arg, const char *name); // numbers only: 
 double lt_arg_number_or(lua_State *L, int arg, const char *name, double otherwise);
 bool lt_arg_boolean_or(lua_State *L, int arg, const char *name, bool otherwise);
 const char *lt_arg_string(lua_State *L, int arg, const char *name, size_t *length); // strings only: no numbers
+void lt_arg_callable(lua_State *L, int arg, const char *name);                      // modules can be called too
 lt_random *lt_arg_generator_or_default(lua_State *L, int arg, const char *name);
 // Sizes from a table at arg, or from the numbers from arg on (stops at the first non-number; *next tells where).
 int lt_arg_shape(lua_State *L, int arg, const char *name, int64_t *shape, int *next);

@@ -336,7 +336,7 @@ void lt_open_index(lua_State *L)
     luaL_getmetatable(L, LT_TENSOR_TYPE);
     lua_pushliteral(L, "index");
     lua_getfield(L, -2, "methods");
-    lua_pushcclosure(L, index_get, 2); // name, methods
+    lt_push_function(L, index_get, 2); // name, methods
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 }

@@ -150,7 +150,7 @@ void lt_open_random(lua_State *L)
     lua_getfield(L, -1, "methods");
     for (const lt_function *m = methods; m->name; m++) {
         lua_pushstring(L, m->name);
-        lua_pushcclosure(L, m->function, 1);
+        lt_push_function(L, m->function, 1);
         lua_setfield(L, -2, m->name);
     }
     lua_setfield(L, -2, "__index");

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/profile.h"
 #include "tensor/tape.h"
 
 const char *lt_type_name(lua_State *L, int index)
@@ -22,7 +23,11 @@ static void collect_if_grown(lua_State *L)
     static size_t limit = (size_t)64 << 20;
     if (lt_memory().live < limit)
         return;
+    if (lt_profiling)
+        lt_profile_enter("garbage collection", "");
     lua_gc(L, LUA_GCCOLLECT);
+    if (lt_profiling)
+        lt_profile_leave();
     size_t live = lt_memory().live;
     limit = live + (live / 2 > (size_t)64 << 20 ? live / 2 : (size_t)64 << 20);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/profile.h"
 #include "base/threads.h"
 #include "kernel/kernel.h"
 #include "tensor/tape.h"
@@ -97,8 +98,12 @@ static int accumulate(lt_tensor **total, lt_tensor *part)
     lt_tensor *sum = own ? lt_retain(old) : lt_tensor_like(old);
     if (!sum)
         return LT_FAIL;
+    if (lt_profiling)
+        lt_profile_enter(op.name, "");
     addition c = {lt_f32(old), lt_f32(part), lt_f32(sum)};
     lt_parallel(old->size, 1 << 15, add_piece, &c);
+    if (lt_profiling)
+        lt_profile_leave();
     sum = own ? sum : lt_record(sum, &op, LT_LIST(old, part), LT_NONE, NULL, 0);
     if (!sum)
         return LT_FAIL;
@@ -159,7 +164,11 @@ static int step(lt_node *node, bool keep)
     lt_tensor *few[8] = {NULL}, **dx = few;
     if (node->inputs > 8 && !(dx = calloc((size_t)node->inputs, sizeof *dx)))
         return lt_fail_memory((size_t)node->inputs * sizeof *dx);
+    if (lt_profiling)
+        lt_profile_enter(node->name, "backward");
     int status = node->op->backward(node, node->sum, dx);
+    if (lt_profiling)
+        lt_profile_leave();
     for (int i = 0; i < node->inputs; i++) {
         if (dx[i] && status == LT_OK && lt_wants(node, i)) {
             lt_node *input = node->input[i];

@@ -13,6 +13,7 @@ lt.save, lt.load = core.save_safetensors, core.load_safetensors
 local parts = {
   nn = "laterna.nn", optim = "laterna.optim", train = "laterna.train",
   data = "laterna.data", text = "laterna.text",
+  profile = "laterna.profile",
   show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
   likelihood = "laterna.likelihood", prior = "laterna.prior", vae = "laterna.vae", autoencoder = "laterna.autoencoder",
 }
