@@ -33,9 +33,9 @@ FLAGS_avx512   := $(KERNEL_OPTIMIZE) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -m
 
 FLAGS_avx512bf16 := $(FLAGS_avx512) -mavx512bf16
 
-# Files of csrc/kernel are compiled once an instruction set; *_bf16.c for AVX512-BF16 alone; dispatch.c and everything
-# else once.
-BF16      := $(if $(filter avx512,$(ISAS)),$(wildcard csrc/kernel/*_bf16.c))
+# Files of csrc/kernel are compiled once an instruction set; *_bf16.c for AVX512-BF16 alone, peak.c for that too;
+# dispatch.c and everything else once.
+BF16      := $(if $(filter avx512,$(ISAS)),$(wildcard csrc/kernel/*_bf16.c) csrc/kernel/peak.c)
 KERNELS   := $(filter-out csrc/kernel/dispatch.c csrc/kernel/%_bf16.c,$(wildcard csrc/kernel/*.c))
 PLAIN     := $(filter-out $(KERNELS) csrc/kernel/%_bf16.c,$(wildcard csrc/*/*.c))
 OBJECTS   := $(PLAIN:csrc/%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(KERNELS:csrc/%.c=$(BUILD)/%.$(isa).o)) \

@@ -41,6 +41,7 @@ TABLES(avx2);
 TABLES(avx512);
 extern const lt_gemm_kernels lt_gemm_avx512bf16;
 extern const lt_conv_kernels lt_conv_avx512bf16;
+extern const lt_peak_kernels lt_peak_avx512bf16;
 #endif
 
 // A set's kernels of both precisions.
@@ -49,6 +50,7 @@ typedef struct {
     const lt_kernels *full;
     const lt_product_kernels *bf16;
     bool here; // has this processor everything that the compiler flags allow the compiler to use (see the Makefile)?
+    const lt_peak_kernels *peak; // NULL: that of `full`
 } set;
 
 // Best first. Returns their number.
@@ -65,11 +67,11 @@ static int list_sets(set *sets)
     products_avx512bf16 = lt_rounded_avx512;
     products_avx512bf16.gemm = &lt_gemm_avx512bf16;
     products_avx512bf16.conv = &lt_conv_avx512bf16;
-    sets[n++] = (set){"avx512bf16", &kernels_avx512, &products_avx512bf16, bf16};
-    sets[n++] = (set){"avx512", &kernels_avx512, &lt_rounded_avx512, avx512};
-    sets[n++] = (set){"avx2", &kernels_avx2, &lt_rounded_avx2, avx2};
+    sets[n++] = (set){"avx512bf16", &kernels_avx512, &products_avx512bf16, bf16, &lt_peak_avx512bf16};
+    sets[n++] = (set){"avx512", &kernels_avx512, &lt_rounded_avx512, avx512, NULL};
+    sets[n++] = (set){"avx2", &kernels_avx2, &lt_rounded_avx2, avx2, NULL};
 #endif
-    sets[n++] = (set){"portable", &kernels_portable, &lt_rounded_portable, true};
+    sets[n++] = (set){"portable", &kernels_portable, &lt_rounded_portable, true, NULL};
     return n;
 }
 
@@ -125,6 +127,7 @@ static void use(const set *chosen)
     products[LT_PRECISION_FLOAT32] = (lt_product_kernels){lt_k.gemm, lt_k.conv, lt_k.attention};
     products[LT_PRECISION_BF16] = *chosen->bf16;
     lt_k.isa = chosen->isa;
+    lt_k.peak = chosen->peak ? chosen->peak : lt_k.peak;
     lt_k.gemm = &gemm;
     lt_k.conv = &conv;
     lt_k.attention = &attention;
