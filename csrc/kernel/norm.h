@@ -29,9 +29,11 @@ typedef struct {
     float slope; // of leaky relu
 } lt_norm_call;
 
-// Any may be NULL, except that dx is also working memory where there is an activation. dx may be dy.
+// Any may be NULL, except that dx is also working memory where there is an activation. dx may be dy. plus, of x's size,
+// is added to dx: what else flows into x, as in a residual block.
 typedef struct {
     float *dx, *dweight, *dbias, *dscale, *dshift;
+    const float *plus;
 } lt_norm_grads;
 
 typedef struct {

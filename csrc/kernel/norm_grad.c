@@ -96,7 +96,8 @@ static void finish_group(const lt_norm_job *j, int64_t s, int64_t g)
 
 // ---- pass 2 ---------------------------------------------------------------------------------------------------------
 
-static void map_rows(int64_t rows, int64_t w, const float *x, const float *du, const float *coef, float *dx)
+static void map_rows(int64_t rows, int64_t w, const float *x, const float *du, const float *plus, const float *coef,
+                     float *dx)
 {
     const float *centre = coef + LT_CENTRE * w, *gain = coef + LT_GAIN * w, *slope = coef + LT_SLOPE * w;
     const float *constant = coef + LT_CONSTANT * w;
@@ -104,6 +105,11 @@ static void map_rows(int64_t rows, int64_t w, const float *x, const float *du, c
         LT_VECTORIZE
         for (int64_t i = 0; i < w; i++)
             dx[i] = (x[i] - centre[i]) * slope[i] + constant[i] + du[i] * gain[i];
+        if (!plus)
+            continue;
+        LT_VECTORIZE
+        for (int64_t i = 0; i < w; i++)
+            dx[i] += plus[r * w + i];
     }
 }
 
@@ -115,8 +121,8 @@ static void map(const lt_norm_job *j, int64_t s, int64_t k)
     float folded[LT_NORM_COEFS * LT_NORM_FOLD];
     for (int i = 0; fold > 1 && i < LT_NORM_COEFS; i++)
         lt_norm_repeat(c, fold, coef + i * c, folded + i * fold * c);
-    map_rows(wide, fold * c, j->x + at, du + at, fold > 1 ? folded : coef, j->out + at);
-    map_rows(rows - wide * fold, c, j->x + done, du + done, coef, j->out + done);
+    map_rows(wide, fold * c, j->x + at, du + at, j->plus ? j->plus + at : NULL, fold > 1 ? folded : coef, j->out + at);
+    map_rows(rows - wide * fold, c, j->x + done, du + done, j->plus ? j->plus + done : NULL, coef, j->out + done);
 }
 
 // ---- the order of the work ------------------------------------------------------------------------------------------
@@ -163,7 +169,8 @@ static void sample_piece(void *context, int64_t begin, int64_t end)
 int LT_NAME(lt_norm_group_grad)(const lt_norm_call *a, const float *x, const float *dy, const float *mean,
                                 const float *rstd, const lt_norm_grads *out)
 {
-    lt_norm_job j = {.a = a, .x = x, .dy = dy, .out = out->dx, .saved_mean = mean, .saved_rstd = rstd};
+    lt_norm_job j = {
+        .a = a, .x = x, .dy = dy, .plus = out->plus, .out = out->dx, .saved_mean = mean, .saved_rstd = rstd};
     if (a->n * a->hw * a->c == 0) {
         LT_NAME(lt_norm_collect)(a, 0, NULL, out);
         return LT_OK;

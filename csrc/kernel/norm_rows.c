@@ -28,7 +28,7 @@ enum { LANES = 32, CHUNKS = 128 };
 typedef struct {
     const lt_norm_call *a;
     int64_t pictures, rows, chunk, chunks; // rows a picture (all in one where nothing depends on it), chunks of them
-    const float *x, *dy;
+    const float *x, *dy, *plus;
     float *y, *dx;
     float *mean, *rstd; // mean NULL: RMS norm
     const float *saved_mean, *saved_rstd;
@@ -122,9 +122,9 @@ INLINE void du_row(const lt_activation f, float slope, int64_t c, const float *x
         du[i] = dy[i] * lt_activate_d1(f, (x[i] - mean) * rstd * gain[i] + offset[i], slope);
 }
 
-// dx = rstd (g du - m1 - xhat m2), m1 = mean of g du (0 for RMS norm), m2 = mean of g du xhat; g NULL: 1
+// dx = rstd (g du - m1 - xhat m2) + plus, m1 = mean of g du (0 for RMS norm), m2 = mean of g du xhat; g NULL: 1
 static void dx_row(int64_t c, const float *x, const float *du, bool rms, float mean, float rstd, const float *g,
-                   float *dx)
+                   const float *plus, float *dx)
 {
     float m1 = 0, m2;
     if (g) {
@@ -140,6 +140,11 @@ static void dx_row(int64_t c, const float *x, const float *du, bool rms, float m
     LT_VECTORIZE
     for (int64_t i = 0; i < c; i++)
         dx[i] = rstd * (g ? g[i] : 1.0f) * du[i] + (x[i] - mean) * slope + constant;
+    if (!plus)
+        return;
+    LT_VECTORIZE
+    for (int64_t i = 0; i < c; i++)
+        dx[i] += plus[i];
 }
 
 static void grad_chunk(const job *j, int64_t s, int64_t k)
@@ -164,7 +169,7 @@ static void grad_chunk(const job *j, int64_t s, int64_t k)
             }
         }
         if (j->dx)
-            dx_row(c, x, du, !j->saved_mean, mean, rstd, gain, j->dx + row * c);
+            dx_row(c, x, du, !j->saved_mean, mean, rstd, gain, j->plus ? j->plus + row * c : NULL, j->dx + row * c);
     }
 }
 
@@ -178,7 +183,7 @@ static void grad_piece(void *context, int64_t begin, int64_t end)
 int LT_NAME(lt_norm_layer_grad)(const lt_norm_call *a, const float *x, const float *dy, const float *mean,
                                 const float *rstd, const lt_norm_grads *out)
 {
-    job j = {.a = a, .x = x, .dy = dy, .dx = out->dx, .saved_mean = mean, .saved_rstd = rstd};
+    job j = {.a = a, .x = x, .dy = dy, .plus = out->plus, .dx = out->dx, .saved_mean = mean, .saved_rstd = rstd};
     const bool told = a->scale || a->shift || out->dshift;
     if (plan(&j, told, out->dweight || out->dbias || out->dscale || out->dshift) != LT_OK)
         return LT_FAIL;

@@ -19,7 +19,7 @@ enum { LT_NORM_FOLD = 256, LT_NORM_PIECE = 1 << 14 };
 typedef struct {
     const lt_norm_call *a;
     int64_t chunk, chunks;
-    const float *x, *dy;
+    const float *x, *dy, *plus;
     float *out;         // y or dx
     float *part;        // (n, chunks, 2, c): forward mean and squared distance, backward sum du and sum du (x - mean)
     float *coef;        // (n, LT_NORM_COEFS, c)

@@ -59,13 +59,19 @@ static int fused(const lt_norm *a, lt_node *node, lt_tensor *dy, lt_tensor **dx)
     lt_tensor *work = a->activation && !dx[LT_NORM_X] ? lt_tensor_like(in.x) : lt_retain(dx[LT_NORM_X]);
     if (a->activation && !work)
         return LT_FAIL;
-    const lt_norm_grads out = {numbers(work), numbers(dx[LT_NORM_WEIGHT]), numbers(dx[LT_NORM_BIAS]),
-                               numbers(dx[LT_NORM_SCALE]), numbers(dx[LT_NORM_SHIFT])};
+    lt_tensor *sum = lt_take_sum(node, LT_NORM_X);
+    const lt_norm_grads out = {numbers(work),
+                               numbers(dx[LT_NORM_WEIGHT]),
+                               numbers(dx[LT_NORM_BIAS]),
+                               numbers(dx[LT_NORM_SCALE]),
+                               numbers(dx[LT_NORM_SHIFT]),
+                               numbers(sum)};
     const lt_norm_call call = call_of(a, &in);
     const int status = by_group(a)
                            ? lt_k.norm->group_grad(&call, lt_f32(in.x), lt_f32(dy), lt_f32(mean), lt_f32(rstd), &out)
                            : lt_k.norm->layer_grad(&call, lt_f32(in.x), lt_f32(dy), numbers(mean), lt_f32(rstd), &out);
     lt_release(work);
+    lt_release(sum);
     return status;
 }
 

@@ -111,6 +111,16 @@ bool lt_wants(const lt_node *node, int i)
     return node->input[i] && node->input[i]->needed;
 }
 
+lt_tensor *lt_take_sum(lt_node *node, int i)
+{
+    lt_node *input = node->input[i];
+    if (!lt_wants(node, i) || !input->sum || grad_mode)
+        return NULL;
+    lt_tensor *sum = input->sum;
+    input->sum = NULL;
+    return sum;
+}
+
 lt_tensor *lt_saved(lt_node *node, int i)
 {
     lt_saved_slot *slot = &node->saved[i];

@@ -61,6 +61,9 @@ lt_tensor *lt_record(lt_tensor *out, const lt_op *op, int n, lt_tensor *const *i
 // lt_record(out, &op_mul, LT_LIST(a, b), LT_LIST(a, b), &attr, sizeof attr)
 
 bool lt_wants(const lt_node *node, int i); // does input i need a gradient?
+// What has been gathered so far of input i's gradient, or NULL: a kernel that can add it to its own dx[i] saves a pass
+// over both. The caller owns it then, and dx[i] must contain it. Always NULL where gradients of gradients are recorded.
+lt_tensor *lt_take_sum(lt_node *node, int i);
 // The i-th saved tensor, borrowed from the node until backward of this node returns; with its place on the tape
 // when gradients of gradients are recorded. (An edited one never gets here: backward checks versions first.)
 lt_tensor *lt_saved(lt_node *node, int i);

@@ -159,6 +159,32 @@ describe("norms", function()
     end
   end)
 
+  it("add what else flows into x to their own gradient of it", function()
+    local options = { activation = "silu" }
+    for _, shape in ipairs { { 2, 3, 4, 6 }, { 9, 16, 16, 40 }, { 2, 70, 70, 3 } } do -- small, by sample, in chunks
+      local c = shape[4]
+      for _, norm in ipairs {
+        function(x, w, b) return core.group_norm(x, 1, w, b, options) end,
+        function(x, w, b) return core.group_norm(x, c, w, b) end,
+        function(x, w, b) return core.layer_norm(x, w, b, options) end,
+        function(x, w) return core.rms_norm(x, w) end,
+        function(x, w, b) return core.batch_norm(x, w, b, nil, nil, { training = true, activation = "relu" }) end,
+      } do
+        local x, w, b = core.randn(shape):requires_grad_(true), core.randn(c), core.randn(c)
+        local dy, k = core.randn(shape), core.randn(shape)
+        local alone = core.grad(norm(x, w, b), { x }, { grad_output = dy })[1]
+        local inner = x * 1 -- not a leaf
+        local y = norm(inner, w, b) + inner * k
+        close(core.grad(y, { x }, { grad_output = dy })[1], alone + k * dy, 1e-5)
+        x:zero_grad();
+        (norm(x, w, b) + x * k):backward(dy)
+        close(x.grad, alone + k * dy, 1e-5)
+        x:backward(dy) -- into a gradient that is there already
+        close(x.grad, alone + k * dy + dy, 1e-5)
+      end
+    end
+  end)
+
   it("need no gradient of x to give the others", function()
     local x, w, t = core.randn(9, 5, 6), core.ones(6):requires_grad_(), core.zeros(9, 6):requires_grad_()
     for _, f in ipairs {
