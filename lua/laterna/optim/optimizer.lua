@@ -61,38 +61,61 @@ local function rate(fname, lr, step)
   return lr
 end
 
--- Parameters that move, in lists of equal step count: Adam's bias correction depends on it, and a layer that was
--- frozen for a while has taken fewer steps.
-local function buckets(self, group)
-  local by_count, counts = {}, {}
+local function moving(group)
+  local list = {}
   for _, p in ipairs(group.params) do
-    if p.requires_grad and p.grad then
-      local count = (self.count[p] or 0) + 1
-      if not by_count[count] then
-        by_count[count] = {}
-        counts[#counts + 1] = count
-      end
-      table.insert(by_count[count], p)
-    end
+    if p.requires_grad and p.grad then list[#list + 1] = p end
   end
-  table.sort(counts)
-  return by_count, counts
+  return list
 end
 
--- For each slot the list of its tensors, zeros where a parameter moves for the first time.
-local function slot_lists(self, o, params)
-  local lists = {}
-  for _, slot in ipairs(self.slots(o)) do
-    local list = {}
-    for i, p in ipairs(params) do
-      local kept = self.kept[p] or {}
-      self.kept[p] = kept
-      kept[slot] = kept[slot] or core.zeros(p.shape)
-      list[i] = kept[slot]
-    end
-    lists[slot] = list
+-- The tensors of a slot, zeros where a parameter moves for the first time.
+local function slot_list(self, slot, params)
+  local list = {}
+  for i, p in ipairs(params) do
+    local kept = self.kept[p] or {}
+    self.kept[p] = kept
+    kept[slot] = kept[slot] or core.zeros(p.shape)
+    list[i] = kept[slot]
   end
-  return lists
+  return list
+end
+
+-- Parameters in lists of equal step count, each with the lists of its slots: Adam's bias correction depends on it, and
+-- a layer that was frozen for a while has taken fewer steps.
+local function buckets(self, params, slots)
+  local by_count, out = {}, {}
+  for _, p in ipairs(params) do
+    local count = self.count[p] or 0
+    if not by_count[count] then
+      by_count[count] = { count = count, params = {}, slots = {} }
+      out[#out + 1] = by_count[count]
+    end
+    table.insert(by_count[count].params, p)
+  end
+  table.sort(out, function(x, y) return x.count < y.count end)
+  for _, bucket in ipairs(out) do
+    for _, slot in ipairs(slots) do bucket.slots[slot] = slot_list(self, slot, bucket.params) end
+  end
+  return out
+end
+
+local function equal(a, b)
+  if #a ~= #b then return false end
+  for i = 1, #a do
+    if not rawequal(a[i], b[i]) then return false end
+  end
+  return true
+end
+
+-- The buckets of a group's step: those of the last one while the same parameters move with the same slots.
+local function planned(self, i, group, o)
+  local params, slots, last = moving(group), self.slots(o), self.last[i]
+  if not (last and equal(last.params, params) and equal(last.slots, slots)) then
+    last = { params = params, slots = slots, buckets = buckets(self, params, slots) }
+    self.last[i] = last
+  end
+  return last.buckets
 end
 
 --- Every parameter of every group, in order.
@@ -122,11 +145,11 @@ function Optimizer:step()
   end
   core.no_grad(function()
     for i, group in ipairs(self.groups) do
-      local by_count, counts = buckets(self, group)
-      for _, count in ipairs(counts) do
-        local params = by_count[count]
-        self.sweep(params, slot_lists(self, plans[i], params), plans[i], count)
-        for _, p in ipairs(params) do self.count[p] = count end
+      for _, bucket in ipairs(planned(self, i, group, plans[i])) do
+        local count = bucket.count + 1
+        self.sweep(bucket.params, bucket.slots, plans[i], count)
+        for _, p in ipairs(bucket.params) do self.count[p] = count end
+        bucket.count = count
       end
     end
   end)
@@ -136,7 +159,9 @@ end
 
 --- Forgets the gradients of all parameters.
 function Optimizer:zero_grad()
-  for _, p in ipairs(self:parameters()) do p:zero_grad() end
+  for _, group in ipairs(self.groups) do
+    for _, p in ipairs(group.params) do p:zero_grad() end
+  end
 end
 
 --- The learning rate of the next step (of the first group).
@@ -207,7 +232,7 @@ function Optimizer:load_state(state)
     table.sort(problems)
     check.fail("load_state", 1, "state: does not fit this %s:\n    %s", self.name, table.concat(problems, "\n    "))
   end
-  self.taken, self.kept, self.count = taken, {}, {}
+  self.taken, self.kept, self.count, self.last = taken, {}, {}, {}
   for i, p in ipairs(params) do
     self.count[p] = math.tointeger(counts[i])
     for slot, t in pairs(kept[p] or {}) do
@@ -238,7 +263,7 @@ function optimizer.define(name, known, slots, sweep)
     self.name, self.known, self.slots, self.sweep = name, known, slots, sweep
     self.groups = group_list(name, params, known)
     self.taken = 0
-    self.kept, self.count = {}, {}
+    self.kept, self.count, self.last = {}, {}, {}
     return setmetatable(self, Optimizer)
   end
 end
