@@ -51,7 +51,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test specs check lint sanitized bench fuzz docs install clean
+.PHONY: all env deps build demo test test-isa specs check lint sanitized bench fuzz docs install clean
 all: build
 
 build: $(SO)
@@ -77,6 +77,13 @@ test:
 
 specs:
 	$(RUN) spec/run.lua $(if $(FILTER),--filter="$(FILTER)") $(SPEC)
+
+# The same under every instruction set that this machine can run.
+test-isa:
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@.ci/isas "$$($(RUN) -e 'print(table.concat(require "laterna.core".info().isas, " "))')" \
+	  $(MAKE) --no-print-directory specs
 
 check:
 	@$(DEPS) build test check

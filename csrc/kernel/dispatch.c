@@ -137,6 +137,8 @@ int lt_kernels_init(const char *forced)
 {
     set sets[LT_MOST_SETS];
     int n = list_sets(sets), i = 0;
+    if (forced && !*forced)
+        forced = NULL;
     while (i < n && !(forced ? !strcmp(forced, sets[i].isa) : sets[i].here))
         i++;
     if (i == n)

@@ -33,7 +33,8 @@ typedef struct {
 
 extern lt_kernels lt_k; // lt_k.gemm->...; filled by lt_kernels_init
 
-// Chooses the instruction set; `forced` may be NULL. LT_FAIL when the forced one is unknown or not of this machine.
+// Chooses the instruction set; `forced` may be NULL or empty. LT_FAIL when the forced one is unknown or not of this
+// machine.
 int lt_kernels_init(const char *forced);
 
 // The sets of this machine, best first; returns their number.
