@@ -51,7 +51,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test test-isa specs check lint sanitized bench fuzz docs install clean
+.PHONY: all env deps build demo test test-isa aarch64 specs check lint sanitized bench fuzz docs install clean
 all: build
 
 build: $(SO)
@@ -84,6 +84,11 @@ test-isa:
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@.ci/isas "$$($(RUN) -e 'print(table.concat(require "laterna.core".info().isas, " "))')" \
 	  $(MAKE) --no-print-directory specs
+
+# Built for 64-bit ARM and run under an emulator; not a part of CI.
+aarch64:
+	@$(DEPS) aarch64
+	@MAKE="$(MAKE)" SPEC="$(SPEC)" .ci/aarch64
 
 check:
 	@$(DEPS) build test check
