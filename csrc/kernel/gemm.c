@@ -52,7 +52,7 @@ static int64_t turned_size(const lt_gemm_args *p, int64_t step)
 // Rows [i, i + m) of the chunk's product into C, columns [from, to) of the chunk.
 static void block(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, int64_t from, int64_t to, float *turned)
 {
-    const lt_panels b = {j->packed, j->k, j->n};
+    const lt_panels b = {j->packed, j->k, j->n, j->k};
     const bool first = j->k0 == 0;
     const float *bias = first && p->bias ? p->bias + j->n0 : NULL;
     const float beta = first ? p->beta : 1;

@@ -33,10 +33,10 @@ static __attribute__((unused)) void lt_pack_panel(const float *b, int64_t ld, bo
     }
 }
 
-// A packed matrix: k x n in panels; panel at column c starts at packed + c*k.
+// A packed matrix: k x n in panels; panel at column c starts at packed + c*k. Products use its first `steps` rows.
 typedef struct {
     const float *packed;
-    int64_t k, n;
+    int64_t k, n, steps;
 } lt_panels;
 
 static __attribute__((unused)) void lt_pack_panels(const float *b, int64_t ld, bool trans, int64_t k, int64_t n,
@@ -64,7 +64,7 @@ static __attribute__((unused)) void lt_rows_times_panels(const float *a, int64_t
     for (int64_t column = from; column < to; column += LT_NR_MAX) {
         const int nv = lt_panel_vectors(column, b->n), mr = lt_tile_height(nv);
         lt_tile t = {.taps = 1,
-                     .steps = b->k,
+                     .steps = b->steps,
                      .packed = b->packed + column * b->k,
                      .column = column,
                      .columns = lt_min(nv * LT_LANES, b->n - column),
@@ -178,7 +178,7 @@ static __attribute__((unused)) void lt_turned_times_panels(const float *a, int m
         out[i] = c + i * ldc;
     for (int64_t column = from; column < to; column += LT_NR_MAX) {
         const int nv = lt_panel_vectors(column, b->n);
-        lt_tile t = {.steps = b->k,
+        lt_tile t = {.steps = b->steps,
                      .column = column,
                      .columns = lt_min(nv * LT_LANES, b->n - column),
                      .bias = bias ? bias + column : NULL,

@@ -112,9 +112,12 @@ static __attribute__((unused)) void lt_transpose(const float *from, int64_t from
     const int64_t whole = m / LT_LANES * LT_LANES;
     int64_t j = 0;
     for (; j + 16 <= n; j += 16)
-        for (int64_t i = 0; i < whole; i += LT_LANES)
+        for (int64_t i = 0; i < whole; i += LT_LANES) {
+            for (int r = 0; r < LT_LANES; r++)
+                __builtin_prefetch(from + (i + r) * from_ld + j + 16);
             for (int c = 0; c < 16; c += 4)
                 lt_turn_block(from + i * from_ld + j + c, from_ld, scale, to + (j + c) * to_ld + i, to_ld);
+        }
     for (; j + 4 <= n; j += 4)
         for (int64_t i = 0; i < whole; i += LT_LANES)
             lt_turn_block(from + i * from_ld + j, from_ld, scale, to + j * to_ld + i, to_ld);

@@ -121,6 +121,8 @@ static lt_attention_shape shape_of(const lt_tensor *q, const lt_tensor *k, const
                             .lq = q->shape[1],
                             .lk = k->shape[1],
                             .d = q->shape[3],
+                            .q_step = q->shape[2] * q->shape[3],
+                            .kv_step = k->shape[2] * k->shape[3],
                             .scale = a->scale,
                             .causal = a->causal,
                             .mask = mask ? lt_f32(mask) : NULL};

@@ -82,31 +82,50 @@ describe("attention", function()
       { qkv(1, 2, 3, 2, 2) }, second)
   end)
 
-  it("has the same gradients from kernels and from products, over several blocks of queries", function()
-    local q, k, v = qkv(2, 150, 101, 2, 20)
-    local dy = randn(2, 150, 2, 20)
-    for _, t in ipairs { q, k, v } do t:requires_grad_(true) end
-    local function grads(create_graph)
-      return core.grad(core.attention(q, k, v, { causal = true }), { q, k, v },
-        { grad_output = dy, create_graph = create_graph })
+  it("has the same results from kernels and from products, over several blocks of queries and of keys", function()
+    for _, a in ipairs { { 2, 150, 101, 2, 20, true }, { 1, 101, 1100, 1, 20, false }, { 1, 1300, 1210, 1, 8, true },
+      { 1, 60, 1030, 2, 33, true }, { 9, 30, 530, 2, 4, true }, { 1, 700, 600, 1, 3, "mask" } } do
+      local n, lq, lk, heads, d, causal = table.unpack(a)
+      local q, k, v = qkv(n, lq, lk, heads, d)
+      local dy, o = randn(n, lq, heads, d), { causal = causal == true }
+      if causal == "mask" then o.mask = core.rand({ n, lk }, { generator = generator }):gt(0.7) end
+      for _, t in ipairs { q, k, v } do t:requires_grad_(true) end
+      local y = core.attention(q, k, v, o)
+      local one = core.grad(y, { q, k, v }, { grad_output = dy, retain_graph = true })
+      local other = core.grad(y, { q, k, v }, { grad_output = dy, create_graph = true })
+      for i = 1, 3 do assert.is_true(naive.difference(one[i], naive.flat(other[i])) < 1e-5) end
+      local heads_first = { 1, 3, 2, 4 }
+      local s = core.matmul(q:permute(heads_first), k:permute { 1, 3, 4, 2 }) * d ^ -0.5
+      if causal == true then
+        local i, j = core.arange(1, lq):float():view(lq, 1), core.arange(1, lk):float():view(1, lk)
+        s = s + (j - i):gt(lk - lq) * -1e30
+      elseif o.mask then
+        s = s + (1 - o.mask):view(n, 1, 1, lk) * -1e30
+      end
+      local expected = core.matmul(s:softmax(-1), v:permute(heads_first)):permute(heads_first)
+      if causal == true and lq > lk then -- queries that see nothing
+        expected = core.cat({ core.zeros(n, lq - lk, heads, d), expected:narrow(2, lq - lk + 1, lk) }, 2)
+      end
+      assert.is_true(naive.difference(y, naive.flat(expected)) < 1e-5)
     end
-    local one, other = grads(false), grads(true)
-    for i = 1, 3 do assert.is_true(naive.difference(one[i], naive.flat(other[i])) < 1e-5) end
   end)
 
   it("gives the same bits on one thread and on two", function()
     local before = core.threads()
-    local q, k, v = qkv(2, 150, 70, 3, 24)
-    local dy, results = randn(2, 150, 3, 24), {}
-    for _, t in ipairs { q, k, v } do t:requires_grad_(true) end
-    for threads = 1, 2 do
-      core.threads(threads)
-      local y = core.attention(q, k, v)
-      local g = core.grad(y, { q, k, v }, { grad_output = dy })
-      results[threads] = y:to_string() .. g[1]:to_string() .. g[2]:to_string() .. g[3]:to_string()
+    for _, a in ipairs { { 2, 150, 70, 3, 24 }, { 1, 40, 1600, 2, 8 } } do
+      local n, lq, lk, heads, d = table.unpack(a)
+      local q, k, v = qkv(n, lq, lk, heads, d)
+      local dy, results = randn(n, lq, heads, d), {}
+      for _, t in ipairs { q, k, v } do t:requires_grad_(true) end
+      for threads = 1, 2 do
+        core.threads(threads)
+        local y = core.attention(q, k, v)
+        local g = core.grad(y, { q, k, v }, { grad_output = dy })
+        results[threads] = y:to_string() .. g[1]:to_string() .. g[2]:to_string() .. g[3]:to_string()
+      end
+      core.threads(before)
+      assert.is_true(results[1] == results[2])
     end
-    core.threads(before)
-    assert.is_true(results[1] == results[2])
   end)
 
   it("takes no samples, no queries, no keys", function()
