@@ -13,4 +13,7 @@ typedef struct {
 // q (n,lq,heads,d), k and v (n,lk,heads,d) -> (n,lq,heads,d). A query that sees no key gives zeros.
 lt_tensor *lt_attention(lt_tensor *q, lt_tensor *k, lt_tensor *v, const lt_attention_options *o);
 
+// The same for a tensor that looks at itself: qkv (n,l,3*heads*d), q before k before v, -> (n,l,heads*d).
+lt_tensor *lt_attention_qkv(lt_tensor *qkv, int64_t heads, const lt_attention_options *o);
+
 #endif

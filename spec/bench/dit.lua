@@ -13,11 +13,9 @@ local Block = nn.class("Block", function(self, d, heads)
 end)
 
 function Block:forward(x, c)
-  local b, n, d = x:size(1), x:size(2), x:size(3)
   local s1, g1, a1, s2, g2, a2 = self.ada(c:silu()):chunk(6, -1)
   local h = self.n1(x, { shift = s1, scale = g1 })
-  local q, k, v = self.qkv(h):view(b, n, 3 * self.heads, d // self.heads):chunk(3, 3)
-  x = x + a1:unsqueeze(2) * self.proj(lt.attention(q, k, v):view(b, n, d))
+  x = x + a1:unsqueeze(2) * self.proj(lt.attention_qkv(self.qkv(h), self.heads))
   h = self.n2(x, { shift = s2, scale = g2 })
   return x + a2:unsqueeze(2) * self.f2(self.f1(h):gelu { approximate = "tanh" })
 end

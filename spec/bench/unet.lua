@@ -22,8 +22,8 @@ end)
 
 function Attn:forward(x)
   local b, h, w, c = x:size(1), x:size(2), x:size(3), x:size(4)
-  local q, k, v = self.qkv(self.n(x)):view(b, h * w, 3 * self.heads, c // self.heads):chunk(3, 3)
-  return x + self.proj(lt.attention(q, k, v):view(b, h, w, c))
+  local qkv = self.qkv(self.n(x)):view(b, h * w, 3 * c)
+  return x + self.proj(lt.attention_qkv(qkv, self.heads):view(b, h, w, c))
 end
 
 local UNet = nn.class("UNet", function(self, cin, d)

@@ -150,4 +150,49 @@ describe("attention", function()
     fails("bad argument #4 to 'attention' (scale", core.attention, q, q, q, { scale = 0 / 0 })
     fails("unknown option 'dropout'", core.attention, q, q, q, { dropout = 0.1 })
   end)
+
+  describe("of q, k and v in one tensor", function()
+    local function parts(x, heads)
+      return x:view(x:size(1), x:size(2), 3 * heads, x:size(3) // 3 // heads):chunk(3, 3)
+    end
+
+    it("is attention on the parts, gradients too", function()
+      for _, a in ipairs { { 2, 5, 3, 8 }, { 1, 130, 1, 17 }, { 1, 530, 2, 4 } } do
+        local n, l, heads, d = table.unpack(a)
+        local x, dy = randn(n, l, 3 * heads * d):requires_grad_(true), randn(n, l, heads * d)
+        local mask = core.rand({ n, l }, { generator = generator }):gt(0.3)
+        for _, o in ipairs { {}, { causal = true }, { mask = mask, scale = 0.3 } } do
+          local y = core.attention_qkv(x, heads, o)
+          local q, k, v = parts(x, heads)
+          local expected = core.attention(q, k, v, o):view(n, l, heads * d)
+          assert.is_true(naive.difference(y, naive.flat(expected)) < 1e-6)
+          local dx = core.grad(y, { x }, { grad_output = dy, retain_graph = true })[1]
+          assert.is_true(naive.difference(dx, naive.flat(core.grad(expected, { x }, { grad_output = dy })[1])) < 1e-5)
+          dx = core.grad(y, { x }, { grad_output = dy, create_graph = true })[1]
+          expected = core.grad(y, { x }, { grad_output = dy })[1]
+          assert.is_true(naive.difference(dx, naive.flat(expected)) < 1e-5)
+        end
+      end
+    end)
+
+    it("has gradients of first and second order", function()
+      gradcheck.check(function(x) return core.attention_qkv(x, 2) end, { randn(2, 3, 12) }, { second = true })
+      local mask = core.tensor { { 1, 0, 1 } }
+      gradcheck.check(function(x) return core.attention_qkv(x, 1, { causal = true, mask = mask, scale = 0.7 }) end,
+        { randn(1, 3, 6) }, { second = true })
+    end)
+
+    it("takes no samples and no positions, and refuses what does not fit", function()
+      assert.same({ 0, 2, 4 }, core.attention_qkv(core.zeros(0, 2, 12), 2).shape)
+      assert.same({ 1, 0, 4 }, core.attention_qkv(core.zeros(1, 0, 12), 2).shape)
+      assert.same({ 1, 2, 0 }, core.attention_qkv(core.zeros(1, 2, 0), 2).shape)
+      for _, shape in ipairs { { 2, 12 }, { 1, 2, 10 }, { 1, 2, 9 } } do
+        fails("bad argument #1 to 'attention_qkv' (qkv: expected (n,length,3*heads*d) with 2 heads, got",
+          core.attention_qkv, core.ones(shape), 2)
+      end
+      fails("bad argument #2 to 'attention_qkv' (heads", core.attention_qkv, core.ones(1, 2, 12), 0)
+      fails("bad argument #3 to 'attention_qkv' (mask: expected (1,2) or (1,2,2,2), got (2,2))", core.attention_qkv,
+        core.ones(1, 2, 12), 2, { mask = core.ones(2, 2) })
+    end)
+  end)
 end)

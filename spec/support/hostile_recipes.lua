@@ -86,6 +86,7 @@ recipe("resize_bilinear", function() return T(2, 4, 4, 3), { 3, 5 } end)
 recipe("attention", function()
   return T(2, 3, 2, 4), T(2, 5, 2, 4), T(2, 5, 2, 4), { mask = T(2, 5), causal = false, scale = 0.5 }
 end)
+recipe("attention_qkv", function() return T(2, 3, 24), 2, { mask = T(2, 3), causal = false, scale = 0.5 } end)
 recipe("softmax log_softmax", function() return T(2, 3), 2 end)
 local function told(c)
   return { eps = 1e-5, scale = T(2, c), shift = T(2, c), activation = "leaky_relu", slope = 0.1 }

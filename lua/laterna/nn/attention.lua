@@ -50,7 +50,6 @@ end
 local function project(self, x, context)
   local dim, bias = self.dim, self.in_proj_bias
   local fused = self.in_proj_weight
-  if fused and rawequal(x, context) then return core.linear(x, fused, bias):chunk(3, -1) end
   if fused then
     local q = core.linear(x, rows(fused, dim, 1, 1), rows(bias, dim, 1, 1))
     return q, core.linear(context, rows(fused, dim, 2, 3), rows(bias, dim, 2, 3)):chunk(2, -1)
@@ -72,11 +71,15 @@ function MultiheadAttention:forward(x, context, mask)
   if context:dim() ~= 3 then
     check.fail("MultiheadAttention", 2, "context: expected (n,k,%d), got %d axes", self.context_dim, context:dim())
   end
+  local options = { mask = mask, causal = self.causal }
+  if self.in_proj_weight and rawequal(x, context) then
+    local qkv = core.linear(x, self.in_proj_weight, self.in_proj_bias)
+    return self.out_proj(core.attention_qkv(qkv, self.heads, options))
+  end
   local q, k, v = project(self, x, context)
   local n, l, d = x:size(1), x:size(2), self.dim // self.heads
   local into_heads = { context:size(1), context:size(2), self.heads, d }
-  local y = core.attention(q:view { n, l, self.heads, d }, k:view(into_heads), v:view(into_heads),
-    { mask = mask, causal = self.causal })
+  local y = core.attention(q:view { n, l, self.heads, d }, k:view(into_heads), v:view(into_heads), options)
   return self.out_proj(y:view { n, l, self.dim })
 end
 
