@@ -30,16 +30,23 @@ KERNEL_OPTIMIZE ?= -O3
 FLAGS_portable := $(KERNEL_OPTIMIZE)
 FLAGS_avx2     := $(KERNEL_OPTIMIZE) -mavx2 -mfma -mf16c
 FLAGS_avx512   := $(KERNEL_OPTIMIZE) -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
-
 FLAGS_avx512bf16 := $(FLAGS_avx512) -mavx512bf16
+# EMULATE_AMX=1 (make test-amx): tile registers in plain C, for processors that have none.
+EMULATE_AMX ?=
+BASE_FLAGS += $(if $(EMULATE_AMX),-DLT_AMX_EMULATED)
+FLAGS_amx := $(FLAGS_avx512bf16) -DLT_AMX $(if $(EMULATE_AMX),,-mamx-tile -mamx-bf16)
+# Those of the two that the compiler knows.
+accepts   = $(shell $(CC) $(1) -x c -E /dev/null >/dev/null 2>&1 && echo yes)
+BF16_ISAS := $(if $(filter avx512,$(ISAS)),$(foreach isa,avx512bf16 amx,$(if $(call accepts,$(FLAGS_$(isa))),$(isa))))
+BASE_FLAGS += $(BF16_ISAS:%=-DLT_HAVE_%)
 
-# Files of csrc/kernel are compiled once an instruction set; *_bf16.c for AVX512-BF16 alone, peak.c for that too;
-# dispatch.c and everything else once.
-BF16      := $(if $(filter avx512,$(ISAS)),$(wildcard csrc/kernel/*_bf16.c) csrc/kernel/peak.c)
+# Files of csrc/kernel are compiled once an instruction set; *_bf16.c for those that multiply bfloat16, peak.c for them
+# too; dispatch.c and everything else once.
+BF16      := $(wildcard csrc/kernel/*_bf16.c) csrc/kernel/peak.c
 KERNELS   := $(filter-out csrc/kernel/dispatch.c csrc/kernel/%_bf16.c,$(wildcard csrc/kernel/*.c))
 PLAIN     := $(filter-out $(KERNELS) csrc/kernel/%_bf16.c,$(wildcard csrc/*/*.c))
 OBJECTS   := $(PLAIN:csrc/%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(KERNELS:csrc/%.c=$(BUILD)/%.$(isa).o)) \
-             $(BF16:csrc/%.c=$(BUILD)/%.avx512bf16.o)
+             $(foreach isa,$(BF16_ISAS),$(BF16:csrc/%.c=$(BUILD)/%.$(isa).o))
 SO        := $(BUILD)/laterna/core.so
 
 # Where `make install` goes; LuaRocks sets the last two.
@@ -51,7 +58,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test test-isa aarch64 specs check lint sanitized bench fuzz docs install clean
+.PHONY: all env deps build demo test test-isa test-amx aarch64 specs check lint sanitized bench fuzz docs install clean
 all: build
 
 build: $(SO)
@@ -95,6 +102,11 @@ check:
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/strict WERROR=-Werror build
 	@$(MAKE) --no-print-directory sanitized
+
+# The kernels for AMX on tile registers in plain C; needs AVX512-BF16.
+test-amx:
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/amx EMULATE_AMX=1 build
+	@LATERNA_ISA=amx $(MAKE) --no-print-directory BUILD=$(BUILD)/amx SPEC=spec/kernel/precision_spec.lua specs
 
 C_FILES   := $(wildcard csrc/*/*.c csrc/*/*.h spec/*/*.c)
 lint:
@@ -157,7 +169,7 @@ $(BUILD)/kernel/%.$(1).o: csrc/kernel/%.c
 	@echo "CC $(1) $$<"
 	@$(CC) $(BASE_FLAGS) $$(FLAGS_$(1)) -DLT_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
-$(foreach isa,$(ISAS) avx512bf16,$(eval $(call isa_rule,$(isa))))
+$(foreach isa,$(ISAS) $(BF16_ISAS),$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/%.o: csrc/%.c
 	@mkdir -p $(@D)

@@ -82,9 +82,11 @@ static void block_piece(void *context, int64_t begin, int64_t end)
                                    .taps = taps,
                                    .tap = j->phase->tap,
                                    .zeros = j->zeros};
+    lt_pairs_begin();
     for (int64_t item = begin; item < end; item++) {
         const int64_t first = item / j->shares * BLOCK, share = item % j->shares;
-        const int64_t count = lt_min(BLOCK, j->pixels - first), padded = (count + 23) / 24 * 24;
+        const int64_t count = lt_min(BLOCK, j->pixels - first),
+                      padded = (count + LT_PAIR_UNIT - 1) / LT_PAIR_UNIT * LT_PAIR_UNIT;
         lt_conv_locate(&source, first, first + count, padded, j->phase->grid_h, j->phase->grid_w, p->source_step_h,
                        p->source_step_w, &pixels);
         locate_results(j, first, first + count, out);
@@ -92,7 +94,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
         int64_t panel = share * j->panel_count / j->shares, stop = (share + 1) * j->panel_count / j->shares;
         for (; panel < stop; panel++) {
             const int64_t column = panel * LT_NR_MAX;
-            const int nv = lt_panel_vectors(column, p->columns), mr = lt_tile_height(nv);
+            const int nv = lt_panel_vectors(column, p->columns), mr = lt_pair_height(nv);
             lt_tile t = {.taps = taps,
                          .steps = j->steps,
                          .ld = BLOCK,
@@ -108,6 +110,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
             }
         }
     }
+    lt_pairs_end();
 }
 
 static int wide(const lt_conv_plan *p)

@@ -40,7 +40,7 @@ static void weave(const float *const *rows, int64_t count, int64_t k, int64_t co
 static void tiles(const job *j, const float *const *turned, const float *panel, int64_t count, int64_t tap,
                   int64_t column, float *const *out, float beta)
 {
-    const int nv = lt_panel_vectors(column, j->k), mr = lt_tile_height(nv);
+    const int nv = lt_panel_vectors(column, j->k), mr = lt_pair_height(nv);
     lt_tile t = {.taps = 1,
                  .steps = lt_pairs(count),
                  .packed = panel,
@@ -57,7 +57,7 @@ static void tiles(const job *j, const float *const *turned, const float *panel, 
 
 static int64_t padded(int64_t outs) // whole tiles of any height
 {
-    return (outs + 23) / 24 * 24;
+    return (outs + LT_PAIR_UNIT - 1) / LT_PAIR_UNIT * LT_PAIR_UNIT;
 }
 
 // Bytes of the parts of a thread's area.
@@ -77,6 +77,7 @@ static void slice_piece(void *context, int64_t begin, int64_t end)
     float **out = (float **)(turned + padded(j->outs));
     float *dy = (float *)(area + pointers_bytes(j)), *panel = dy + j->outs * STEPS;
     const int64_t row = j->taps * j->k, size = j->outs * row;
+    lt_pairs_begin();
     for (int64_t item = begin; item < end; item++) {
         const int64_t slice = item / j->shares, share = item % j->shares;
         int64_t chunk = slice * j->chunks / j->slices, stop = (slice + 1) * j->chunks / j->slices;
@@ -103,6 +104,7 @@ static void slice_piece(void *context, int64_t begin, int64_t end)
             }
         }
     }
+    lt_pairs_end();
 }
 
 static void add_piece(void *context, int64_t begin, int64_t end)

@@ -2,6 +2,11 @@
 // once, with no instruction set of its own.
 #include <cblas.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "base/error.h"
 #include "base/settings.h"
@@ -39,9 +44,35 @@ TABLES(portable);
 #if defined(__x86_64__)
 TABLES(avx2);
 TABLES(avx512);
-extern const lt_gemm_kernels lt_gemm_avx512bf16;
-extern const lt_conv_kernels lt_conv_avx512bf16;
-extern const lt_peak_kernels lt_peak_avx512bf16;
+#define BF16_TABLES(set)                                                                                               \
+    extern const lt_gemm_kernels lt_gemm_##set;                                                                        \
+    extern const lt_conv_kernels lt_conv_##set;                                                                        \
+    extern const lt_peak_kernels lt_peak_##set;                                                                        \
+    static const lt_product_kernels products_##set = {                                                                 \
+        .gemm = &lt_gemm_##set, .conv = &lt_conv_##set, .attention = &lt_attention_avx512}
+
+#if defined(LT_HAVE_avx512bf16) // the compiler knows them
+BF16_TABLES(avx512bf16);
+#endif
+
+#if defined(LT_HAVE_amx)
+BF16_TABLES(amx);
+
+// AMX, and the kernel's leave to use its registers, which has to be asked for once.
+static bool amx_here(void)
+{
+#if defined(LT_AMX_EMULATED)
+    return true;
+#elif defined(__linux__)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 22 & 1) && (edx >> 24 & 1) && // BF16, TILE
+           syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+#endif
 #endif
 
 // A set's kernels of both precisions.
@@ -62,12 +93,14 @@ static int list_sets(set *sets)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
-    static lt_product_kernels products_avx512bf16;
-    products_avx512bf16 = lt_rounded_avx512;
-    products_avx512bf16.gemm = &lt_gemm_avx512bf16;
-    products_avx512bf16.conv = &lt_conv_avx512bf16;
-    sets[n++] = (set){"avx512bf16", &kernels_avx512, &products_avx512bf16, bf16, &lt_peak_avx512bf16};
+#if defined(LT_HAVE_amx)
+    sets[n++] = (set){"amx", &kernels_avx512, &products_amx,
+                      avx512 && __builtin_cpu_supports("avx512bf16") && amx_here(), &lt_peak_amx};
+#endif
+#if defined(LT_HAVE_avx512bf16)
+    sets[n++] = (set){"avx512bf16", &kernels_avx512, &products_avx512bf16,
+                      avx512 && __builtin_cpu_supports("avx512bf16"), &lt_peak_avx512bf16};
+#endif
     sets[n++] = (set){"avx512", &kernels_avx512, &lt_rounded_avx512, avx512, NULL};
     sets[n++] = (set){"avx2", &kernels_avx2, &lt_rounded_avx2, avx2, NULL};
 #endif

@@ -63,7 +63,7 @@ static void pack_block(const lt_gemm_args *p, const job *j, int64_t first, int64
 static void block(const lt_gemm_args *p, const job *j, int64_t first, int64_t m, int64_t from, int64_t to,
                   const float *packed)
 {
-    const int64_t steps = lt_pairs(j->k), padded = (m + 23) / 24 * 24;
+    const int64_t steps = lt_pairs(j->k), padded = (m + LT_PAIR_UNIT - 1) / LT_PAIR_UNIT * LT_PAIR_UNIT;
     const bool start = j->k0 == 0;
     const float *rows[ROWS];
     float *out[ROWS];
@@ -71,8 +71,9 @@ static void block(const lt_gemm_args *p, const job *j, int64_t first, int64_t m,
         rows[i] = packed + lt_min(i, m - 1) * steps;
         out[i] = p->c + (first + lt_min(i, m - 1)) * p->ldc + j->n0;
     }
+    lt_pairs_begin();
     for (int64_t column = from; column < to; column += LT_NR_MAX) {
-        const int nv = lt_panel_vectors(column, j->n), mr = lt_tile_height(nv);
+        const int nv = lt_panel_vectors(column, j->n), mr = lt_pair_height(nv);
         lt_tile t = {.taps = 1,
                      .steps = steps,
                      .packed = j->packed + column * steps,
@@ -87,6 +88,7 @@ static void block(const lt_gemm_args *p, const job *j, int64_t first, int64_t m,
             lt_tile_pairs(&t, nv);
         }
     }
+    lt_pairs_end();
 }
 
 static void pack_panel(const job *j, int64_t column)
@@ -221,7 +223,7 @@ static int run(const lt_gemm_args *p)
         return sliced(&j);
     const bool small = p->m * p->n * p->k <= SMALL;
     const int64_t least = (p->m + ROWS - 1) / ROWS;
-    j.rows = lt_min(ROWS, ((p->m + least - 1) / least + 23) / 24 * 24);
+    j.rows = lt_min(ROWS, ((p->m + least - 1) / least + LT_PAIR_UNIT - 1) / LT_PAIR_UNIT * LT_PAIR_UNIT);
     const int64_t blocks = (p->m + j.rows - 1) / j.rows;
     j.area = block_size(p);
     j.packed = lt_alloc((size_t)(packed_size(p) + j.area * (small ? 1 : lt_max(lt_threads(), lt_min(blocks, ITEMS)))) *

@@ -17,7 +17,7 @@
 #include "kernel/update.h"
 
 typedef struct {
-    const char *isa; // "portable", "avx2", "avx512"
+    const char *isa; // "portable", "avx2", "avx512", "avx512bf16", "amx"
     const lt_pointwise_kernels *pointwise;
     const lt_reduce_kernels *reduce;
     const lt_softmax_kernels *softmax;

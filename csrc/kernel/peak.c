@@ -15,7 +15,9 @@
 #include "kernel/isa.h"
 #include "kernel/tile.h"
 
-#if defined(__AVX512BF16__)
+#if defined(LT_AMX)
+#include "kernel/amx.h"
+#elif defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
 
@@ -46,7 +48,28 @@ static void multiply_add(void *context, int64_t begin, int64_t end)
         j->y[p] = sum[0][0];
 }
 
-#if defined(__AVX512BF16__)
+#if defined(LT_AMX)
+enum { BF16_ROUNDS = 4000, BF16_AMOUNT = 4 * 16 * 16 * 32 * 2 }; // four products of 16 x 32 by 32 x 16 a round
+
+static void multiply_add_bf16(void *context, int64_t begin, int64_t end)
+{
+    float some[16][16] = {{0}};
+    lt_amx_configure();
+    lt_amx_load(4, some, 64);
+    lt_amx_load(5, some, 64);
+    lt_amx_load(6, some, 64);
+    lt_amx_load(7, some, 64);
+    for (int64_t r = 0; r < BF16_ROUNDS; r++) {
+        lt_amx_dot(0, 4, 6);
+        lt_amx_dot(1, 4, 7);
+        lt_amx_dot(2, 5, 6);
+        lt_amx_dot(3, 5, 7);
+    }
+    lt_amx_release();
+}
+#elif defined(__AVX512BF16__)
+enum { BF16_ROUNDS = ROUNDS, BF16_AMOUNT = SUMS * LT_LANES * 4 };
+
 static void multiply_add_bf16(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
@@ -104,7 +127,7 @@ static int measure(lt_peak *out)
     out->fp32 = rate(pieces, 1, multiply_add, &j, (double)pieces * lanes * 2);
     out->bf16 = 0;
 #if defined(__AVX512BF16__)
-    out->bf16 = rate(pieces, 1, multiply_add_bf16, &j, (double)pieces * lanes * 4);
+    out->bf16 = rate(pieces, 1, multiply_add_bf16, &j, (double)pieces * BF16_ROUNDS * BF16_AMOUNT);
 #endif
     out->memory = rate(SWEEP, SWEEP_PIECE, sweep, &j, 2.0 * SWEEP * sizeof(float));
     lt_free(j.x);

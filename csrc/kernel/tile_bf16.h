@@ -16,6 +16,26 @@ LT_INLINE int64_t lt_pairs(int64_t k)
     return (k + 1) / 2;
 }
 
+#if defined(LT_AMX)
+#include "kernel/tile_amx.h"
+#else
+
+enum { LT_PAIR_UNIT = 24 }; // every tile height divides it
+
+LT_INLINE int lt_pair_height(int nv)
+{
+    return lt_tile_height(nv);
+}
+
+// Around a piece of work with tiles: what AMX needs.
+LT_INLINE void lt_pairs_begin(void)
+{
+}
+
+LT_INLINE void lt_pairs_end(void)
+{
+}
+
 // As lt_tile_rows_body: A by row pointers, one a row of C; B packed [tap][step][nv vectors].
 LT_INLINE void lt_tile_pairs_body(const lt_tile *t, const int mr, const int nv)
 {
@@ -58,6 +78,8 @@ static __attribute__((unused)) void lt_tile_pairs(const lt_tile *t, int nv)
     else
         lt_tile_pairs_body(t, 12, 1);
 }
+
+#endif
 
 // ---- packing ------------------------------------------------------------------------------------------------------
 
