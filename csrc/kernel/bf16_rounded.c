@@ -120,26 +120,27 @@ static int64_t size_w(const lt_conv_shape *s)
     return s->cout * s->kh * s->kw * (s->cin / s->groups);
 }
 
-static int forward(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y)
+static int forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms, float *y)
 {
     job j = {0};
     add(&j, 0, x, size_x(s));
     add(&j, 1, weight, size_w(s));
     if (round_inputs(&j) != LT_OK)
         return LT_FAIL;
-    int status = LT_NAME(lt_conv).forward(s, rounded(&j, 0), rounded(&j, 1), bias, y);
+    int status = LT_NAME(lt_conv).forward(s, rounded(&j, 0), rounded(&j, 1), terms, y);
     lt_free(j.copy);
     return status;
 }
 
-static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias, float *dx)
+static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const lt_conv_terms *terms,
+                          float *dx)
 {
     job j = {0};
     add(&j, 0, dy, size_y(s));
     add(&j, 1, weight, size_w(s));
     if (round_inputs(&j) != LT_OK)
         return LT_FAIL;
-    int status = LT_NAME(lt_conv).input_gradient(s, rounded(&j, 0), rounded(&j, 1), bias, dx);
+    int status = LT_NAME(lt_conv).input_gradient(s, rounded(&j, 0), rounded(&j, 1), terms, dx);
     lt_free(j.copy);
     return status;
 }

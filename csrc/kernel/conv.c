@@ -3,36 +3,66 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/settings.h"
-#include "kernel/conv_shared.h"
-#include "kernel/tile.h"
+#include "base/threads.h"
+#include "kernel/conv_winograd.h"
 
-// 3x3 taps without gaps, stride 1; channels enough that the products outweigh the transforms; and not mostly tiles that
-// stand out of the picture. (With four tiles the transform of the weights already costs as much as is gained.)
+// 3x3 taps without gaps, stride 1.
 static bool suits_winograd(const lt_conv_plan *p)
 {
-    if (lt_convolution() != LT_CONVOLUTION_AUTO || p->groups != 1 || p->phases != 1 || p->taps != 9 ||
-        p->source_step_h != 1 || p->source_step_w != 1 || p->k < 32 || p->columns < 32)
+    if (p->groups != 1 || p->phases != 1 || p->taps != 9 || p->source_step_h != 1 || p->source_step_w != 1)
         return false;
     const lt_conv_tap *tap = p->phase->tap;
     const int32_t down = tap[8].dy - tap[0].dy, across = tap[8].dx - tap[0].dx;
-    const int64_t tiles = p->n * ((p->dest_h + 3) / 4) * ((p->dest_w + 3) / 4);
-    return down * down == 4 && across * across == 4 && tiles >= 4 && p->n * p->dest_h * p->dest_w >= 6 * tiles;
+    return down * down == 4 && across * across == 4 && lt_wino_pays(p->n, p->dest_h, p->dest_w, p->k, p->columns);
+}
+
+typedef struct {
+    lt_conv_terms terms;
+    int64_t pixels, c; // of a picture, of a pixel
+    float *y;
+} terms_job;
+
+static void terms_piece(void *context, int64_t begin, int64_t end)
+{
+    const terms_job *j = context;
+    const int64_t c = j->c;
+    for (int64_t i = begin; i < end; i++) {
+        const float *shift = j->terms.shift ? j->terms.shift + i / j->pixels * c : NULL;
+        const float *add = j->terms.add ? j->terms.add + i * c : NULL;
+        float *y = j->y + i * c;
+        for (int64_t k = 0; shift && k < c; k++)
+            y[k] += shift[k];
+        for (int64_t k = 0; add && k < c; k++)
+            y[k] += add[k];
+    }
+}
+
+void LT_NAME(lt_conv_more_terms)(const lt_conv_terms *terms, int64_t n, int64_t pixels, int64_t c, float *y)
+{
+    terms_job j = {*terms, pixels, c, y};
+    if (terms->shift || terms->add)
+        lt_parallel(n * pixels, 1 + 16384 / c, terms_piece, &j);
 }
 
 static int carry_out(const lt_conv_plan *p)
 {
     if (suits_winograd(p))
         return LT_NAME(lt_conv_winograd)(p);
-    if (p->groups > 1 && p->k == 1 && p->columns == 1)
-        return LT_NAME(lt_conv_depthwise)(p);
-    // The product of all taps wastes nothing that a tile would not waste more of; groups repeat it, so few of them.
-    bool narrow = p->taps > 1 && p->columns < LT_LANES && p->columns * p->taps <= 2 * LT_NR_MAX && p->k >= 8 &&
-                  p->source_step_h * p->source_step_w == 1;
-    return narrow ? LT_NAME(lt_conv_narrow)(p) : LT_NAME(lt_conv_wide)(p);
+    int status;
+    if (p->groups > 1 && p->k == 1 && p->columns == 1) {
+        status = LT_NAME(lt_conv_depthwise)(p);
+    } else {
+        // The product of all taps wastes nothing that a tile would not waste more of; groups repeat it, so few of them.
+        bool narrow = p->taps > 1 && p->columns < LT_LANES && p->columns * p->taps <= 2 * LT_NR_MAX && p->k >= 8 &&
+                      p->source_step_h * p->source_step_w == 1;
+        status = narrow ? LT_NAME(lt_conv_narrow)(p) : LT_NAME(lt_conv_wide)(p);
+    }
+    if (status == LT_OK)
+        LT_NAME(lt_conv_more_terms)(&p->terms, p->n, p->dest_h * p->dest_w, p->dest_c, p->dest);
+    return status;
 }
 
-int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight, const float *bias,
+int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms,
                                 float *y, lt_conv_carrier carry)
 {
     int64_t taps = s->kh * s->kw, k = s->cin / s->groups, columns = s->cout / s->groups;
@@ -64,7 +94,7 @@ int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const fl
                       .weight_group = columns * taps * k,
                       .source = x,
                       .weight = weight,
-                      .bias = bias,
+                      .terms = *terms,
                       .dest = y,
                       .phases = 1,
                       .phase = &phase};
@@ -88,8 +118,8 @@ static int64_t taps_of_phase(const lt_conv_shape *s, int64_t ry, int64_t rx, lt_
     return n;
 }
 
-int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias,
-                                       float *dx, lt_conv_carrier carry)
+int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, const float *weight,
+                                       const lt_conv_terms *terms, float *dx, lt_conv_carrier carry)
 {
     int64_t taps = s->kh * s->kw, columns = s->cin / s->groups, k = s->cout / s->groups;
     if (s->n * s->h * s->w * s->cin == 0)
@@ -131,7 +161,7 @@ int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, 
                           .weight_group = k * taps * columns,
                           .source = dy,
                           .weight = weight,
-                          .bias = bias,
+                          .terms = *terms,
                           .dest = dx,
                           .phases = phases,
                           .phase = phase};
@@ -142,14 +172,15 @@ int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, 
     return status;
 }
 
-static int forward(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y)
+static int forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms, float *y)
 {
-    return LT_NAME(lt_conv_forward_by)(s, x, weight, bias, y, carry_out);
+    return LT_NAME(lt_conv_forward_by)(s, x, weight, terms, y, carry_out);
 }
 
-static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias, float *dx)
+static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const lt_conv_terms *terms,
+                          float *dx)
 {
-    return LT_NAME(lt_conv_input_gradient_by)(s, dy, weight, bias, dx, carry_out);
+    return LT_NAME(lt_conv_input_gradient_by)(s, dy, weight, terms, dx, carry_out);
 }
 
 const lt_conv_kernels LT_NAME(lt_conv) = {

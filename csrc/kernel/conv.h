@@ -15,12 +15,19 @@ typedef struct {
     int64_t groups;
 } lt_conv_shape;
 
-// Each overwrites its result. LT_FAIL only when scratch memory is short. bias may be NULL.
+// What is added to every pixel of a result, each NULL or given: bias (channels), the same for all pictures; shift (n,
+// channels), one row a picture; add, of the result's shape.
 typedef struct {
-    // y[oy,ox,o] = bias[o] + sum over taps and channels of x * weight; bias has cout values
-    int (*forward)(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y);
-    // The adjoint in x: dx from dy. As a transposed convolution it takes a bias of cin values.
-    int (*input_gradient)(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias, float *dx);
+    const float *bias, *shift, *add;
+} lt_conv_terms;
+
+// Each overwrites its result. LT_FAIL only when scratch memory is short.
+typedef struct {
+    // y[oy,ox,o] = sum over taps and channels of x * weight, + terms
+    int (*forward)(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms, float *y);
+    // The adjoint in x: dx from dy. As a transposed convolution it has terms too.
+    int (*input_gradient)(const lt_conv_shape *s, const float *dy, const float *weight, const lt_conv_terms *terms,
+                          float *dx);
     // The adjoint in the weight: dweight from x and dy, summed over pixels in a fixed order.
     int (*weight_gradient)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);
 } lt_conv_kernels;

@@ -101,7 +101,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
                          .packed = j->panels + taps * j->steps * column,
                          .column = column,
                          .columns = lt_min(nv * LT_LANES, p->columns - column),
-                         .bias = p->bias ? p->bias + j->group * p->columns + column : NULL};
+                         .bias = p->terms.bias ? p->terms.bias + j->group * p->columns + column : NULL};
             for (int64_t i = 0; i < count; i += mr) {
                 t.rows = rows + i;
                 t.out = out + i;
@@ -144,6 +144,8 @@ static int wide(const lt_conv_plan *p)
     lt_free(j.source);
     lt_free(j.panels);
     lt_free((void *)j.scratch);
+    if (fine)
+        lt_conv_more_terms_avx512(&p->terms, p->n, p->dest_h * p->dest_w, p->dest_c, p->dest);
     return fine ? LT_OK : LT_FAIL;
 }
 
@@ -153,10 +155,10 @@ static bool is_wide(const lt_conv_shape *s)
     return s->cin / s->groups >= 8 && s->cout / s->groups >= 8;
 }
 
-static int forward(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y)
+static int forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms, float *y)
 {
     if (!is_wide(s))
-        return lt_rounded_avx512.conv->forward(s, x, weight, bias, y);
+        return lt_rounded_avx512.conv->forward(s, x, weight, terms, y);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.trans_b = true,
                                 .m = s->n * s->h * s->w,
@@ -169,16 +171,20 @@ static int forward(const lt_conv_shape *s, const float *x, const float *weight, 
                                 .ldb = s->cin,
                                 .c = y,
                                 .ldc = s->cout,
-                                .bias = bias};
-        return LT_NAME(lt_gemm).run(&p);
+                                .bias = terms->bias};
+        const int status = LT_NAME(lt_gemm).run(&p);
+        if (status == LT_OK)
+            lt_conv_more_terms_avx512(terms, s->n, s->h * s->w, s->cout, y);
+        return status;
     }
-    return lt_conv_forward_by_avx512(s, x, weight, bias, y, wide);
+    return lt_conv_forward_by_avx512(s, x, weight, terms, y, wide);
 }
 
-static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias, float *dx)
+static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const lt_conv_terms *terms,
+                          float *dx)
 {
     if (!is_wide(s))
-        return lt_rounded_avx512.conv->input_gradient(s, dy, weight, bias, dx);
+        return lt_rounded_avx512.conv->input_gradient(s, dy, weight, terms, dx);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.m = s->n * s->h * s->w,
                                 .n = s->cin,
@@ -190,10 +196,13 @@ static int input_gradient(const lt_conv_shape *s, const float *dy, const float *
                                 .ldb = s->cin,
                                 .c = dx,
                                 .ldc = s->cin,
-                                .bias = bias};
-        return LT_NAME(lt_gemm).run(&p);
+                                .bias = terms->bias};
+        const int status = LT_NAME(lt_gemm).run(&p);
+        if (status == LT_OK)
+            lt_conv_more_terms_avx512(terms, s->n, s->h * s->w, s->cin, dx);
+        return status;
     }
-    return lt_conv_input_gradient_by_avx512(s, dy, weight, bias, dx, wide);
+    return lt_conv_input_gradient_by_avx512(s, dy, weight, terms, dx, wide);
 }
 
 static int weight_gradient(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)

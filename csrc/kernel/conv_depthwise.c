@@ -32,7 +32,7 @@ static void row(const job *j, int64_t n, int64_t gy)
     float *out = p->dest + ((n * p->dest_h + f->first_y + gy * p->step_h) * p->dest_w + f->first_x) * c;
     for (int64_t gx = 0; gx < f->grid_w; gx++)
         for (int64_t i = 0; i < c; i++)
-            out[gx * step + i] = p->bias ? p->bias[i] : 0;
+            out[gx * step + i] = p->terms.bias ? p->terms.bias[i] : 0;
     for (int64_t t = 0; t < f->taps; t++) {
         const int64_t y = gy * p->source_step_h + f->tap[t].dy, dx = f->tap[t].dx;
         const float *w = j->weight + f->tap[t].index * c;

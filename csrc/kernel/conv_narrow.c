@@ -66,7 +66,7 @@ static void multiply(const job *j, const float *source, int64_t pixels, float *z
 static void sum_row(const job *j, const lt_conv_phase *f, int64_t n, int64_t gy, const float *z, int64_t top)
 {
     const lt_conv_plan *p = j->p;
-    const float *bias = p->bias ? p->bias + j->group * p->columns : NULL;
+    const float *bias = p->terms.bias ? p->terms.bias + j->group * p->columns : NULL;
     int64_t y = f->first_y + gy * p->step_h, pixel = p->step_w * p->dest_c;
     float *out = p->dest + ((n * p->dest_h + y) * p->dest_w + f->first_x) * p->dest_c + j->group * p->columns;
     for (int64_t gx = 0; gx < f->grid_w; gx++)

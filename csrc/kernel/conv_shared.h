@@ -41,7 +41,8 @@ typedef struct {
     // weight of source channel i, destination channel j, tap t, group g: i*weight_k + j*weight_n + t*weight_tap +
     // g*weight_group
     int64_t weight_k, weight_n, weight_tap, weight_group;
-    const float *source, *weight, *bias;
+    const float *source, *weight;
+    lt_conv_terms terms;
     float *dest;
     int64_t phases;
     const lt_conv_phase *phase;
@@ -49,16 +50,19 @@ typedef struct {
 
 // Forward and input gradient as a plan, handed to what carries it out.
 typedef int (*lt_conv_carrier)(const lt_conv_plan *p);
-int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight, const float *bias,
+int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms,
                                 float *y, lt_conv_carrier carry);
-int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias,
-                                       float *dx, lt_conv_carrier carry);
+int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, const float *weight,
+                                       const lt_conv_terms *terms, float *dx, lt_conv_carrier carry);
+// Adds shift and add to a result of n pictures: for routines that add the bias only, as all but Winograd's do.
+void LT_NAME(lt_conv_more_terms)(const lt_conv_terms *terms, int64_t n, int64_t pixels, int64_t c, float *y);
 // Blocks of destination pixels times packed weights.
 int LT_NAME(lt_conv_wide)(const lt_conv_plan *p);
 // Destination channels are few: one product for all taps at once, then sums of shifted columns.
 int LT_NAME(lt_conv_narrow)(const lt_conv_plan *p);
 // 3x3 taps, stride 1, lt_conv_winograd.h: fewer multiplications.
 int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p);
+int LT_NAME(lt_conv_winograd_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);
 // Every channel on its own.
 int LT_NAME(lt_conv_depthwise)(const lt_conv_plan *p);
 int LT_NAME(lt_conv_depthwise_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernel/conv_rows.h"
+#include "kernel/conv_winograd.h"
 
 enum { CHUNK = LT_CONV_PIXELS, ITEMS = 16, COPIES_BYTES = 8 << 20, CHUNK_BYTES = 192 << 10 };
 
@@ -146,6 +147,12 @@ static void cut(job *j)
     j->area = (j->area + 63) / 64 * 64;
 }
 
+static bool suits_winograd(const lt_conv_shape *s)
+{
+    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
+           s->dilation_w == 1 && s->groups == 1 && lt_wino_pays(s->n, s->oh, s->ow, s->cin, s->cout);
+}
+
 int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
     job j = {.s = s,
@@ -162,6 +169,8 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
     }
     if (s->groups > 1 && j.k == 1 && j.outs == 1)
         return LT_NAME(lt_conv_depthwise_weight)(s, x, dy, dweight);
+    if (suits_winograd(s))
+        return LT_NAME(lt_conv_winograd_weight)(s, x, dy, dweight);
     cut(&j);
     float *zeros = lt_alloc_zeroed((size_t)lt_panel_room(j.k) * sizeof(float));
     lt_conv_tap *tap = lt_alloc((size_t)j.taps * sizeof *tap);

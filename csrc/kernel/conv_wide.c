@@ -114,7 +114,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
                          .packed = j->panels + taps * p->k * column,
                          .column = column,
                          .columns = lt_min(nv * LT_LANES, p->columns - column),
-                         .bias = p->bias ? p->bias + j->group * p->columns + column : NULL};
+                         .bias = p->terms.bias ? p->terms.bias + j->group * p->columns + column : NULL};
             for (int64_t i = 0; i < count; i += mr) {
                 t.rows = rows + i;
                 t.out = out + i;

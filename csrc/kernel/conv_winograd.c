@@ -115,9 +115,10 @@ static void panel_product(const job *j, int64_t frequency, int64_t panel, int64_
 
 // ---- back to pictures ----------------------------------------------------------------------------------------------
 
-// A vector of channels of one tile; `whole`: all 4x4 pixels lie inside of the picture.
-LT_INLINE void output_vector(const float *m, int64_t step, const lt_vec *bias, float *to, int64_t line, int64_t pixel,
-                             int64_t rows, int64_t columns, const bool whole)
+// A vector of channels of one tile, rows x columns of its pixels lying inside of the picture; `whole`: all 4x4.
+// `constant` is added to all pixels, `add` (NULL: none) has a value for each, where `to` has the result.
+LT_INLINE void output_vector(const float *m, int64_t step, const lt_vec *constant, const float *add, float *to,
+                             int64_t line, int64_t pixel, int64_t rows, int64_t columns, const bool whole)
 {
     lt_vec half[4][6];
     for (int x = 0; x < 6; x++) {
@@ -132,29 +133,38 @@ LT_INLINE void output_vector(const float *m, int64_t step, const lt_vec *bias, f
         lt_vec y[4];
         lt_wino_output(half[i], y);
         for (int x = 0; x < 4; x++)
-            if (whole || (i < rows && x < columns))
-                *(lt_vec_u *)(to + i * line + x * pixel) = y[x] + *bias;
+            if (whole || (i < rows && x < columns)) {
+                y[x] += *constant;
+                if (add)
+                    y[x] += *(const lt_vec_u *)(add + i * line + x * pixel);
+                *(lt_vec_u *)(to + i * line + x * pixel) = y[x];
+            }
     }
 }
 
 static void output_tiles(const job *j, int64_t begin, int64_t end, const float *m)
 {
     const lt_conv_plan *p = j->p;
+    const lt_conv_terms terms = p->terms;
     const int64_t c = p->columns, line = p->dest_w * c, step = j->m_step;
     for (int64_t tile = begin; tile < end; tile++, m += j->width) {
         const int64_t tx = tile % j->source.tiles_w, ty = tile / j->source.tiles_w % j->source.tiles_h;
         const int64_t n = tile / (j->source.tiles_w * j->source.tiles_h);
         const int64_t rows = p->dest_h - ty * LT_WINO_SIDE, columns = p->dest_w - tx * LT_WINO_SIDE;
-        float *to = p->dest + (n * p->dest_h + ty * LT_WINO_SIDE) * line + tx * LT_WINO_SIDE * c;
+        const int64_t first = (n * p->dest_h + ty * LT_WINO_SIDE) * line + tx * LT_WINO_SIDE * c;
         for (int64_t at = 0; at < c; at += LT_LANES) {
             const int64_t channel = lt_wino_channel(at, c);
-            lt_vec bias = {0};
-            if (p->bias)
-                bias = *(const lt_vec_u *)(p->bias + channel);
+            const float *add = terms.add ? terms.add + first + channel : NULL;
+            float *to = p->dest + first + channel;
+            lt_vec constant = {0};
+            if (terms.bias)
+                constant = *(const lt_vec_u *)(terms.bias + channel);
+            if (terms.shift)
+                constant += *(const lt_vec_u *)(terms.shift + n * c + channel);
             if (rows >= LT_WINO_SIDE && columns >= LT_WINO_SIDE)
-                output_vector(m + channel, step, &bias, to + channel, line, c, 4, 4, true);
+                output_vector(m + channel, step, &constant, add, to, line, c, 4, 4, true);
             else
-                output_vector(m + channel, step, &bias, to + channel, line, c, rows, columns, false);
+                output_vector(m + channel, step, &constant, add, to, line, c, rows, columns, false);
         }
     }
 }

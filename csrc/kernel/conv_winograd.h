@@ -17,10 +17,19 @@
 
 #include <string.h>
 
+#include "base/settings.h"
 #include "kernel/conv_shared.h"
 #include "kernel/tile.h"
 
 enum { LT_WINO_SIDE = 4, LT_WINO_FREQUENCIES = 36, LT_WINO_RUN = 8 };
+
+// Worth it: channels enough that the products outweigh the transforms, and not mostly tiles that stand out of the h x w
+// outputs. With four tiles the transform of the weights already costs as much as is gained.
+LT_INLINE bool lt_wino_pays(int64_t n, int64_t h, int64_t w, int64_t cin, int64_t cout)
+{
+    const int64_t tiles = n * ((h + LT_WINO_SIDE - 1) / LT_WINO_SIDE) * ((w + LT_WINO_SIDE - 1) / LT_WINO_SIDE);
+    return lt_convolution() == LT_CONVOLUTION_AUTO && cin >= 32 && cout >= 32 && tiles >= 4 && n * h * w >= 6 * tiles;
+}
 
 #define LT_WINO_P 0.70710678118654752f
 #define LT_WINO_Q 1.41421356237309505f

@@ -122,15 +122,16 @@ static int gemm_batched(const lt_gemm_args *p, int64_t batch, const int64_t *off
     return products[lt_precision()].gemm->batched(p, batch, offset_a, offset_b);
 }
 
-static int conv_forward(const lt_conv_shape *s, const float *x, const float *weight, const float *bias, float *y)
+static int conv_forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms,
+                        float *y)
 {
-    return products[lt_precision()].conv->forward(s, x, weight, bias, y);
+    return products[lt_precision()].conv->forward(s, x, weight, terms, y);
 }
 
-static int conv_input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const float *bias,
+static int conv_input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const lt_conv_terms *terms,
                                float *dx)
 {
-    return products[lt_precision()].conv->input_gradient(s, dy, weight, bias, dx);
+    return products[lt_precision()].conv->input_gradient(s, dy, weight, terms, dx);
 }
 
 static int conv_weight_gradient(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)

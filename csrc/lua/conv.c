@@ -16,9 +16,12 @@ order.
 @tparam Tensor x (n,h,w,in)
 @tparam Tensor weight (out,kh,kw,in/groups)
 @tparam[opt] Tensor bias (out)
-@tparam[opt] table options stride (1), padding (0), dilation (1), each a number or {down, across}; groups (1)
+@tparam[opt] table options stride (1), padding (0), dilation (1), each a number or {down, across}; groups (1);
+shift (n,out), one row for all pixels of a picture, and add (n,oh,ow,out), tensors that are added to the result as it is
+stored (a residual block's embedding of time and its other branch), which saves a pass over it each
 @treturn Tensor (n,oh,ow,out), oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down
-@usage lt.conv2d(x, weight, bias, {stride = 2, padding = 1}) */
+@usage lt.conv2d(x, weight, bias, {stride = 2, padding = 1})
+@usage lt.conv2d(h, weight, bias, {padding = 1, shift = embedding, add = x}) */
 static int conv2d(lua_State *L)
 {
     lt_tensor *x = lt_arg_tensor(L, 1, "x"), *weight = lt_arg_tensor(L, 2, "weight");
@@ -28,6 +31,8 @@ static int conv2d(lua_State *L)
                            {"padding", LT_OPTION_PAIR, o.padding, 0, LARGEST},
                            {"dilation", LT_OPTION_PAIR, o.dilation, 1, LARGEST},
                            {"groups", LT_OPTION_INTEGER, &o.groups, 1, LARGEST},
+                           {"shift", LT_OPTION_TENSOR, &o.shift, 0, 0},
+                           {"add", LT_OPTION_TENSOR, &o.add, 0, 0},
                            {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, 4, options);
     LT_PUSH(L, lt_conv2d(x, weight, bias, &o));

@@ -8,7 +8,12 @@
 #include "kernel/kernel.h"
 #include "op/reduce.h"
 
-static lt_tensor *apply(const lt_conv_shape *s, lt_tensor *x, lt_tensor *w, lt_tensor *bias);
+// The inputs of a convolution beyond x and w, each NULL or given (see lt_conv_terms).
+typedef struct {
+    lt_tensor *bias, *shift, *add;
+} terms;
+
+static lt_tensor *apply(const lt_conv_shape *s, lt_tensor *x, lt_tensor *w, const terms *t);
 static lt_tensor *input_gradient(const lt_conv_shape *s, lt_tensor *dy, lt_tensor *w, lt_tensor *bias);
 static lt_tensor *weight_gradient(const lt_conv_shape *s, lt_tensor *x, lt_tensor *dy);
 
@@ -17,7 +22,20 @@ static lt_tensor *sum_of_pixels(lt_tensor *dy)
     return lt_sum(dy, 3, (int[]){0, 1, 2}, false);
 }
 
-// y = x * w + b        dx = input gradient (dy, w), dw = weight gradient (x, dy), db = sum of dy    saved: x, w
+// Gradients of bias, shift and add. The bias's is the sum of the shift's, where there is one: one pass over dy.
+static int terms_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    if (lt_wants(node, 3) && !(dx[3] = lt_sum(dy, 2, (int[]){1, 2}, false)))
+        return LT_FAIL;
+    if (lt_wants(node, 2) && !(dx[2] = dx[3] ? lt_sum(dx[3], 1, (int[]){0}, false) : sum_of_pixels(dy)))
+        return LT_FAIL;
+    if (lt_wants(node, 4))
+        dx[4] = lt_retain(dy);
+    return LT_OK;
+}
+
+// y = x * w + b + shift + add     dx = input gradient (dy, w), dw = weight gradient (x, dy), db = sum of dy over all
+// pixels, dshift = sum of dy over a picture's pixels, dadd = dy    saved: x, w
 static int forward_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
     const lt_conv_shape *s = node->attributes;
@@ -25,16 +43,14 @@ static int forward_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
         return LT_FAIL;
     if (lt_wants(node, 1) && !(dx[1] = weight_gradient(s, lt_saved(node, 0), dy)))
         return LT_FAIL;
-    if (node->inputs > 2 && lt_wants(node, 2) && !(dx[2] = sum_of_pixels(dy)))
-        return LT_FAIL;
-    return LT_OK;
+    return node->inputs > 2 ? terms_backward(node, dy, dx) : LT_OK;
 }
 
 // dx = adjoint of w at dy, + b     for g like dx: d dy = g * w, dw = weight gradient (g, dy), db = sum of g
 static int input_gradient_backward(lt_node *node, lt_tensor *g, lt_tensor **dx)
 {
     const lt_conv_shape *s = node->attributes;
-    if (lt_wants(node, 0) && !(dx[0] = apply(s, g, lt_saved(node, 1), NULL)))
+    if (lt_wants(node, 0) && !(dx[0] = apply(s, g, lt_saved(node, 1), &(terms){0})))
         return LT_FAIL;
     if (lt_wants(node, 1) && !(dx[1] = weight_gradient(s, g, lt_saved(node, 0))))
         return LT_FAIL;
@@ -49,7 +65,7 @@ static int weight_gradient_backward(lt_node *node, lt_tensor *g, lt_tensor **dx)
     const lt_conv_shape *s = node->attributes;
     if (lt_wants(node, 0) && !(dx[0] = input_gradient(s, lt_saved(node, 1), g, NULL)))
         return LT_FAIL;
-    if (lt_wants(node, 1) && !(dx[1] = apply(s, lt_saved(node, 0), g, NULL)))
+    if (lt_wants(node, 1) && !(dx[1] = apply(s, lt_saved(node, 0), g, &(terms){0})))
         return LT_FAIL;
     return LT_OK;
 }
@@ -57,31 +73,41 @@ static int weight_gradient_backward(lt_node *node, lt_tensor *g, lt_tensor **dx)
 // Records `out` (NULL stays NULL), or gives it up when the kernel failed. Each operand is saved where another that
 // wants a gradient needs it.
 static lt_tensor *finish(lt_tensor *out, int status, const lt_op *op, const lt_conv_shape *s, lt_tensor *a,
-                         lt_tensor *b, lt_tensor *bias)
+                         lt_tensor *b, const terms *t)
 {
     if (status != LT_OK) {
         lt_release(out);
         return NULL;
     }
-    lt_tensor *inputs[] = {a, b, bias};
-    return lt_record(out, op, bias ? 3 : 2, inputs, LT_LIST(b->node ? a : NULL, a->node ? b : NULL), s, sizeof *s);
+    lt_tensor *inputs[] = {a, b, t->bias, t->shift, t->add};
+    return lt_record(out, op,
+                     t->shift || t->add ? 5
+                     : t->bias          ? 3
+                                        : 2,
+                     inputs, LT_LIST(b->node ? a : NULL, a->node ? b : NULL), s, sizeof *s);
 }
 
-static lt_tensor *apply(const lt_conv_shape *s, lt_tensor *x, lt_tensor *w, lt_tensor *bias)
+static const float *values(lt_tensor *t)
+{
+    return t ? lt_f32(t) : NULL;
+}
+
+static lt_tensor *apply(const lt_conv_shape *s, lt_tensor *x, lt_tensor *w, const terms *t)
 {
     static const lt_op op = {"conv2d", forward_backward};
+    const lt_conv_terms added = {values(t->bias), values(t->shift), values(t->add)};
     lt_tensor *y = lt_tensor_new(LT_FLOAT32, 4, (int64_t[]){s->n, s->oh, s->ow, s->cout});
-    int status = y ? lt_k.conv->forward(s, lt_f32(x), lt_f32(w), bias ? lt_f32(bias) : NULL, lt_f32(y)) : LT_FAIL;
-    return finish(y, status, &op, s, x, w, bias);
+    int status = y ? lt_k.conv->forward(s, lt_f32(x), lt_f32(w), &added, lt_f32(y)) : LT_FAIL;
+    return finish(y, status, &op, s, x, w, t);
 }
 
 static lt_tensor *input_gradient(const lt_conv_shape *s, lt_tensor *dy, lt_tensor *w, lt_tensor *bias)
 {
     static const lt_op op = {"conv_transpose2d", input_gradient_backward};
+    const lt_conv_terms added = {values(bias), NULL, NULL};
     lt_tensor *dx = lt_tensor_new(LT_FLOAT32, 4, (int64_t[]){s->n, s->h, s->w, s->cin});
-    int status =
-        dx ? lt_k.conv->input_gradient(s, lt_f32(dy), lt_f32(w), bias ? lt_f32(bias) : NULL, lt_f32(dx)) : LT_FAIL;
-    return finish(dx, status, &op, s, dy, w, bias);
+    int status = dx ? lt_k.conv->input_gradient(s, lt_f32(dy), lt_f32(w), &added, lt_f32(dx)) : LT_FAIL;
+    return finish(dx, status, &op, s, dy, w, &(terms){.bias = bias});
 }
 
 static lt_tensor *weight_gradient(const lt_conv_shape *s, lt_tensor *x, lt_tensor *dy)
@@ -89,7 +115,7 @@ static lt_tensor *weight_gradient(const lt_conv_shape *s, lt_tensor *x, lt_tenso
     static const lt_op op = {"conv2d weight gradient", weight_gradient_backward};
     lt_tensor *dw = lt_tensor_new(LT_FLOAT32, 4, (int64_t[]){s->cout, s->kh, s->kw, s->cin / s->groups});
     int status = dw ? lt_k.conv->weight_gradient(s, lt_f32(x), lt_f32(dy), lt_f32(dw)) : LT_FAIL;
-    return finish(dw, status, &op, s, x, dy, NULL);
+    return finish(dw, status, &op, s, x, dy, &(terms){0});
 }
 
 // ---- shape rules --------------------------------------------------------------------------------------------------
@@ -110,6 +136,25 @@ static int check_bias(const lt_tensor *bias, int64_t channels)
 {
     if (bias && (bias->ndim != 1 || bias->shape[0] != channels))
         return lt_fail_arg(3, "bias: expected (%lld), got %s", (long long)channels, lt_shape_text(bias));
+    return LT_OK;
+}
+
+// shift (n,out) and add (n,oh,ow,out)
+static int check_terms(const lt_conv_options *o, const lt_conv_shape *s)
+{
+    const lt_tensor *t = o->shift;
+    if (t && lt_want_float(t, 4, "shift") != LT_OK)
+        return LT_FAIL;
+    if (t && (t->ndim != 2 || t->shape[0] != s->n || t->shape[1] != s->cout))
+        return lt_fail_arg(4, "shift: expected (%lld,%lld), got %s", (long long)s->n, (long long)s->cout,
+                           lt_shape_text(t));
+    t = o->add;
+    if (t && lt_want_float(t, 4, "add") != LT_OK)
+        return LT_FAIL;
+    if (t &&
+        (t->ndim != 4 || t->shape[0] != s->n || t->shape[1] != s->oh || t->shape[2] != s->ow || t->shape[3] != s->cout))
+        return lt_fail_arg(4, "add: expected (%lld,%lld,%lld,%lld), got %s", (long long)s->n, (long long)s->oh,
+                           (long long)s->ow, (long long)s->cout, lt_shape_text(t));
     return LT_OK;
 }
 
@@ -187,7 +232,9 @@ lt_tensor *lt_conv2d(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, const lt_
     s.oh = out[0];
     s.ow = out[1];
     s.cout = weight->shape[0];
-    return apply(&s, x, weight, bias);
+    if (check_terms(o, &s) != LT_OK)
+        return NULL;
+    return apply(&s, x, weight, &(terms){bias, o->shift, o->add});
 }
 
 lt_tensor *lt_conv_transpose2d(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, const lt_conv_options *o)

@@ -7,6 +7,7 @@
 typedef struct {
     int64_t stride[2], padding[2], output_padding[2], dilation[2]; // down, across
     int64_t groups;
+    lt_tensor *shift, *add; // of lt_conv2d alone
 } lt_conv_options;
 
 #define LT_CONV_DEFAULTS                                                                                               \
@@ -19,6 +20,7 @@ typedef struct {
 enum { LT_CONV_LIMIT = 1 << 28 };
 
 // x (n,h,w,in), weight (out,kh,kw,in/groups), bias (out) or NULL -> (n,oh,ow,out); output_padding is not used
+// o->shift (n,out) and o->add (n,oh,ow,out), NULL or given, are added as the result is stored.
 lt_tensor *lt_conv2d(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, const lt_conv_options *o);
 // x (n,h,w,in), weight (in,kh,kw,out/groups), bias (out) or NULL -> (n,oh,ow,out)
 lt_tensor *lt_conv_transpose2d(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, const lt_conv_options *o);

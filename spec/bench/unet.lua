@@ -12,8 +12,8 @@ local Res = nn.class("Res", function(self, cin, cout, temb)
 end)
 
 function Res:forward(x, e)
-  local h = self.c1(self.n1(x)) + self.t(e:silu()):unsqueeze(2):unsqueeze(2)
-  return self.c2(self.n2(h)) + (self.skip and self.skip(x) or x)
+  local h = self.c1(self.n1(x), { shift = self.t(e:silu()) })
+  return self.c2(self.n2(h), { add = self.skip and self.skip(x) or x })
 end
 
 local Attn = nn.class("Attn", function(self, c)

@@ -5,7 +5,8 @@ local fails = require "spec.support.fails"
 local naive = require "spec.support.naive"
 local precision = require "spec.support.precision_cases"
 
-local LIMIT = 2e-6 -- sums in float32 in another order; rounding to bfloat16 makes a thousand times that
+-- sums in float32 in another order, or by Winograd; rounding to bfloat16 makes some hundred times that
+local LIMIT = 5e-6
 
 local function randn(...) return core.randn({ ... }, { generator = core.generator(7) }) end
 

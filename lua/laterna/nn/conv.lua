@@ -36,6 +36,9 @@ end
 
 --- Convolution: (n,h,w,inputs) -> (n,h',w',outputs), h' = (h + 2 padding - dilation (kernel - 1) - 1) // stride + 1.
 -- weight (outputs,kh,kw,inputs/groups) is saved as PyTorch's (outputs,inputs/groups,kh,kw).
+--
+-- The layer takes a table after x: shift (n,outputs), a row for all pixels of a picture, and add, of the shape of the
+-- result, are added to it as it is stored: conv(h, { shift = embedding, add = x }).
 -- @function Conv2d
 -- @tparam integer inputs channels
 -- @tparam integer outputs channels
@@ -61,8 +64,16 @@ end)
 
 Conv2d.layout = { weight = { 1, 4, 2, 3 } }
 
-function Conv2d:forward(x)
-  return core.conv2d(x, self.weight, self.bias, self.options)
+function Conv2d:forward(x, terms)
+  local options = self.options
+  if terms then
+    terms = check.options("forward", 2, terms, { shift = "tensor", add = "tensor" })
+    options = {
+      stride = options.stride, padding = options.padding, dilation = options.dilation, groups = options.groups,
+      shift = terms.shift, add = terms.add,
+    }
+  end
+  return core.conv2d(x, self.weight, self.bias, options)
 end
 
 function Conv2d:describe()
