@@ -22,7 +22,7 @@ lt_tensor *lt_gaussian_nll(lt_tensor *x, lt_tensor *mean, lt_tensor *logvar, lt_
     return lt_reduce_loss(lt_finish(&s, each), reduction);
 }
 
-lt_tensor *lt_kl_normal(lt_tensor *mu, lt_tensor *logvar, lt_reduction reduction)
+lt_tensor *lt_kl_normal_broadcast(lt_tensor *mu, lt_tensor *logvar, lt_reduction reduction)
 {
     const lt_pointwise_kernels *k = lt_k.pointwise;
     if (check(mu, "mu", logvar, "logvar") != LT_OK)

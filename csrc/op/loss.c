@@ -6,16 +6,18 @@
 //   l1       |x - t|                  sign(x - t)            -d/dx
 //   huber    d^2 / 2, |d| <= delta    clamp(d, +-delta)      -d/dx      d = x - t; else delta (|d| - delta / 2)
 //   bce      softplus(x) - x t        sigmoid(x) - t         -x
+//   kl       (x^2 + e^t - t - 1) / 2  x                      (e^t - 1) / 2       x the mean, t the log of the variance
 #include "op/loss.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/threads.h"
 #include "op/loss_shared.h"
 
 enum { PIECE = 1 << 14, BLOCK = 512 };
 
-typedef enum { MSE, L1, HUBER, BCE } kind;
+typedef enum { MSE, L1, HUBER, BCE, KL } kind;
 
 typedef struct {
     kind kind;
@@ -60,6 +62,11 @@ static void values(const settings *set, int64_t n, // n <= BLOCK
         k->mul(n, x, 1, t, 1, product);
         k->sub(n, out, 1, product, 1, out);
         break;
+    case KL:
+        k->exp.forward(n, t, out, NULL);
+        for (int64_t i = 0; i < n; i++)
+            out[i] = 0.5f * (x[i] * x[i] + (out[i] - t[i] - 1.0f));
+        break;
     }
 }
 
@@ -86,12 +93,23 @@ static void forward_piece(void *context, int64_t begin, int64_t end)
 
 // ---- backward -----------------------------------------------------------------------------------------------------
 
-static void slopes(const settings *set, int64_t n, const float *x, const float *t, float *d)
+// d/dx, and in `other`, unless it is NULL, minus d/dt
+static void slopes(const settings *set, int64_t n, const float *x, const float *t, float *d, float *other)
 {
     const lt_pointwise_kernels *k = lt_k.pointwise;
     if (set->kind == BCE) {
         k->sigmoid.forward(n, x, d, NULL);
         k->sub(n, d, 1, t, 1, d);
+        if (other)
+            memcpy(other, x, (size_t)n * sizeof *x);
+        return;
+    }
+    if (set->kind == KL) {
+        memcpy(d, x, (size_t)n * sizeof *x);
+        if (other)
+            k->exp.forward(n, t, other, NULL);
+        for (int64_t i = 0; other && i < n; i++)
+            other[i] = 0.5f - 0.5f * other[i];
         return;
     }
     k->sub(n, x, 1, t, 1, d);
@@ -106,6 +124,8 @@ static void slopes(const settings *set, int64_t n, const float *x, const float *
         k->clamp.forward(n, d, d, (float[]){-set->delta, set->delta});
         break;
     }
+    if (other)
+        memcpy(other, d, (size_t)n * sizeof *d);
 }
 
 static void backward_piece(void *context, int64_t begin, int64_t end)
@@ -113,16 +133,16 @@ static void backward_piece(void *context, int64_t begin, int64_t end)
     const job *j = context;
     const lt_pointwise_kernels *k = lt_k.pointwise;
     const int64_t step = j->set.reduction == LT_NO_REDUCTION; // one dy an element, or one for all
-    float slope[BLOCK], g[BLOCK], minus_g[BLOCK];
+    float slope[BLOCK], other[BLOCK], g[BLOCK], minus_g[BLOCK];
     for (int64_t at = begin; at < end; at += BLOCK) {
         const int64_t m = end - at < BLOCK ? end - at : BLOCK, gs = step ? m : 1;
-        slopes(&j->set, m, j->x + at, j->t + at, slope);
+        slopes(&j->set, m, j->x + at, j->t + at, slope, j->dt ? other : NULL);
         k->mul_scalar.forward(gs, j->dy + at * step, g, &j->scale);
         k->neg.forward(gs, g, minus_g, NULL);
         if (j->dx)
             k->mul(m, slope, 1, g, step, j->dx + at);
         if (j->dt)
-            k->mul(m, j->set.kind == BCE ? j->x + at : slope, 1, minus_g, step, j->dt + at);
+            k->mul(m, other, 1, minus_g, step, j->dt + at);
     }
 }
 
@@ -154,6 +174,9 @@ static int composed(const settings *set, lt_node *node, lt_tensor *dy, lt_tensor
     if (set->kind == BCE) {
         slope = lt_then(&s, lt_sub, lt_then_unary(&s, &k->sigmoid, x, 0, 0), t);
         other = lt_then_scale(&s, x, -1);
+    } else if (set->kind == KL) {
+        slope = x;
+        other = lt_then_scale(&s, lt_then_shift(&s, lt_then_unary(&s, &k->exp, t, 0, 0), -1), 0.5f);
     } else {
         lt_tensor *d = lt_then(&s, lt_sub, x, t);
         slope = set->kind == MSE  ? lt_then_scale(&s, d, 2)
@@ -180,8 +203,11 @@ static int pair_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 
 static lt_tensor *pair(lt_tensor *x, lt_tensor *t, const char *first, const char *second, settings set)
 {
-    static const lt_op ops[] = {
-        {"mse_loss", pair_backward}, {"l1_loss", pair_backward}, {"huber_loss", pair_backward}, {"bce", pair_backward}};
+    static const lt_op ops[] = {{"mse_loss", pair_backward},
+                                {"l1_loss", pair_backward},
+                                {"huber_loss", pair_backward},
+                                {"bce", pair_backward},
+                                {"kl_normal", pair_backward}};
     if (lt_want_float(x, 1, first) != LT_OK || lt_want_float(t, 2, second) != LT_OK)
         return NULL;
     if (!lt_same_shape(x, t)) {
@@ -230,4 +256,12 @@ lt_tensor *lt_huber_loss(lt_tensor *x, lt_tensor *y, float delta, lt_reduction r
 lt_tensor *lt_bce_with_logits(lt_tensor *logits, lt_tensor *target, lt_reduction reduction)
 {
     return pair(logits, target, "logits", "target", (settings){BCE, reduction, 0});
+}
+
+lt_tensor *lt_kl_normal(lt_tensor *mu, lt_tensor *logvar, lt_reduction reduction)
+{
+    if (lt_want_float(mu, 1, "mu") == LT_OK && lt_want_float(logvar, 2, "logvar") == LT_OK &&
+        !lt_same_shape(mu, logvar))
+        return lt_kl_normal_broadcast(mu, logvar, reduction);
+    return pair(mu, logvar, "mu", "logvar", (settings){KL, reduction, 0});
 }

@@ -15,4 +15,7 @@ static inline lt_tensor *lt_reduce_loss(lt_tensor *each, lt_reduction reduction)
     return out;
 }
 
+// Where mu and logvar are of different shapes.
+lt_tensor *lt_kl_normal_broadcast(lt_tensor *mu, lt_tensor *logvar, lt_reduction reduction);
+
 #endif

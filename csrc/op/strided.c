@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/threads.h"
+#include "kernel/kernel.h"
 
 typedef struct {
     int ndim;
@@ -57,6 +58,8 @@ static void copy_run(char *restrict to, const char *restrict from, int64_t n, in
 {
     if (to_step == 1 && from_step == 1)
         copy_bytes(to, from, (size_t)n * item);
+    else if (item == 4 && from_step == 0)
+        lt_k.pointwise->fill(n, *(const float *)from, (float *)to);
     else if (item == 4)
         for (int64_t i = 0; i < n; i++)
             memcpy(to + i * to_step * 4, from + i * from_step * 4, 4);
@@ -105,7 +108,7 @@ static void walk(const lt_tensor *packed, const lt_tensor *strided, int64_t offs
     job j = {.item = lt_dtype_size(packed->dtype), .packed = packed->data, .paste = paste};
     j.window = (char *)strided->data + offset * (int64_t)j.item;
     merge(&j, packed->ndim, packed->shape, step);
-    int64_t n = j.size[j.ndim - 1], grain = (1 << 15) / (n < 1 << 15 ? n : 1 << 15) + 1;
+    const int64_t n = j.size[j.ndim - 1], cost = n < 1 << 15 ? n + 16 : 1 << 15, grain = (1 << 15) / cost + 1;
     lt_parallel(packed->size / n, grain, piece, &j);
 }
 

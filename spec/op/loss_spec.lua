@@ -46,6 +46,9 @@ describe("losses", function()
       assert(gradcheck.check(function(x, m, v) return core.gaussian_nll(x, m, v, o) end,
         { core.randn(2, 3), core.randn(2, 1), core.randn(1) }, twice))
       assert(gradcheck.check(function(m, v) return core.kl_normal(m, v, o) end, near(), twice))
+      assert(gradcheck.check(function(m, v) return core.kl_normal(m, v, o) end, { core.randn(2, 3), core.randn(3) },
+        twice))
+      assert(gradcheck.check(function(v) return core.kl_normal(core.ones(2, 3), v, o) end, { core.randn(2, 3) }, twice))
     end)
   end
 
