@@ -83,6 +83,34 @@ static int64_t place(const job *j, int64_t run, int64_t *same)
     return at;
 }
 
+// Runs of a few floats, all `apart` bytes from each other: the copy of a constant size is an instruction or two.
+static inline __attribute__((always_inline)) void small_runs(const job *j, int64_t runs, const size_t bytes,
+                                                             char *window, int64_t apart, char *packed)
+{
+    for (; runs > 0; runs--, window += apart, packed += bytes)
+        if (j->paste)
+            memcpy(window, packed, bytes);
+        else
+            memcpy(packed, window, bytes);
+}
+
+static bool copied_small(const job *j, int64_t runs, size_t bytes, char *window, int64_t apart, char *packed)
+{
+    switch (bytes) {
+    case 8:
+        small_runs(j, runs, 8, window, apart, packed);
+        return true;
+    case 16:
+        small_runs(j, runs, 16, window, apart, packed);
+        return true;
+    case 32:
+        small_runs(j, runs, 32, window, apart, packed);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
@@ -92,7 +120,12 @@ static void piece(void *context, int64_t begin, int64_t end)
     for (int64_t run = begin; run < end;) {
         int64_t same;
         char *window = j->window + place(j, run, &same) * item, *packed = (char *)j->packed + run * n * item;
-        for (; same > 0 && run < end; same--, run++, window += apart, packed += n * item) {
+        same = same < end - run ? same : end - run;
+        if (step == 1 && copied_small(j, same, (size_t)(n * item), window, apart, packed)) {
+            run += same;
+            continue;
+        }
+        for (; same > 0; same--, run++, window += apart, packed += n * item) {
             if (j->paste)
                 copy_run(window, packed, n, step, 1, j->item);
             else
