@@ -45,6 +45,7 @@ function measure.workload(o)
   local result = { library = "laterna", workload = o.one, mode = o.mode, params = parameters, runs = #times,
                    times = times, isa = lt.info().isa }
   result.ms, result.min_ms, result.peak_mb = measure.median(times), times[1], peak_mb()
+  result.peak = lt.info({ peak = true }).peak -- of the same moment; last, for it takes memory of its own
   return result
 end
 
