@@ -40,9 +40,9 @@ accepts   = $(shell $(CC) $(1) -x c -E /dev/null >/dev/null 2>&1 && echo yes)
 BF16_ISAS := $(if $(filter avx512,$(ISAS)),$(foreach isa,avx512bf16 amx,$(if $(call accepts,$(FLAGS_$(isa))),$(isa))))
 BASE_FLAGS += $(BF16_ISAS:%=-DLT_HAVE_%)
 
-# Files of csrc/kernel are compiled once an instruction set; *_bf16.c for those that multiply bfloat16, peak.c for them
-# too; dispatch.c and everything else once.
-BF16      := $(wildcard csrc/kernel/*_bf16.c) csrc/kernel/peak.c
+# Files of csrc/kernel are compiled once an instruction set; *_bf16.c for those that multiply bfloat16, attention and
+# peak.c for them too; dispatch.c and everything else once.
+BF16      := $(wildcard csrc/kernel/*_bf16.c csrc/kernel/attention*.c) csrc/kernel/peak.c
 KERNELS   := $(filter-out csrc/kernel/dispatch.c csrc/kernel/%_bf16.c,$(wildcard csrc/kernel/*.c))
 PLAIN     := $(filter-out $(KERNELS) csrc/kernel/%_bf16.c,$(wildcard csrc/*/*.c))
 OBJECTS   := $(PLAIN:csrc/%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(KERNELS:csrc/%.c=$(BUILD)/%.$(isa).o)) \

@@ -63,6 +63,7 @@ static void softmax_row(float *row, int64_t n, bool first, float *most, float *s
     for (int64_t i = 0; i < n; i++)
         row[i] = lt_exp(row[i] - shift);
     const float exps = total(row, n);
+    lt_attention_round(row, n);
     if (!first && now > before) {
         const float less = lt_exp(before - shift);
         *sum *= less;

@@ -3,15 +3,30 @@
 // A block of scores is up to 96 queries by 512 keys, 196 KB: with the keys and values packed beside it, it stays in a
 // second-level cache of 512 KB and more. Rows of it lie an odd number of cache lines apart, so that a column's elements
 // do not fall into the same few sets of the first-level cache.
+//
+// In bfloat16 (see bf16.h) the inputs of all products are rounded: those that are tensors by who calls, or while
+// packed; probabilities and gradients of scores here, or while packed. Sums over p stay sums of what was not rounded.
 #ifndef LT_KERNEL_ATTENTION_BLOCK_H
 #define LT_KERNEL_ATTENTION_BLOCK_H
 
 #include <math.h>
 #include <string.h>
 
+#include "base/settings.h"
 #include "kernel/attention.h"
 #include "kernel/isa.h"
+#include "kernel/rounding.h"
+#if defined(__AVX512BF16__)
+#include "kernel/panel_bf16.h"
+enum { LT_ATTENTION_PAIRS = true };
+#else
 #include "kernel/panel.h"
+enum { LT_ATTENTION_PAIRS = false };
+LT_INLINE lt_vec lt_as_packed(lt_vec x)
+{
+    return x;
+}
+#endif
 
 enum { LT_ATTENTION_KEYS = 512, LT_ATTENTION_ITEMS = 16 };
 
@@ -63,6 +78,13 @@ LT_INLINE int64_t lt_attention_seen(const lt_attention_shape *s, const lt_attent
     return lt_max(0, lt_min(at->keys, at->first + i + s->lk - s->lq + 1 - at->key));
 }
 
+// A row that a product is to read; packing it in pairs would round it anyway.
+LT_INLINE void lt_attention_round(float *row, int64_t n)
+{
+    if (!LT_ATTENTION_PAIRS && lt_precision() == LT_PRECISION_BF16)
+        lt_round_floats(row, n, row);
+}
+
 // Scores of a block, -inf where a key may not be seen. keys: scale k', packed. The block has no more keys than its last
 // query may see.
 static __attribute__((unused)) void lt_attention_scores(const lt_attention_shape *s, const float *q,
@@ -72,6 +94,10 @@ static __attribute__((unused)) void lt_attention_scores(const lt_attention_shape
     const int64_t ld = lt_attention_ld(s);
     lt_rows_times_panels(q + lt_attention_at(s, at->b, s->lq, at->first, at->head, s->q_step), s->q_step, at->rows,
                          keys, 0, at->keys, NULL, 0, score, ld);
+    if (LT_ATTENTION_PAIRS) // panels of pairs hold k', not scale k'
+        for (int64_t i = 0; i < at->rows; i++)
+            for (int64_t c = 0; c < at->keys; c++)
+                score[i * ld + c] *= s->scale;
     if (!s->mask && !s->causal)
         return;
     for (int64_t i = 0; i < at->rows; i++) {

@@ -22,15 +22,16 @@ typedef struct {
     float *kt, *vt, *kn, *some, *p, *ds; // a thread's
 } job;
 
+// sum of dout times out. dout as the products see it, for so the gradients of a row's scores sum to zero.
 static float dot(const float *a, const float *b, int64_t n)
 {
     lt_vec lanes = {0};
     int64_t c = 0;
     for (; c + LT_LANES <= n; c += LT_LANES)
-        lanes += *(const lt_vec_u *)(a + c) * *(const lt_vec_u *)(b + c);
+        lanes += lt_as_packed(*(const lt_vec_u *)(a + c)) * *(const lt_vec_u *)(b + c);
     float sum = lt_sum_lanes(lanes);
     for (; c < n; c++)
-        sum += a[c] * b[c];
+        sum += lt_as_packed((lt_vec){a[c]})[0] * b[c];
     return sum;
 }
 
@@ -51,6 +52,8 @@ static void score_gradient(const job *j, const lt_attention_block *at)
             p[c] = e;
             ds[c] = e * (ds[c] - mean) * scale;
         }
+        lt_attention_round(p, at->keys);
+        lt_attention_round(ds, at->keys);
     }
 }
 
@@ -60,9 +63,12 @@ static void add_turned(const job *j, const lt_attention_block *at, const float *
 {
     const lt_attention_shape *s = j->s;
     const int64_t ld = lt_attention_ld(s);
+    lt_pack_panels(b, step, false, at->rows, s->d, 1, j->some);
+#if defined(__AVX512BF16__)
+    lt_turned_rows_times_panels(a, ld, at->keys, &(lt_panels){j->some, at->rows, s->d, at->rows}, beta, c, s->kv_step);
+#else
     const int mr = lt_outer_height(lt_panel_vectors(0, s->d), at->keys);
     float *out[LT_MR_MAX];
-    lt_pack_panels(b, step, false, at->rows, s->d, 1, j->some);
     for (int64_t column = 0; column < s->d; column += LT_NR_MAX) {
         const int nv = lt_panel_vectors(column, s->d);
         lt_tile t = {.steps = at->rows,
@@ -77,6 +83,7 @@ static void add_turned(const job *j, const lt_attention_block *at, const float *
             lt_tile_turned(&t, a + i, ld, j->some + column * at->rows, nv * LT_LANES, mr, nv);
         }
     }
+#endif
 }
 
 static void clear(float *x, int64_t rows, int64_t step, int64_t d)

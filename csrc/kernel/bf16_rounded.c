@@ -157,8 +157,44 @@ static int weight_gradient(const lt_conv_shape *s, const float *x, const float *
     return status;
 }
 
+// k and v may be parts of one tensor with q, and then are copied with all of it.
+static void add_attention(job *j, const lt_attention_shape *s, const float *q, const float *k, const float *v)
+{
+    const int64_t keys = span(s->n * s->lk, s->heads * s->d, s->kv_step);
+    add(j, 0, q, span(s->n * s->lq, s->heads * s->d, s->q_step));
+    add(j, 1, k, keys);
+    add(j, 2, v, keys);
+}
+
+static int attention_forward(const lt_attention_shape *s, const float *q, const float *k, const float *v, float *out,
+                             float *lse)
+{
+    job j = {0};
+    add_attention(&j, s, q, k, v);
+    if (round_inputs(&j) != LT_OK)
+        return LT_FAIL;
+    int status = LT_NAME(lt_attention).forward(s, rounded(&j, 0), rounded(&j, 1), rounded(&j, 2), out, lse);
+    lt_free(j.copy);
+    return status;
+}
+
+static int attention_backward(const lt_attention_shape *s, const float *q, const float *k, const float *v,
+                              const float *out, const float *lse, const float *dout, float *dq, float *dk, float *dv)
+{
+    job j = {0};
+    add_attention(&j, s, q, k, v);
+    add(&j, 3, dout, s->n * s->lq * s->heads * s->d);
+    if (round_inputs(&j) != LT_OK)
+        return LT_FAIL;
+    int status = LT_NAME(lt_attention)
+                     .backward(s, rounded(&j, 0), rounded(&j, 1), rounded(&j, 2), out, lse, rounded(&j, 3), dq, dk, dv);
+    lt_free(j.copy);
+    return status;
+}
+
 static const lt_gemm_kernels gemm = {.run = run, .batched = batched};
 static const lt_conv_kernels conv = {
     .forward = forward, .input_gradient = input_gradient, .weight_gradient = weight_gradient};
+static const lt_attention_kernels attention = {.forward = attention_forward, .backward = attention_backward};
 
-const lt_product_kernels LT_NAME(lt_rounded) = {.gemm = &gemm, .conv = &conv, .attention = &LT_NAME(lt_attention)};
+const lt_product_kernels LT_NAME(lt_rounded) = {.gemm = &gemm, .conv = &conv, .attention = &attention};

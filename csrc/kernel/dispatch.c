@@ -47,9 +47,10 @@ TABLES(avx512);
 #define BF16_TABLES(set)                                                                                               \
     extern const lt_gemm_kernels lt_gemm_##set;                                                                        \
     extern const lt_conv_kernels lt_conv_##set;                                                                        \
+    extern const lt_attention_kernels lt_attention_##set;                                                              \
     extern const lt_peak_kernels lt_peak_##set;                                                                        \
     static const lt_product_kernels products_##set = {                                                                 \
-        .gemm = &lt_gemm_##set, .conv = &lt_conv_##set, .attention = &lt_attention_avx512}
+        .gemm = &lt_gemm_##set, .conv = &lt_conv_##set, .attention = &lt_attention_##set}
 
 #if defined(LT_HAVE_avx512bf16) // the compiler knows them
 BF16_TABLES(avx512bf16);

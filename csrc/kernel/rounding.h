@@ -11,8 +11,9 @@ static inline float lt_round_bf16(float x)
     return lt_from_bits(((u & 0x7fffffff) > 0x7f800000 ? quiet : nearest) & 0xffff0000u);
 }
 
-static inline void lt_round_floats(const float *restrict from, int64_t n, float *restrict to)
+static inline void lt_round_floats(const float *from, int64_t n, float *to) // to: another array, or the same
 {
+    LT_VECTORIZE
     for (int64_t i = 0; i < n; i++)
         to[i] = lt_round_bf16(from[i]);
 }
