@@ -43,7 +43,7 @@ static int forward_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
         return LT_FAIL;
     if (lt_wants(node, 1) && !(dx[1] = weight_gradient(s, lt_saved(node, 0), dy)))
         return LT_FAIL;
-    return node->inputs > 2 ? terms_backward(node, dy, dx) : LT_OK;
+    return terms_backward(node, dy, dx);
 }
 
 // dx = adjoint of w at dy, + b     for g like dx: d dy = g * w, dw = weight gradient (g, dy), db = sum of g
@@ -54,7 +54,7 @@ static int input_gradient_backward(lt_node *node, lt_tensor *g, lt_tensor **dx)
         return LT_FAIL;
     if (lt_wants(node, 1) && !(dx[1] = weight_gradient(s, g, lt_saved(node, 0))))
         return LT_FAIL;
-    if (node->inputs > 2 && lt_wants(node, 2) && !(dx[2] = sum_of_pixels(g)))
+    if (lt_wants(node, 2) && !(dx[2] = sum_of_pixels(g)))
         return LT_FAIL;
     return LT_OK;
 }

@@ -52,7 +52,7 @@ static int linear_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
         lt_release(from);
         status = dx[1] ? LT_OK : LT_FAIL;
     }
-    if (status == LT_OK && node->inputs > 2 && lt_wants(node, 2)) {
+    if (status == LT_OK && lt_wants(node, 2)) {
         dx[2] = lt_sum(rows, 1, (int[]){0}, false);
         status = dx[2] ? LT_OK : LT_FAIL;
     }

@@ -108,16 +108,15 @@ lt_tensor *lt_record(lt_tensor *out, const lt_op *op, int n, lt_tensor *const *i
 
 bool lt_wants(const lt_node *node, int i)
 {
-    return node->input[i] && node->input[i]->needed;
+    return i < node->inputs && node->input[i] && node->input[i]->needed;
 }
 
 lt_tensor *lt_take_sum(lt_node *node, int i)
 {
-    lt_node *input = node->input[i];
-    if (!lt_wants(node, i) || !input->sum || grad_mode)
+    if (!lt_wants(node, i) || grad_mode)
         return NULL;
-    lt_tensor *sum = input->sum;
-    input->sum = NULL;
+    lt_tensor *sum = node->input[i]->sum;
+    node->input[i]->sum = NULL;
     return sum;
 }
 

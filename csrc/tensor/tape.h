@@ -60,7 +60,7 @@ lt_tensor *lt_record(lt_tensor *out, const lt_op *op, int n, lt_tensor *const *i
 #define LT_NONE 0, NULL
 // lt_record(out, &op_mul, LT_LIST(a, b), LT_LIST(a, b), &attr, sizeof attr)
 
-bool lt_wants(const lt_node *node, int i); // does input i need a gradient?
+bool lt_wants(const lt_node *node, int i); // does input i need a gradient? No, if there is none
 // What has been gathered so far of input i's gradient, or NULL: a kernel that can add it to its own dx[i] saves a pass
 // over both. The caller owns it then, and dx[i] must contain it. Always NULL where gradients of gradients are recorded.
 lt_tensor *lt_take_sum(lt_node *node, int i);
