@@ -1,7 +1,7 @@
 -- Products in bf16 mode against loops over inputs that were rounded beforehand: the cases that every instruction set
 -- has to pass. Each is a name, a function that returns the difference, relative to the largest result, and the limit of
--- it: float32 sums in another order, or by Winograd, where nothing else is said. Rounding to bfloat16 makes some hundred
--- times that.
+-- it: float32 sums in another order, or by Winograd, where nothing else is said. Rounding to bfloat16 makes some
+-- hundred times that.
 local core = require "laterna.core"
 local naive = require "spec.support.naive"
 
