@@ -59,6 +59,24 @@ static void mul_add(int64_t n, const float *a, const float *b, float *y)
         y[i] += a[i] * b[i];
 }
 
+static void add_products(int64_t n, const float *x, int64_t x_step, const float *a, int64_t a_step, const float *b,
+                         int64_t b_step, float *y)
+{
+    if (n > 0 && x_step && a_step && b_step) {
+        LT_VECTORIZE
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] + a[i] * b[i];
+    } else if (n > 0 && x_step && a_step != b_step) {
+        const float *run = a_step ? a : b, all = a_step ? *b : *a;
+        LT_VECTORIZE
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] + run[i] * all;
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i * x_step] + a[i * a_step] * b[i * b_step];
+    }
+}
+
 static void axpy(int64_t n, float alpha, const float *x, float *y)
 {
     LT_VECTORIZE

@@ -248,6 +248,7 @@ const lt_pointwise_kernels LT_NAME(lt_pointwise) = {
     .ge = ge_pairs,
     .fill = fill,
     .mul_add = mul_add,
+    .add_products = add_products,
     .axpy = axpy,
     .where = where,
     .keep = keep,

@@ -37,7 +37,10 @@ typedef struct {
     lt_binary_kernel eq, ne, lt, le, gt, ge;                      // 1 or 0
 
     void (*fill)(int64_t n, float value, float *y);
-    void (*mul_add)(int64_t n, const float *a, const float *b, float *y);               // y += a * b
+    void (*mul_add)(int64_t n, const float *a, const float *b, float *y); // y += a * b
+    // y = x + a * b; steps as of lt_binary_kernel
+    void (*add_products)(int64_t n, const float *x, int64_t x_step, const float *a, int64_t a_step, const float *b,
+                         int64_t b_step, float *y);
     void (*axpy)(int64_t n, float alpha, const float *x, float *y);                     // y += alpha * x
     void (*where)(int64_t n, const float *c, const float *a, const float *b, float *y); // c != 0 ? a : b
     void (*keep)(int64_t n, const float *u, float p, float scale, float *y);            // u < p ? scale : 0

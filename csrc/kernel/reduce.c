@@ -9,11 +9,11 @@
 
 enum { WIDTH = 256, DEPTH = 64, CHUNKS = 64, PIECE = 1 << 15 };
 
-typedef enum { SUM, SUMSQ, CENTRED, PROD } kind;
+typedef enum { SUM, SUMSQ, CENTRED, PROD, PAIRS } kind;
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE float step(kind k, float acc, float v, float mean)
+INLINE float step(kind k, float acc, float v, float with) // with: the mean, or the other factor
 {
     switch (k) {
     case SUM:
@@ -21,7 +21,9 @@ INLINE float step(kind k, float acc, float v, float mean)
     case SUMSQ:
         return acc + v * v;
     case CENTRED:
-        return acc + (v - mean) * (v - mean);
+        return acc + (v - with) * (v - with);
+    case PAIRS:
+        return acc + v * with;
     default:
         return acc * v;
     }
@@ -40,8 +42,10 @@ INLINE void join(kind k, int64_t n, int64_t width, const float *acc, double *tot
 }
 
 // One contiguous column, in `lanes` running sums that stay in registers: 64, or 16 where there is little to sum.
-INLINE void line(kind k, int lanes, int64_t n, const float *x, float mean, double *total)
+// with: the mean, or as many other factors.
+INLINE void line(kind k, int lanes, int64_t n, const float *x, const float *with, double *total)
 {
+    const float mean = k == CENTRED ? *with : 0.0f;
     int64_t i = 0;
     while (n - i >= lanes) {
         float acc[64];
@@ -50,24 +54,24 @@ INLINE void line(kind k, int lanes, int64_t n, const float *x, float mean, doubl
             acc[j] = k == PROD ? 1.0f : 0.0f;
         for (int64_t r = 0; r < rows; r++, i += lanes)
             for (int j = 0; j < lanes; j++)
-                acc[j] = step(k, acc[j], x[i + j], mean);
+                acc[j] = step(k, acc[j], x[i + j], k == PAIRS ? with[i + j] : mean);
         join(k, lanes, 1, acc, total);
     }
     float rest = k == PROD ? 1.0f : 0.0f;
     for (; i < n; i++)
-        rest = step(k, rest, x[i], mean);
+        rest = step(k, rest, x[i], k == PAIRS ? with[i] : mean);
     join(k, 1, 1, &rest, total);
 }
 
 // total[j] takes in rows x[r * stride + j], j < width <= WIDTH. Narrow contiguous rows are taken several at a time.
-INLINE void slab(kind k, int64_t rows, int64_t width, int64_t stride, const float *x, const float *mean, double *total)
+// with: the columns' means, or another array like x.
+INLINE void slab(kind k, int64_t rows, int64_t width, int64_t stride, const float *x, const float *with, double *total)
 {
     if (width == 1 && stride == 1) {
-        const float centre = k == CENTRED ? *mean : 0.0f;
         if (rows < 1024)
-            line(k, 16, rows, x, centre, total);
+            line(k, 16, rows, x, with, total);
         else
-            line(k, 64, rows, x, centre, total);
+            line(k, 64, rows, x, with, total);
         return;
     }
     float acc[WIDTH], centre[WIDTH];
@@ -79,29 +83,30 @@ INLINE void slab(kind k, int64_t rows, int64_t width, int64_t stride, const floa
         const int64_t n = together * width, left = (rows - r) / together, steps = left < depth(k) ? left : depth(k);
         for (int64_t j = 0; j < n; j++) {
             acc[j] = k == PROD ? 1.0f : 0.0f;
-            centre[j] = k == CENTRED ? mean[j % width] : 0.0f;
+            centre[j] = k == CENTRED ? with[j % width] : 0.0f;
         }
         for (int64_t s = 0; s < steps; s++, r += together) {
-            const float *row = x + r * stride;
+            const float *row = x + r * stride, *other = k == PAIRS ? with + r * stride : centre;
             for (int64_t j = 0; j < n; j++)
-                acc[j] = step(k, acc[j], row[j], centre[j]);
+                acc[j] = step(k, acc[j], row[j], other[j]);
         }
         join(k, n, width, acc, total);
     }
 }
 
-typedef void (*slab_function)(int64_t rows, int64_t width, int64_t stride, const float *x, const float *mean,
+typedef void (*slab_function)(int64_t rows, int64_t width, int64_t stride, const float *x, const float *with,
                               double *total);
 
 #define SLAB(name, k)                                                                                                  \
-    static void name(int64_t rows, int64_t width, int64_t stride, const float *x, const float *mean, double *total)    \
+    static void name(int64_t rows, int64_t width, int64_t stride, const float *x, const float *with, double *total)    \
     {                                                                                                                  \
-        slab(k, rows, width, stride, x, mean, total);                                                                  \
+        slab(k, rows, width, stride, x, with, total);                                                                  \
     }
 SLAB(sum_slab, SUM)
 SLAB(sumsq_slab, SUMSQ)
 SLAB(centred_slab, CENTRED)
 SLAB(prod_slab, PROD)
+SLAB(pairs_slab, PAIRS)
 
 typedef struct {
     slab_function f;
@@ -112,8 +117,14 @@ typedef struct {
     double scale;
     int64_t chunk; // rows a piece, when one slab is cut
     double (*part)[WIDTH];
-    int64_t at; // the slab that is cut
+    int64_t at;         // the slab that is cut
+    const float *other; // for PAIRS
 } job;
+
+static const float *with(const job *j, const float *x, const float *y) // what goes with the rows from x on
+{
+    return j->other ? j->other + (x - j->x) : y;
+}
 
 static void slab_place(const job *j, int64_t i, const float **x, float **y, int64_t *width)
 {
@@ -134,7 +145,7 @@ static void slabs_piece(void *context, int64_t begin, int64_t end)
         slab_place(j, i, &x, &y, &width);
         for (int64_t c = 0; c < width; c++)
             total[c] = j->product;
-        j->f(j->r, width, j->inner, x, y, total);
+        j->f(j->r, width, j->inner, x, with(j, x, y), total);
         for (int64_t c = 0; c < width; c++)
             y[c] = (float)(total[c] * j->scale);
     }
@@ -151,7 +162,8 @@ static void chunks_piece(void *context, int64_t begin, int64_t end)
         const int64_t first = i * j->chunk, rows = j->r - first < j->chunk ? j->r - first : j->chunk;
         for (int64_t c = 0; c < width; c++)
             j->part[i][c] = j->product;
-        j->f(rows, width, j->inner, x + first * j->inner, y, j->part[i]);
+        const float *from = x + first * j->inner;
+        j->f(rows, width, j->inner, from, with(j, from, y), j->part[i]);
     }
 }
 
@@ -173,12 +185,12 @@ static void cut_slab(job *j)
     }
 }
 
-static void reduce(slab_function f, int product, double scale, int64_t outer, int64_t r, int64_t inner, const float *x,
-                   float *y)
+static void reduce_with(slab_function f, int product, double scale, int64_t outer, int64_t r, int64_t inner,
+                        const float *x, const float *other, float *y)
 {
     if (outer == 0 || inner == 0)
         return;
-    job j = {f, product, r, inner, (inner + WIDTH - 1) / WIDTH, x, y, scale, 0, NULL, 0};
+    job j = {f, product, r, inner, (inner + WIDTH - 1) / WIDTH, x, y, scale, 0, NULL, 0, other};
     const int64_t width = inner < WIDTH ? inner : WIDTH, slabs = outer * j.blocks;
     if (r <= 2 * PIECE / width) {
         lt_parallel(slabs, PIECE / (r * width + 1) + 1, slabs_piece, &j);
@@ -189,6 +201,12 @@ static void reduce(slab_function f, int product, double scale, int64_t outer, in
         cut_slab(&j);
 }
 
+static void reduce(slab_function f, int product, double scale, int64_t outer, int64_t r, int64_t inner, const float *x,
+                   float *y)
+{
+    reduce_with(f, product, scale, outer, r, inner, x, NULL, y);
+}
+
 static void sum(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
 {
     reduce(sum_slab, 0, 1.0, outer, r, inner, x, y);
@@ -197,6 +215,11 @@ static void sum(int64_t outer, int64_t r, int64_t inner, const float *x, float *
 static void sumsq(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
 {
     reduce(sumsq_slab, 0, 1.0, outer, r, inner, x, y);
+}
+
+static void sum_products(int64_t outer, int64_t r, int64_t inner, const float *a, const float *b, float *y)
+{
+    reduce_with(pairs_slab, 0, 1.0, outer, r, inner, a, b, y);
 }
 
 static void prod(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
@@ -275,6 +298,7 @@ static double dot(int64_t n, const float *a, const float *b)
 const lt_reduce_kernels LT_NAME(lt_reduce) = {
     .sum = sum,
     .sumsq = sumsq,
+    .sum_products = sum_products,
     .prod = prod,
     .max = LT_NAME(lt_extreme_max),
     .min = LT_NAME(lt_extreme_min),

@@ -13,7 +13,8 @@ typedef void (*lt_extreme_kernel)(int64_t outer, int64_t r, int64_t inner, const
 typedef struct {
     lt_reduce_kernel sum;   // r = 0: 0
     lt_reduce_kernel sumsq; // sum of squares
-    lt_reduce_kernel prod;  // r = 0: 1
+    void (*sum_products)(int64_t outer, int64_t r, int64_t inner, const float *a, const float *b, float *y); // of a * b
+    lt_reduce_kernel prod;                                                                                   // r = 0: 1
     lt_extreme_kernel max, min;
     lt_reduce_kernel var;    // mean of (x - mean)^2 over r values, in two passes; the caller rescales for r - 1
     lt_reduce_kernel cumsum; // y has x's shape: running sums along the middle axis

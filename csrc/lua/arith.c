@@ -155,6 +155,21 @@ static int where(lua_State *L)
     return 1;
 }
 
+/*** x + a * b, element by element, in one pass; all three broadcast. A residual branch behind a gate:
+`lt.addcmul(x, gate:unsqueeze(2), branch)`.
+@function addcmul
+@tparam Tensor|number x
+@tparam Tensor|number a
+@tparam Tensor|number b
+@treturn Tensor */
+static int addcmul(lua_State *L)
+{
+    lua_settop(L, 3);
+    lt_tensor *x = operand(L, 1), *a = operand(L, 2), *b = operand(L, 3);
+    LT_PUSH(L, lt_addcmul(x, a, b));
+    return 1;
+}
+
 // ---- one operand ---------------------------------------------------------------------------------------------------
 
 /*** Functions of one tensor, element by element, with first and second derivatives: `exp log sqrt rsqrt reciprocal
@@ -306,6 +321,7 @@ void lt_open_arith(lua_State *L)
         {"maximum", maximum, LT_IN_BOTH},
         {"minimum", minimum, LT_IN_BOTH},
         {"where", where, LT_IN_MODULE},
+        {"addcmul", addcmul, LT_IN_BOTH},
         {"eq", compare_eq, LT_IN_BOTH},
         {"ne", compare_ne, LT_IN_BOTH},
         {"lt", compare_lt, LT_IN_BOTH},

@@ -43,6 +43,9 @@ lt_tensor *lt_ge(lt_tensor *a, lt_tensor *b);
 // condition != 0 ? a : b, all three broadcast; no gradient for the condition.
 lt_tensor *lt_where(lt_tensor *condition, lt_tensor *a, lt_tensor *b);
 
+// x + a * b, all three broadcast.
+lt_tensor *lt_addcmul(lt_tensor *x, lt_tensor *a, lt_tensor *b);
+
 // In place, not recorded: t += alpha * u (u broadcasts to t), t *= u.
 int lt_add_in_place(lt_tensor *t, lt_tensor *u, float alpha);
 int lt_mul_in_place(lt_tensor *t, lt_tensor *u);

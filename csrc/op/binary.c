@@ -36,13 +36,51 @@ static void flat_piece(void *context, int64_t begin, int64_t end)
     j->f(end - begin, j->a + begin * as, as, j->b + begin * bs, bs, j->y + begin);
 }
 
+// Rows of one operand against the same row of the other: short rows are laid side by side in a tile, so that the
+// kernel sees long ones.
+enum { TILE = 1024 };
+
+static bool repeats(const lt_broadcast *p, int k) // operand k gives the same row to all places of the axis before
+{
+    return p->step[k][p->ndim - 1] == 1 && p->step[k][p->ndim - 2] == 0;
+}
+
+static bool goes_on(const lt_broadcast *p, int k) // operand k is contiguous over the last two axes
+{
+    return p->step[k][p->ndim - 1] == 1 && p->step[k][p->ndim - 2] == p->size[p->ndim - 1];
+}
+
+static void tiled_piece(void *context, int64_t begin, int64_t end)
+{
+    job *j = context;
+    const lt_broadcast *p = &j->plan;
+    const int64_t n = p->size[p->ndim - 1], axis = p->size[p->ndim - 2];
+    const bool turned = repeats(p, 0);
+    float tile[TILE];
+    for (int64_t i = begin; i < end;) {
+        int64_t at[LT_OPERANDS], left = axis - i % axis < end - i ? axis - i % axis : end - i;
+        const int64_t k = TILE / n < left ? TILE / n : left;
+        lt_broadcast_at(p, i, at);
+        const float *row = turned ? j->a + at[0] : j->b + at[1], *full = turned ? j->b + at[1] : j->a + at[0];
+        for (int64_t r = 0; r < k; r++)
+            memcpy(tile + r * n, row, (size_t)n * sizeof *tile);
+        for (int64_t m; left > 0; left -= m, i += m, full += m * n) {
+            m = k < left ? k : left;
+            j->f(m * n, turned ? tile : full, 1, turned ? full : tile, 1, j->y + i * n);
+        }
+    }
+}
+
 static void compute(job *j)
 {
-    int64_t n = j->plan.size[j->plan.ndim - 1];
-    if (j->plan.ndim == 1)
+    const lt_broadcast *p = &j->plan;
+    const int64_t n = p->size[p->ndim - 1];
+    if (p->ndim == 1) {
         lt_parallel(n, GRAIN, flat_piece, j);
-    else
-        lt_parallel(lt_broadcast_runs(&j->plan), GRAIN / (n < GRAIN ? n + 1 : GRAIN) + 1, run_piece, j);
+        return;
+    }
+    const bool tiled = n <= TILE / 4 && ((repeats(p, 0) && goes_on(p, 1)) || (repeats(p, 1) && goes_on(p, 0)));
+    lt_parallel(lt_broadcast_runs(p), GRAIN / (n < GRAIN ? n + 1 : GRAIN) + 1, tiled ? tiled_piece : run_piece, j);
 }
 
 static lt_tensor *binary(lt_binary_kernel f, lt_tensor *a, lt_tensor *b)
@@ -71,14 +109,14 @@ static lt_tensor *back_to(lt_node *node, int i, lt_tensor *full)
     return dx;
 }
 
-// The two gradients as fresh tensors on the common shape; either may be asked for alone.
+// The two gradients as fresh tensors on the common shape; either may be asked for alone, or be there already.
 typedef lt_tensor *(*gradient)(lt_node *node, lt_tensor *dy);
 
 static int both(lt_node *node, lt_tensor *dy, lt_tensor **dx, gradient da, gradient db)
 {
-    if (lt_wants(node, 0) && !(dx[0] = back_to(node, 0, da(node, dy))))
+    if (lt_wants(node, 0) && !dx[0] && !(dx[0] = back_to(node, 0, da(node, dy))))
         return LT_FAIL;
-    if (lt_wants(node, 1) && !(dx[1] = back_to(node, 1, db(node, dy))))
+    if (lt_wants(node, 1) && !dx[1] && !(dx[1] = back_to(node, 1, db(node, dy))))
         return LT_FAIL;
     return LT_OK;
 }
@@ -130,6 +168,14 @@ static lt_tensor *mul_db(lt_node *node, lt_tensor *dy)
 
 static int mul_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
+    for (int i = 0; i < 2 && !lt_grad_mode(); i++) { // a stretched operand: product and sum in one pass
+        const lt_node *in = node->input[i];
+        lt_tensor *other = lt_wants(node, i) ? lt_saved(node, 1 - i) : NULL;
+        if (!other || !lt_same_shape(other, dy) || lt_sizes_product(in->shape, 0, in->ndim) == dy->size)
+            continue;
+        if (!(dx[i] = lt_sum_products_to(dy, other, in->ndim, in->shape)))
+            return LT_FAIL;
+    }
     return both(node, dy, dx, mul_da, mul_db);
 }
 

@@ -232,18 +232,47 @@ lt_tensor *lt_cumsum(lt_tensor *x, int axis, bool reverse)
     return lt_record(y, &op, LT_LIST(x), LT_NONE, &axis, sizeof axis);
 }
 
-lt_tensor *lt_sum_to(lt_tensor *x, int ndim, const int64_t *shape)
+// The axes of x that broadcasting stretched from (ndim, shape).
+static int stretched(const lt_tensor *x, int ndim, const int64_t *shape, int *axes)
 {
-    int axes[LT_MAX_DIM], n = 0;
+    int n = 0;
     for (int i = 0; i < x->ndim; i++) {
         int own = i - (x->ndim - ndim);
         if (own < 0 || (shape[own] == 1 && x->shape[i] != 1))
             axes[n++] = i;
     }
+    return n;
+}
+
+lt_tensor *lt_sum_to(lt_tensor *x, int ndim, const int64_t *shape)
+{
+    int axes[LT_MAX_DIM], n = stretched(x, ndim, shape, axes);
     if (n == 0)
         return lt_retain(x);
     lt_tensor *sum = lt_sum(x, n, axes, true), *y = sum ? lt_view(sum, ndim, shape) : NULL;
     lt_release(sum);
+    return y;
+}
+
+lt_tensor *lt_sum_products_to(lt_tensor *a, lt_tensor *b, int ndim, const int64_t *shape)
+{
+    int axes[LT_MAX_DIM], n = stretched(a, ndim, shape, axes);
+    const int first = n ? axes[0] : 0, last = n ? axes[n - 1] : 0;
+    bool together = n > 0; // in one run; axes of size 1 between them do not count
+    for (int i = first, k = 0; i <= last && together; i++)
+        if (axes[k] == i)
+            k++;
+        else
+            together = a->shape[i] == 1;
+    if (!together) {
+        lt_tensor *full = lt_mul(a, b), *y = full ? lt_sum_to(full, ndim, shape) : NULL;
+        lt_release(full);
+        return y;
+    }
+    lt_tensor *y = lt_tensor_new(LT_FLOAT32, ndim, shape);
+    if (y)
+        lt_k.reduce->sum_products(lt_sizes_product(a->shape, 0, first), lt_sizes_product(a->shape, first, last + 1),
+                                  lt_sizes_product(a->shape, last + 1, a->ndim), lt_f32(a), lt_f32(b), lt_f32(y));
     return y;
 }
 

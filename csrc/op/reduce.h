@@ -14,6 +14,8 @@ lt_tensor *lt_cumsum(lt_tensor *x, int axis, bool reverse);
 
 // Sums what broadcasting stretched: x of a broadcast shape back to (ndim, shape).
 lt_tensor *lt_sum_to(lt_tensor *x, int ndim, const int64_t *shape);
+// lt_sum_to of a * b, which are of one shape, without the product in memory where that can be. Not recorded.
+lt_tensor *lt_sum_products_to(lt_tensor *a, lt_tensor *b, int ndim, const int64_t *shape);
 
 // One axis; index is int32, from 0 here, from 1 in Lua.
 lt_tensor *lt_argmax(lt_tensor *x, int axis);

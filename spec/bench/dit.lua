@@ -15,9 +15,9 @@ end)
 function Block:forward(x, c)
   local s1, g1, a1, s2, g2, a2 = self.ada(c:silu()):chunk(6, -1)
   local h = self.n1(x, { shift = s1, scale = g1 })
-  x = x + a1:unsqueeze(2) * self.proj(lt.attention_qkv(self.qkv(h), self.heads))
+  x = lt.addcmul(x, a1:unsqueeze(2), self.proj(lt.attention_qkv(self.qkv(h), self.heads)))
   h = self.n2(x, { shift = s2, scale = g2 })
-  return x + a2:unsqueeze(2) * self.f2(self.f1(h):gelu { approximate = "tanh" })
+  return lt.addcmul(x, a2:unsqueeze(2), self.f2(self.f1(h):gelu { approximate = "tanh" }))
 end
 
 local DiT = nn.class("DiT", function(self, d, depth, heads, tokens, patch)

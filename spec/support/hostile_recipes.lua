@@ -19,6 +19,7 @@ end
 -- ---- tensors ----------
 recipe("add sub mul div pow maximum minimum eq ne lt le gt ge", function() return T(2, 3), T(3) end)
 recipe("where", function() return T(2, 3), T(2, 3), T(3) end)
+recipe("addcmul", function() return T(2, 3), T(3), T(2, 3) end)
 recipe("leaky_relu", function() return T(2, 3), 0.1 end)
 recipe("gelu", function() return T(2, 3), { approximate = "tanh" } end)
 recipe("clamp", function() return T(2, 3), 0, 1 end)

@@ -63,6 +63,9 @@ for _, pair in ipairs(shapes) do
   case("maximum " .. text, core.maximum, make(core.randn, function(s) return core.randn(s) * 2 end), { h = 1e-3, tolerance = 2e-2 })
   case("minimum " .. text, core.minimum, make(core.randn, function(s) return core.randn(s) * 2 end), { h = 1e-3, tolerance = 2e-2 })
 end
+case("addcmul", core.addcmul, function() return { core.randn(3, 4), core.randn(3, 4), core.randn(3, 4) } end)
+case("addcmul, gated", core.addcmul, function() return { core.randn(2, 3, 4), core.randn(2, 1, 4), core.randn(2, 3, 4) } end)
+case("addcmul, stretched", core.addcmul, function() return { core.randn(3, 1), core.randn(2, 1, 4), core.randn(1) } end)
 case("where", core.where, function()
   return { core.tensor { { 1, 0, 1 } }, core.randn(2, 3), core.randn(2, 1) }
 end, { fixed = { true } })
