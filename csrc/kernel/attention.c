@@ -21,30 +21,25 @@ typedef struct {
     int64_t area;
 } job;
 
-// The largest of a row; -inf when nothing may be seen. NaN passes by here: its exponential tells.
+// The largest of a row, -inf where nothing may be seen. NaN passes by here: its exponential tells.
 static float largest(const float *row, int64_t n)
 {
     lt_vec lanes = (lt_vec){0} - INFINITY;
-    float most = -INFINITY;
-    int64_t c = 0;
-    for (; c + LT_LANES <= n; c += LT_LANES)
+    for (int64_t c = 0; c < n; c += LT_LANES)
         lanes = lt_larger(*(const lt_vec_u *)(row + c), lanes);
-    most = lt_largest_lane(lanes);
-    for (; c < n; c++)
-        most = row[c] > most ? row[c] : most;
-    return most;
+    return lt_largest_lane(lanes);
 }
 
-static float total(const float *row, int64_t n)
+// row -> exp(row - shift); gives their sum.
+static float exponentials(float *row, int64_t n, float shift)
 {
-    lt_vec lanes = {0};
-    int64_t c = 0;
-    for (; c + LT_LANES <= n; c += LT_LANES)
-        lanes += *(const lt_vec_u *)(row + c);
-    float sum = lt_sum_lanes(lanes);
-    for (; c < n; c++)
-        sum += row[c];
-    return sum;
+    lt_vec sum = {0};
+    for (int64_t c = 0; c < n; c += LT_LANES) {
+        const lt_vec e = lt_exp_lanes(*(const lt_vec_u *)(row + c) - shift);
+        *(lt_vec_u *)(row + c) = e;
+        sum += e;
+    }
+    return lt_sum_lanes(sum);
 }
 
 static void scale_row(float *row, int64_t n, float by)
@@ -55,14 +50,15 @@ static void scale_row(float *row, int64_t n, float by)
 }
 
 // row -> exp(row - most) with the largest score so far; brings most, sum and out up to date. Nothing seen gives zeros.
+// The row is filled up to whole vectors with what is not seen.
 static void softmax_row(float *row, int64_t n, bool first, float *most, float *sum, float *out, int64_t d)
 {
-    const float here = largest(row, n), before = first ? -INFINITY : *most, now = here > before ? here : before;
+    const int64_t room = lt_panel_room(n);
+    for (int64_t i = n; i < room; i++)
+        row[i] = -INFINITY;
+    const float here = largest(row, room), before = first ? -INFINITY : *most, now = here > before ? here : before;
     const float shift = now == -INFINITY ? 0 : now; // exp(-inf - 0) = 0
-    LT_VECTORIZE
-    for (int64_t i = 0; i < n; i++)
-        row[i] = lt_exp(row[i] - shift);
-    const float exps = total(row, n);
+    const float exps = exponentials(row, room, shift);
     lt_attention_round(row, n);
     if (!first && now > before) {
         const float less = lt_exp(before - shift);

@@ -46,11 +46,11 @@ static void score_gradient(const job *j, const lt_attention_block *at)
         const float shift = lse == -INFINITY ? 0 : lse; // exp(-inf - 0) = 0: such a row has no gradient
         const float mean = dot(j->dout + o, j->out + o, s->d), scale = s->scale;
         float *p = j->p + i * ld, *ds = j->ds + i * ld;
-        LT_VECTORIZE
-        for (int64_t c = 0; c < at->keys; c++) {
-            const float e = lt_exp(p[c] - shift);
-            p[c] = e;
-            ds[c] = e * (ds[c] - mean) * scale;
+        for (int64_t c = 0; c < at->keys; c += LT_LANES) { // past the last key there is room for whole vectors
+            lt_vec_u *to = (lt_vec_u *)(p + c), *d = (lt_vec_u *)(ds + c);
+            const lt_vec e = lt_exp_lanes(*to - shift);
+            *to = e;
+            *d = e * (*d - mean) * scale;
         }
         lt_attention_round(p, at->keys);
         lt_attention_round(ds, at->keys);
