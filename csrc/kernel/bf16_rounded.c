@@ -1,13 +1,11 @@
 // Products of inputs rounded to bfloat16, by the float32 kernels: each input is rounded into a copy, which costs one
 // pass over it and its size in memory for as long as the product takes. Where an instruction set has no bfloat16
-// instructions this is the whole of the mode.
+// instructions this is the whole of the mode. Winograd's convolution alone needs no copies: its transforms round.
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernel/bf16.h"
-#include "kernel/isa.h"
-#include "kernel/rounding.h"
-#include "kernel/tile.h"
+#include "kernel/conv_winograd.h"
 
 extern const lt_gemm_kernels LT_NAME(lt_gemm);
 extern const lt_conv_kernels LT_NAME(lt_conv);
@@ -123,6 +121,8 @@ static int64_t size_w(const lt_conv_shape *s)
 static int forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms, float *y)
 {
     job j = {0};
+    if (lt_wino_takes(s))
+        return LT_NAME(lt_conv).forward(s, x, weight, terms, y);
     add(&j, 0, x, size_x(s));
     add(&j, 1, weight, size_w(s));
     if (round_inputs(&j) != LT_OK)
@@ -136,6 +136,8 @@ static int input_gradient(const lt_conv_shape *s, const float *dy, const float *
                           float *dx)
 {
     job j = {0};
+    if (lt_wino_takes_back(s))
+        return LT_NAME(lt_conv).input_gradient(s, dy, weight, terms, dx);
     add(&j, 0, dy, size_y(s));
     add(&j, 1, weight, size_w(s));
     if (round_inputs(&j) != LT_OK)
@@ -148,6 +150,8 @@ static int input_gradient(const lt_conv_shape *s, const float *dy, const float *
 static int weight_gradient(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
     job j = {0};
+    if (lt_wino_takes(s))
+        return LT_NAME(lt_conv).weight_gradient(s, x, dy, dweight);
     add(&j, 0, x, size_x(s));
     add(&j, 1, dy, size_y(s));
     if (round_inputs(&j) != LT_OK)

@@ -12,6 +12,7 @@
 #include "kernel/bf16.h"
 #include "kernel/conv_bf16.h"
 #include "kernel/conv_rows.h"
+#include "kernel/conv_winograd.h"
 #include "kernel/tile_bf16.h"
 
 enum { BLOCK = 96, ITEMS = 16, CONVERT = 1 << 15 };
@@ -149,15 +150,15 @@ static int wide(const lt_conv_plan *p)
     return fine ? LT_OK : LT_FAIL;
 }
 
-// Enough channels on both sides for tiles of pairs to pay?
-static bool is_wide(const lt_conv_shape *s)
+// Enough channels on both sides for tiles of pairs to pay, and no faster way? AMX is faster than Winograd's.
+static bool is_wide(const lt_conv_shape *s, bool winograd)
 {
-    return s->cin / s->groups >= 8 && s->cout / s->groups >= 8;
+    return s->cin / s->groups >= 8 && s->cout / s->groups >= 8 && !(winograd && !LT_PAIRS_BEAT_WINOGRAD);
 }
 
 static int forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms, float *y)
 {
-    if (!is_wide(s))
+    if (!is_wide(s, lt_wino_takes(s)))
         return lt_rounded_avx512.conv->forward(s, x, weight, terms, y);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.trans_b = true,
@@ -183,7 +184,7 @@ static int forward(const lt_conv_shape *s, const float *x, const float *weight, 
 static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const lt_conv_terms *terms,
                           float *dx)
 {
-    if (!is_wide(s))
+    if (!is_wide(s, lt_wino_takes_back(s)))
         return lt_rounded_avx512.conv->input_gradient(s, dy, weight, terms, dx);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.m = s->n * s->h * s->w,
@@ -207,7 +208,7 @@ static int input_gradient(const lt_conv_shape *s, const float *dy, const float *
 
 static int weight_gradient(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
-    if (!is_wide(s))
+    if (!is_wide(s, lt_wino_takes(s)))
         return lt_rounded_avx512.conv->weight_gradient(s, x, dy, dweight);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.trans_a = true,

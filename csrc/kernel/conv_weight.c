@@ -147,12 +147,6 @@ static void cut(job *j)
     j->area = (j->area + 63) / 64 * 64;
 }
 
-static bool suits_winograd(const lt_conv_shape *s)
-{
-    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
-           s->dilation_w == 1 && s->groups == 1 && lt_wino_pays(s->n, s->oh, s->ow, s->cin, s->cout);
-}
-
 int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
     job j = {.s = s,
@@ -169,7 +163,7 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
     }
     if (s->groups > 1 && j.k == 1 && j.outs == 1)
         return LT_NAME(lt_conv_depthwise_weight)(s, x, dy, dweight);
-    if (suits_winograd(s))
+    if (lt_wino_takes(s))
         return LT_NAME(lt_conv_winograd_weight)(s, x, dy, dweight);
     cut(&j);
     float *zeros = lt_alloc_zeroed((size_t)lt_panel_room(j.k) * sizeof(float));

@@ -46,6 +46,8 @@ static void turn(const lt_conv_plan *p, int64_t tap, int64_t column, int64_t k, 
             memcpy(to + i * LT_LANES, w + i * p->weight_k, (size_t)real * sizeof(float));
     else
         lt_transpose(w, p->weight_n, real, deep, 1, to, LT_LANES);
+    if (lt_precision() == LT_PRECISION_BF16)
+        lt_round_floats(to, deep * LT_LANES, to);
 }
 
 // One item: a vector of columns and DEEP channels.

@@ -19,7 +19,7 @@
 
 #include "base/settings.h"
 #include "kernel/conv_shared.h"
-#include "kernel/tile.h"
+#include "kernel/rounding.h"
 
 enum { LT_WINO_SIDE = 4, LT_WINO_FREQUENCIES = 36, LT_WINO_RUN = 8 };
 
@@ -29,6 +29,24 @@ LT_INLINE bool lt_wino_pays(int64_t n, int64_t h, int64_t w, int64_t cin, int64_
 {
     const int64_t tiles = n * ((h + LT_WINO_SIDE - 1) / LT_WINO_SIDE) * ((w + LT_WINO_SIDE - 1) / LT_WINO_SIDE);
     return lt_convolution() == LT_CONVOLUTION_AUTO && cin >= 32 && cout >= 32 && tiles >= 4 && n * h * w >= 6 * tiles;
+}
+
+// 3x3 taps without gaps, stride 1: what these transforms are for. In bfloat16 (see bf16.h) they round what they read.
+LT_INLINE bool lt_wino_fits(const lt_conv_shape *s)
+{
+    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
+           s->dilation_w == 1 && s->groups == 1;
+}
+
+// Does forward or weight gradient go this way; does the input gradient?
+LT_INLINE bool lt_wino_takes(const lt_conv_shape *s)
+{
+    return lt_wino_fits(s) && lt_wino_pays(s->n, s->oh, s->ow, s->cin, s->cout);
+}
+
+LT_INLINE bool lt_wino_takes_back(const lt_conv_shape *s)
+{
+    return lt_wino_fits(s) && lt_wino_pays(s->n, s->h, s->w, s->cout, s->cin);
 }
 
 #define LT_WINO_P 0.70710678118654752f
@@ -127,6 +145,7 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
 {
     const int64_t y = i * LT_WINO_SIDE + s->top, x = j * LT_WINO_SIDE + s->left, h = s->h, w = s->w, c = s->c;
     const int64_t columns = (count - 1) * LT_WINO_SIDE + size;
+    const bool rounds = lt_precision() == LT_PRECISION_BF16;
     const int64_t from = lt_min(columns, lt_max(0, -x)), stop = lt_max(from, lt_min(columns, w - x));
     const float *row[6];
     lt_vec half[LT_WINO_RUN * LT_WINO_SIDE + 2][6];
@@ -141,6 +160,9 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
             lt_vec d[6];
             for (int r = 0; r < size; r++)
                 d[r] = *(const lt_vec_u *)(row[r] + offset);
+            if (rounds)
+                for (int r = 0; r < size; r++)
+                    d[r] = lt_round_vector(d[r]);
             if (size == 6)
                 lt_wino_input(d, half[k]);
             else

@@ -11,6 +11,7 @@
 #include "kernel/amx.h"
 
 enum { LT_PAIR_UNIT = 32 }; // every tile height divides it
+enum { LT_PAIRS_BEAT_WINOGRAD = true };
 
 LT_INLINE int lt_pair_height(int nv)
 {

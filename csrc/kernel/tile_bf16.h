@@ -21,6 +21,7 @@ LT_INLINE int64_t lt_pairs(int64_t k)
 #else
 
 enum { LT_PAIR_UNIT = 24 }; // every tile height divides it
+enum { LT_PAIRS_BEAT_WINOGRAD = false };
 
 LT_INLINE int lt_pair_height(int nv)
 {
