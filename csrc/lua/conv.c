@@ -1,9 +1,6 @@
 // Convolution, pooling and resampling of (n,h,w,c) pictures.
 #include "op/conv.h"
 
-#include <string.h>
-
-#include "base/settings.h"
 #include "lua/types.h"
 #include "op/pool.h"
 #include "op/resample.h"
@@ -60,33 +57,6 @@ static int conv_transpose2d(lua_State *L)
                            {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, 4, options);
     LT_PUSH(L, lt_conv_transpose2d(x, weight, bias, &o));
-    return 1;
-}
-
-/*** How convolutions are computed: "auto" (at first) or "direct"; with a name, sets it.
-
-"auto" takes Winograd's F(4x4, 3x3) for 3x3 kernels with stride 1 and 32 channels or more on both sides: about three
-times faster, at about twice the (tiny) rounding error. It works on tiles of 4x4 outputs, so a NaN or infinity in x, or
-a weight that is one, shows as NaN in all outputs of the tiles that read it, not only in those that the definition
-names. "direct" always sums as the definition says. The mode is read at each call, backward's included.
-@function convolution
-@tparam[opt] string name "auto" or "direct"
-@treturn string the one in use
-@raise when the name is neither
-@usage lt.convolution "direct" */
-static int convolution(lua_State *L)
-{
-    static const char *const names[] = {[LT_CONVOLUTION_AUTO] = "auto", [LT_CONVOLUTION_DIRECT] = "direct"};
-    if (!lua_isnoneornil(L, 1)) {
-        const char *name = lt_arg_string(L, 1, "name", NULL);
-        int mode = 0;
-        while (mode < 2 && strcmp(name, names[mode]))
-            mode++;
-        if (mode == 2)
-            return lt_bad_argument(L, 1, "name: expected \"auto\" or \"direct\", got \"%s\"", name);
-        lt_convolution_set((lt_convolution_mode)mode);
-    }
-    lua_pushstring(L, names[lt_convolution()]);
     return 1;
 }
 
@@ -171,7 +141,6 @@ void lt_open_conv(lua_State *L)
 {
     static const lt_function functions[] = {{"conv2d", conv2d, LT_IN_BOTH},
                                             {"conv_transpose2d", conv_transpose2d, LT_IN_BOTH},
-                                            {"convolution", convolution, LT_IN_MODULE},
                                             {"avg_pool2d", avg_pool2d, LT_IN_BOTH},
                                             {"max_pool2d", max_pool2d, LT_IN_BOTH},
                                             {"upsample_nearest", upsample_nearest, LT_IN_BOTH},

@@ -70,7 +70,8 @@ written in a sweep through arrays far larger than the caches.
 @function info
 @tparam[opt] table options peak (false): measure the machine
 @treturn table isa (instruction set in use), isas (all that this processor runs, best first: LATERNA_ISA forces one),
-threads (in use), cores (that this process may use), cpu (the processor's name, nil if unknown), blas, precision, peak
+threads (in use), cores (that this process may use), cpu (the processor's name, nil if unknown), blas, precision,
+convolution, peak
 @usage print(lt.info().isa, lt.info{ peak = true }.peak.fp32) */
 static int info(lua_State *L)
 {
@@ -78,7 +79,7 @@ static int info(lua_State *L)
     char name[128];
     const lt_option options[] = {{"peak", LT_OPTION_BOOLEAN, &peak, 0, 0}, {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, 1, options);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 9);
     set_string(L, "isa", lt_k.isa);
     set_sets(L);
     set_integer(L, "threads", lt_threads());
@@ -86,6 +87,7 @@ static int info(lua_State *L)
     set_string(L, "cpu", lt_processor_name(name, sizeof name));
     set_blas(L);
     set_string(L, "precision", lt_precision() == LT_PRECISION_BF16 ? "bf16" : "float32");
+    set_string(L, "convolution", lt_convolution() == LT_CONVOLUTION_DIRECT ? "direct" : "auto");
     if (peak)
         set_peak(L);
     return 1;

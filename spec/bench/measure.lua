@@ -10,12 +10,12 @@ function measure.median(numbers)
   return numbers[(#numbers + 1) // 2]
 end
 
--- Milliseconds of each of `runs` calls, after two that warm memory and caches. runs = 0: two seconds' worth, 7 to 31.
+-- Milliseconds of each of `runs` calls, after two that warm memory and caches. runs = 0: two seconds' worth, 7 to 101.
 function measure.times(step, runs)
   step()
   local start = lt.clock()
   step()
-  if runs == 0 then runs = math.max(7, math.min(31, math.floor(2 / (lt.clock() - start)))) end
+  if runs == 0 then runs = math.max(7, math.min(101, math.floor(2 / (lt.clock() - start)))) end
   local times = {}
   for i = 1, runs do
     start = lt.clock()

@@ -5,7 +5,7 @@
 --
 --   --only NAME[,NAME]     some of the workloads
 --   --precision fp32,bf16  ours; PyTorch's best mode of the same precision stands beside it
---   --runs N               0: 7 to 31, as time allows
+--   --runs N               0: 7 to 101, as time allows
 --   --threads N            both sides
 --   --isa avx2             holds both sides to it
 --   --python PATH[,PATH]   where PyTorch is looked for: python3 and /usr/bin/python3

@@ -41,6 +41,15 @@ describe("info", function()
     assert.matches("^OpenBLAS %d+%.%d+[%w%.]* %w+", core.info().blas)
   end)
 
+  it("knows how convolutions are computed", function()
+    local before = core.convolution()
+    for _, name in ipairs { "direct", "auto" } do
+      core.convolution(name)
+      assert.equal(name, core.info().convolution)
+    end
+    core.convolution(before)
+  end)
+
   it("knows the precision", function()
     local before = core.precision()
     core.precision "bf16"
