@@ -1,11 +1,12 @@
 // Matrix products on the tiles of tile.h.
 //
-// B is packed in panels, at most 768 x 1024 of it at a time (3 MB, shared by all threads): a panel of 768 x 64 (196 KB)
-// streams from the second-level cache, which feeds the tiles as fast as they multiply. A is read where it lies, in
-// blocks of up to 96 rows (96 x 768 floats: 288 KB of that cache); of a transposed A, blocks are packed in panels of a
-// tile's height. Threads share out blocks of rows, and panels too where rows are few. Sums over k go in equal chunks
-// of up to 768, in order. Where k is long and C small, as in weight gradients, k is cut into slices instead, each
-// summed on its own by one thread into a copy of C, and the copies are added in order.
+// B is packed in panels, up to 3 MB of it at a time, shared by all threads: a panel of up to 768 x 64 (196 KB) streams
+// from the second-level cache, which feeds the tiles as fast as they multiply. A is read where it lies, in blocks of up
+// to 96 rows (96 x 768 floats: 288 KB of that cache); of a transposed A, blocks are packed in panels of a tile's
+// height. Threads share out blocks of rows, and shares of the panels where blocks are few, so that none waits long for
+// the last. Sums over k go in equal chunks of up to 768, in order. Where k is long and C small, as in weight gradients,
+// k is cut into slices instead, each summed on its own by one thread into a copy of C, and the copies are added in
+// order.
 //
 // An OpenBLAS that is older than the processor falls back to SSE code, a tenth of the speed: so products are our own,
 // and LAPACK alone is OpenBLAS's.
@@ -18,7 +19,7 @@
 #include "kernel/panel.h"
 #include "kernel/simd.h"
 
-enum { MOST_K = 768, CHUNK_N = 1024, ITEMS = 16, SMALL = 1 << 16 };
+enum { MOST_K = 768, CHUNK_N = 1024, PACKED = MOST_K * CHUNK_N, ITEMS = 16, ITEMS_ROWS = 44, SMALL = 1 << 16 };
 enum { ALONE = 1 << 17, SLICE_K = 512, COPIES = 1 << 21 }; // floats of packed B of one thread; of all copies of C
 
 typedef struct {
@@ -26,7 +27,7 @@ typedef struct {
     const int64_t *offset_a, *offset_b; // of a batch
     int64_t k0, k, n0, n;               // the chunk
     int64_t rows, panels, shares;       // rows of a block; panels of the chunk and shares of them
-    int64_t step;                       // length of the chunks of k
+    int64_t step, columns;              // sizes of the chunks of k and of n
     float *packed, *scratch, *copies;
     int64_t room;   // floats a thread needs for itself
     int64_t slices; // of k
@@ -39,9 +40,11 @@ static int64_t equal_chunks(int64_t k, int64_t most)
     return (k + chunks - 1) / chunks;
 }
 
-static int64_t packed_size(const lt_gemm_args *p, int64_t step)
+// Whole panels, of equal chunks of n: as many as with `step` rows of them are packed at a time.
+static int64_t chunk_n(int64_t n, int64_t step)
 {
-    return step * lt_panel_room(lt_min(p->n, CHUNK_N));
+    const int64_t most = PACKED / step / LT_NR_MAX * LT_NR_MAX;
+    return (equal_chunks(n, most) + LT_NR_MAX - 1) / LT_NR_MAX * LT_NR_MAX;
 }
 
 static int64_t turned_size(const lt_gemm_args *p, int64_t step)
@@ -96,9 +99,14 @@ static int64_t alone_step(const lt_gemm_args *p, int64_t k)
     return equal_chunks(k, lt_max(64, lt_min(MOST_K, ALONE / lt_panel_room(lt_min(p->n, CHUNK_N)))));
 }
 
+static int64_t alone_packed(const lt_gemm_args *p, int64_t step)
+{
+    return step * lt_panel_room(lt_min(p->n, CHUNK_N));
+}
+
 static int64_t alone_room(const lt_gemm_args *p, int64_t step)
 {
-    return (packed_size(p, step) + turned_size(p, step) + LT_LANES - 1) / LT_LANES * LT_LANES;
+    return (alone_packed(p, step) + turned_size(p, step) + LT_LANES - 1) / LT_LANES * LT_LANES;
 }
 
 // The whole product on the calling thread. room: alone_room floats.
@@ -111,8 +119,20 @@ static void alone(const lt_gemm_args *p, int64_t step, float *room)
             j.k = lt_min(step, p->k - j.k0);
             lt_pack_panels(chunk_of_b(p, &j), p->ldb, p->trans_b, j.k, j.n, p->alpha, room);
             for (int64_t i = 0; i < p->m; i += LT_ROWS)
-                block(p, &j, i, lt_min(LT_ROWS, p->m - i), 0, j.n, room + packed_size(p, step));
+                block(p, &j, i, lt_min(LT_ROWS, p->m - i), 0, j.n, room + alone_packed(p, step));
         }
+}
+
+// Not worth a thread.
+static int small(const lt_gemm_args *p)
+{
+    const int64_t step = alone_step(p, p->k);
+    float *room = lt_alloc((size_t)alone_room(p, step) * sizeof(float));
+    if (!room)
+        return LT_FAIL;
+    alone(p, step, room);
+    lt_free(room);
+    return LT_OK;
 }
 
 // A sum over nothing: C = bias + beta C.
@@ -190,7 +210,8 @@ static void cut(job *j)
     int64_t blocks = (p->m + LT_ROWS - 1) / LT_ROWS;
     j->rows = lt_min(LT_ROWS, ((p->m + blocks - 1) / blocks + 23) / 24 * 24);
     j->panels = (j->n + LT_NR_MAX - 1) / LT_NR_MAX;
-    j->shares = blocks >= ITEMS ? 1 : lt_min(j->panels, (ITEMS + blocks - 1) / blocks);
+    const int64_t items = p->trans_a ? ITEMS : ITEMS_ROWS; // a share of a transposed A is packed anew
+    j->shares = blocks >= items ? 1 : lt_min(j->panels, (items + blocks - 1) / blocks);
 }
 
 static int run(const lt_gemm_args *p)
@@ -203,20 +224,19 @@ static int run(const lt_gemm_args *p)
     }
     if (slices_of(p) > 1)
         return sliced(p, slices_of(p));
-    const bool small = p->m * p->n * p->k <= SMALL;
+    if (p->m * p->n * p->k <= SMALL)
+        return small(p);
     job j = {.p = p, .step = equal_chunks(p->k, MOST_K)};
-    if (small)
-        j.step = alone_step(p, p->k);
+    j.columns = chunk_n(p->n, j.step);
+    const int64_t packed = j.step * lt_panel_room(lt_min(p->n, j.columns));
     j.room = turned_size(p, j.step);
-    j.packed = lt_alloc((size_t)(packed_size(p, j.step) + j.room * (small ? 1 : lt_threads())) * sizeof(float));
+    j.packed = lt_alloc((size_t)(packed + j.room * lt_threads()) * sizeof(float));
     if (!j.packed)
         return LT_FAIL;
-    j.scratch = j.packed + packed_size(p, j.step);
-    if (small)
-        alone(p, j.step, j.packed);
-    for (j.n0 = 0; j.n0 < p->n && !small; j.n0 += CHUNK_N)
+    j.scratch = j.packed + packed;
+    for (j.n0 = 0; j.n0 < p->n; j.n0 += j.columns)
         for (j.k0 = 0; j.k0 < p->k; j.k0 += j.step) {
-            j.n = lt_min(CHUNK_N, p->n - j.n0);
+            j.n = lt_min(j.columns, p->n - j.n0);
             j.k = lt_min(j.step, p->k - j.k0);
             cut(&j);
             lt_parallel(j.panels, 1 + 16384 / (j.k * LT_NR_MAX), pack_piece, &j);
