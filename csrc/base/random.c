@@ -2,36 +2,59 @@
 
 #include <math.h>
 
+enum { WORDS = 624, AHEAD = 397 };
+
 void lt_random_seed(lt_random *r, uint64_t seed)
 {
     r->word[0] = (uint32_t)seed;
-    for (int i = 1; i < 624; i++)
+    for (int i = 1; i < WORDS; i++)
         r->word[i] = 1812433253u * (r->word[i - 1] ^ (r->word[i - 1] >> 30)) + (uint32_t)i;
-    r->position = 624;
+    r->position = WORDS;
     r->has_normal = 0;
     r->next_normal = 0;
+}
+
+// Four words at a time: what every processor's vectors hold.
+typedef uint32_t four __attribute__((vector_size(16)));
+typedef uint32_t four_u __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t four_signed __attribute__((vector_size(16)));
+typedef float four_floats __attribute__((vector_size(16)));
+typedef float four_floats_u __attribute__((vector_size(16), aligned(4), may_alias));
+
+// Of one word or of four.
+#define TWIST(a, b, far) ((far) ^ ((((a)&0x80000000u) | ((b)&0x7fffffffu)) >> 1) ^ (-((b)&1) & 0x9908b0dfu))
+#define TEMPER(y)                                                                                                      \
+    ((y) ^= (y) >> 11, (y) ^= ((y) << 7) & 0x9d2c5680u, (y) ^= ((y) << 15) & 0xefc60000u, (y) ^= (y) >> 18)
+
+// Words [from, to): each depends on those 1 and `far` words further on, which are at least 4 away.
+static void twist(uint32_t *w, int from, int to, int far)
+{
+    int i = from;
+    for (; i + 4 <= to; i += 4) {
+        const four a = *(const four_u *)(w + i), b = *(const four_u *)(w + i + 1);
+        *(four_u *)(w + i) = TWIST(a, b, *(const four_u *)(w + i + far));
+    }
+    for (; i < to; i++)
+        w[i] = TWIST(w[i], w[i + 1], w[i + far]);
 }
 
 // Matsumoto & Nishimura 1998, the 32-bit generator with its usual constants.
 static void refill(lt_random *r)
 {
     uint32_t *w = r->word;
-    for (int i = 0; i < 624; i++) {
-        uint32_t y = (w[i] & 0x80000000u) | (w[(i + 1) % 624] & 0x7fffffffu);
-        w[i] = w[(i + 397) % 624] ^ (y >> 1) ^ ((y & 1) ? 0x9908b0dfu : 0);
-    }
+    twist(w, 0, WORDS - AHEAD, AHEAD);
+    twist(w, WORDS - AHEAD, WORDS - 1, AHEAD - WORDS);
+    w[WORDS - 1] = TWIST(w[WORDS - 1], w[0], w[AHEAD - 1]);
     r->position = 0;
 }
 
 uint32_t lt_random_u32(lt_random *r)
 {
-    if (r->position >= 624)
+    if (r->position >= WORDS)
         refill(r);
     uint32_t y = r->word[r->position++];
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9d2c5680u;
-    y ^= (y << 15) & 0xefc60000u;
-    return y ^ (y >> 18);
+    TEMPER(y);
+    return y;
 }
 
 uint64_t lt_random_u64(lt_random *r)
@@ -47,8 +70,21 @@ float lt_random_uniform(lt_random *r)
 
 void lt_random_fill_uniform(lt_random *r, float *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++)
-        x[i] = lt_random_uniform(r);
+    while (n > 0) {
+        if (r->position >= WORDS)
+            refill(r);
+        const int64_t left = WORDS - r->position, count = n < left ? n : left, whole = count / 4 * 4;
+        for (int64_t i = 0; i < whole; i += 4) {
+            four y = *(const four_u *)(r->word + r->position + i);
+            TEMPER(y);
+            *(four_floats_u *)(x + i) = __builtin_convertvector((four_signed)(y & 0xFFFFFF), four_floats) * 0x1p-24f;
+        }
+        r->position += (int)whole;
+        for (int64_t i = whole; i < count; i++)
+            x[i] = lt_random_uniform(r);
+        x += count;
+        n -= count;
+    }
 }
 
 // Box-Muller on a block of 16 uniforms: eight pairs (d[j], d[j + 8]).
