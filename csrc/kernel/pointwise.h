@@ -27,7 +27,9 @@ typedef void (*lt_binary_kernel)(int64_t n, const float *a, int64_t a_step, cons
 typedef struct {
     lt_unary_kernel exp, log, sqrt, rsqrt, reciprocal, neg, abs, sign, floor, round, square, sin, cos, tanh, sigmoid,
         relu, silu, gelu, gelu_tanh, softplus, erf;
-    lt_unary_kernel leaky_relu; // p[0]: slope below zero
+    // p[0]: slope below zero. From 0 up it keeps the sign, so that y says what backward asks of x, which need not be
+    // kept; falling_relu is for slopes below 0.
+    lt_unary_kernel leaky_relu, falling_relu;
     lt_unary_kernel clamp;      // p[0] <= x <= p[1]; the derivative is 1 on both borders; NaN stays NaN
     lt_unary_kernel pow;        // x ^ p[0], as C's pow
     lt_unary_kernel add_scalar; // x + p[0]

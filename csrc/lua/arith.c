@@ -238,7 +238,7 @@ static int leaky_relu(lua_State *L)
 {
     lt_tensor *x = lt_arg_tensor(L, 1, "x");
     float slope = (float)lt_arg_number_or(L, 2, "slope", 0.01);
-    LT_PUSH(L, lt_unary(&lt_k.pointwise->leaky_relu, x, slope, 0));
+    LT_PUSH(L, lt_unary(lt_leaky_kernel(slope), x, slope, 0));
     return 1;
 }
 

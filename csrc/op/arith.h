@@ -10,6 +10,10 @@ lt_tensor *lt_unary(const lt_unary_kernel *f, lt_tensor *x, float p0, float p1);
 // dy * f'(x), itself recorded; s is what f saves: x, or y where it says so. One more derivative.
 lt_tensor *lt_unary_gradient(const lt_unary_kernel *f, lt_tensor *s, lt_tensor *dy, float p0, float p1);
 
+static inline const lt_unary_kernel *lt_leaky_kernel(float slope)
+{
+    return slope < 0 ? &lt_k.pointwise->falling_relu : &lt_k.pointwise->leaky_relu;
+}
 static inline lt_tensor *lt_exp(lt_tensor *x)
 {
     return lt_unary(&lt_k.pointwise->exp, x, 0, 0);

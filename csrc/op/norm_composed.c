@@ -2,11 +2,11 @@
 // seen as `shape`: (n, hw, groups, c / groups), (n, hw, c) or (rows, c); `axes` are those that were normalised.
 #include "op/norm_shared.h"
 
-static const lt_unary_kernel *kernel_of(lt_activation f)
+static const lt_unary_kernel *kernel_of(lt_activation f, float slope)
 {
     const lt_pointwise_kernels *k = lt_k.pointwise;
     const lt_unary_kernel *const kernels[LT_ACTIVATIONS] = {[LT_RELU] = &k->relu,
-                                                            [LT_LEAKY_RELU] = &k->leaky_relu,
+                                                            [LT_LEAKY_RELU] = lt_leaky_kernel(slope),
                                                             [LT_SILU] = &k->silu,
                                                             [LT_GELU] = &k->gelu,
                                                             [LT_GELU_TANH] = &k->gelu_tanh};
@@ -15,7 +15,7 @@ static const lt_unary_kernel *kernel_of(lt_activation f)
 
 lt_tensor *lt_then_activate(lt_scratch *s, lt_activation f, float slope, lt_tensor *x)
 {
-    return f == LT_LINEAR ? x : lt_then_unary(s, kernel_of(f), x, slope, 0);
+    return f == LT_LINEAR ? x : lt_then_unary(s, kernel_of(f, slope), x, slope, 0);
 }
 
 // What the recorded form works with, each as a view against `shape`.
@@ -56,7 +56,8 @@ static int start(parts *p, lt_node *node, lt_tensor *dy)
         lt_tensor *u = times(p, p->affine, p->gain);
         if (shift)
             u = lt_then(s, lt_add, u, lt_then_view(s, shift, a->ndim, a->scale_shape));
-        p->du = u && p->du ? lt_keep(s, lt_unary_gradient(kernel_of(a->activation), u, p->du, a->slope, 0)) : NULL;
+        p->du = u && p->du ? lt_keep(s, lt_unary_gradient(kernel_of(a->activation, a->slope), u, p->du, a->slope, 0))
+                           : NULL;
     }
     return p->affine && p->du ? LT_OK : LT_FAIL;
 }
