@@ -85,13 +85,21 @@ typedef struct {
     const lt_peak_kernels *peak; // NULL: that of `full`
 } set;
 
+#if defined(__x86_64__)
+static bool f16c_here(void) // clang's __builtin_cpu_supports does not know it
+{
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx >> 29 & 1);
+}
+#endif
+
 // Best first. Returns their number.
 static int list_sets(set *sets)
 {
     int n = 0;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c_here();
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #if defined(LT_HAVE_amx)

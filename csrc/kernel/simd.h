@@ -12,7 +12,11 @@
 #include <string.h>
 
 // A loop whose iterations do not depend on each other, even where an output is the input array itself.
+#if defined(__clang__)
+#define LT_VECTORIZE _Pragma("clang loop vectorize(assume_safety)")
+#else
 #define LT_VECTORIZE _Pragma("GCC ivdep")
+#endif
 
 static inline uint32_t lt_bits(float x)
 {
