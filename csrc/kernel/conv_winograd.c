@@ -13,9 +13,9 @@
 #include "kernel/conv_winograd.h"
 #include "kernel/panel.h"
 
-// Tiles come in multiples of STEP, a multiple of every height of a product's tile. A block needs FEWEST of them, or the
-// packed weights would be read too often; where that many do not fit the thread's cache the block is everybody's.
-enum { STEP = 24, FEWEST = 48, OWN_BYTES = 640 << 10, SHARED_BYTES = 4 << 20, STRIP = 96 };
+// Tiles come in multiples of STEP, a multiple of every height of a product's tile. A thread's own block is as many as
+// fill OWN_BYTES, two thirds of a second-level cache; down to STEP of them, in up to MOST_BYTES, still beats sharing.
+enum { STEP = 24, OWN_BYTES = 640 << 10, MOST_BYTES = 900 << 10, SHARED_BYTES = 4 << 20, STRIP = 96 };
 
 typedef struct {
     const lt_conv_plan *p;
@@ -244,8 +244,8 @@ int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p)
     j.tiles = p->n * j.source.tiles_h * j.source.tiles_w;
     j.panels = (p->columns + LT_NR_MAX - 1) / LT_NR_MAX;
     const int64_t a_tile = LT_WINO_FREQUENCIES * (p->k + j.width) * (int64_t)sizeof(float);
-    const bool shared = OWN_BYTES / a_tile < FEWEST;
-    const int64_t most = lt_max(FEWEST, (shared ? SHARED_BYTES : OWN_BYTES) / a_tile / STEP * STEP);
+    const bool shared = STEP * a_tile > MOST_BYTES;
+    const int64_t most = lt_max(STEP, (shared ? SHARED_BYTES : OWN_BYTES) / a_tile / STEP * STEP);
     const int64_t blocks = (j.tiles + most - 1) / most;
     j.block = ((j.tiles + blocks - 1) / blocks + STEP - 1) / STEP * STEP;
     j.v_step = lt_wino_step(j.block, p->k);

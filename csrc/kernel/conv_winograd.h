@@ -144,7 +144,7 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
                            int64_t step, const int size)
 {
     const int64_t y = i * LT_WINO_SIDE + s->top, x = j * LT_WINO_SIDE + s->left, h = s->h, w = s->w, c = s->c;
-    const int64_t columns = (count - 1) * LT_WINO_SIDE + size;
+    const int64_t columns = (count - 1) * LT_WINO_SIDE + size, below = LT_WINO_SIDE * w * c;
     const bool rounds = lt_precision() == LT_PRECISION_BF16;
     const int64_t from = lt_min(columns, lt_max(0, -x)), stop = lt_max(from, lt_min(columns, w - x));
     const float *row[6];
@@ -163,6 +163,8 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
             if (rounds)
                 for (int r = 0; r < size; r++)
                     d[r] = lt_round_vector(d[r]);
+            for (int r = size - LT_WINO_SIDE; r < size; r++) // what the line of tiles below will read
+                __builtin_prefetch(row[r] + offset + below);
             if (size == 6)
                 lt_wino_input(d, half[k]);
             else
