@@ -128,6 +128,18 @@ describe("attention", function()
     end
   end)
 
+  it("never holds the scores: memory is that of its tensors and a few blocks", function()
+    local l, d, before = 4096, 16, core.threads()
+    core.threads(1)
+    local x = randn(1, l, 3 * d):requires_grad_(true)
+    local dy = randn(1, l, d)
+    collectgarbage()
+    local live = core.memory(true).live
+    core.grad(core.attention_qkv(x, 1), { x }, { grad_output = dy })
+    core.threads(before)
+    assert.is_true(core.memory().peak - live < 6 * 2 ^ 20) -- the scores alone are 64 MB
+  end)
+
   it("takes no samples, no queries, no keys", function()
     assert.same({ 0, 2, 1, 4 }, core.attention(core.zeros(0, 2, 1, 4), core.zeros(0, 3, 1, 4),
       core.zeros(0, 3, 1, 4)).shape)
