@@ -247,20 +247,11 @@ static int run(const lt_gemm_args *p)
     return LT_OK;
 }
 
-static lt_gemm_args of_batch(const job *j, int64_t i)
-{
-    lt_gemm_args one = *j->p;
-    one.a += j->offset_a[i];
-    one.b += j->offset_b[i];
-    one.c += i * one.m * one.ldc;
-    return one;
-}
-
 static void batch_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     for (int64_t i = begin; i < end; i++) {
-        lt_gemm_args one = of_batch(j, i);
+        lt_gemm_args one = lt_gemm_of_batch(j->p, i, j->offset_a, j->offset_b);
         alone(&one, j->step, j->scratch + lt_thread_index() * j->room);
     }
 }
@@ -271,7 +262,7 @@ static int batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a
     const int64_t work = p->m * p->n * p->k;
     if (p->m == 0 || p->n == 0 || work == 0 || (batch < ITEMS && work > SMALL)) { // nothing, or few and large
         for (int64_t i = 0; i < batch; i++) {
-            lt_gemm_args one = of_batch(&j, i);
+            lt_gemm_args one = lt_gemm_of_batch(p, i, offset_a, offset_b);
             if (run(&one) != LT_OK)
                 return LT_FAIL;
         }

@@ -18,6 +18,17 @@ typedef struct {
     const float *bias;
 } lt_gemm_args;
 
+// The i-th product of a batch (see `batched`).
+static inline lt_gemm_args lt_gemm_of_batch(const lt_gemm_args *p, int64_t i, const int64_t *offset_a,
+                                            const int64_t *offset_b)
+{
+    lt_gemm_args one = *p;
+    one.a += offset_a[i];
+    one.b += offset_b[i];
+    one.c += i * one.m * one.ldc;
+    return one;
+}
+
 typedef struct {
     // One product, cut over the threads by its sizes alone. LT_FAIL only when scratch memory is short.
     int (*run)(const lt_gemm_args *p);

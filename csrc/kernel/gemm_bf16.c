@@ -243,20 +243,11 @@ static int run(const lt_gemm_args *p)
     return LT_OK;
 }
 
-static lt_gemm_args of_batch(const job *j, int64_t i)
-{
-    lt_gemm_args one = *j->p;
-    one.a += j->offset_a[i];
-    one.b += j->offset_b[i];
-    one.c += i * one.m * one.ldc;
-    return one;
-}
-
 static void batch_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     for (int64_t i = begin; i < end; i++) {
-        lt_gemm_args one = of_batch(j, i);
+        lt_gemm_args one = lt_gemm_of_batch(j->p, i, j->offset_a, j->offset_b);
         alone(&one, j->scratch + lt_thread_index() * j->area);
     }
 }
@@ -269,7 +260,7 @@ static int batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a
         return lt_rounded_avx512.gemm->batched(p, batch, offset_a, offset_b);
     if (batch < ITEMS && work > SMALL) { // few and large
         for (int64_t i = 0; i < batch; i++) {
-            lt_gemm_args one = of_batch(&j, i);
+            lt_gemm_args one = lt_gemm_of_batch(p, i, offset_a, offset_b);
             if (run(&one) != LT_OK)
                 return LT_FAIL;
         }

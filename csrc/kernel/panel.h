@@ -145,7 +145,7 @@ LT_INLINE void lt_tile_turned_body(const lt_tile *t, const float *a, int64_t a_s
     lt_tile_store(t, sum, mr, nv);
 }
 
-// mr: lt_outer_height of the widest panel; narrower panels of the same packing are allowed.
+// C = A' B, A packed [step][mr] by lt_pack_turned.
 static __attribute__((unused)) void lt_tile_turned(const lt_tile *t, const float *a, int64_t a_step, const float *b,
                                                    int64_t b_step, int mr, int nv)
 {
@@ -154,17 +154,7 @@ static __attribute__((unused)) void lt_tile_turned(const lt_tile *t, const float
         lt_tile_turned_body(t, a, a_step, b, b_step, m, n);                                                            \
         return;                                                                                                        \
     }
-#if defined(__AVX512F__)
-    TILE(6, 4)
-    TILE(6, 3)
-    TILE(8, 3)
-    TILE(8, 2)
-    TILE(12, 2)
-#endif
-    TILE(6, 2)
-    TILE(6, 1)
-    TILE(8, 1)
-    TILE(12, 1)
+    LT_OUTER_SIZES(TILE)
 #undef TILE
 }
 

@@ -143,7 +143,15 @@ LT_INLINE int lt_outer_height(int nv, int64_t rows)
     return high == 12 && (rows + 7) / 8 * 8 < (rows + 11) / 12 * 12 ? 8 : high;
 }
 
-// mr as lt_outer_height says of a width; narrower panels of the same packing are allowed.
+// Every (mr, nv) that goes with a packed A: mr is lt_outer_height of the widest panel; narrower panels of the same
+// packing are allowed.
+#if defined(__AVX512F__)
+#define LT_OUTER_SIZES(X) X(6, 4) X(6, 3) X(8, 3) X(8, 2) X(12, 2) X(6, 2) X(6, 1) X(8, 1) X(12, 1)
+#else
+#define LT_OUTER_SIZES(X) X(6, 2) X(6, 1) X(8, 1) X(12, 1)
+#endif
+
+// The body above with constant sizes.
 static __attribute__((unused)) void lt_tile_outer(const lt_tile *t, int64_t source, int mr, int nv)
 {
 #define TILE(m, n)                                                                                                     \
@@ -151,17 +159,7 @@ static __attribute__((unused)) void lt_tile_outer(const lt_tile *t, int64_t sour
         lt_tile_outer_body(t, source, m, n);                                                                           \
         return;                                                                                                        \
     }
-#if defined(__AVX512F__)
-    TILE(6, 4)
-    TILE(6, 3)
-    TILE(8, 3)
-    TILE(8, 2)
-    TILE(12, 2)
-#endif
-    TILE(6, 2)
-    TILE(6, 1)
-    TILE(8, 1)
-    TILE(12, 1)
+    LT_OUTER_SIZES(TILE)
 #undef TILE
 }
 
