@@ -3,9 +3,10 @@
 // fixed size: a request takes the smallest free range that fits, cut to length, and a freed range joins its free
 // neighbours. After a step or two of training nothing comes from the system any more.
 //
-// Free ranges wait in bins, eight to a power of two. Mappings stay; trimming gives back their pages, not their
-// addresses. Ranges start anywhere (a multiple of 64 bytes), not on pages: arrays that all begin at the same place of
-// a page compete for the same lines of the cache.
+// Mappings grow downwards and ranges are cut from the upper end, so what was never touched lies below what was, and is
+// used last. Free ranges wait in bins, eight to a power of two. Mappings stay; trimming gives back their pages, not
+// their addresses. Ranges start anywhere (a multiple of 64 bytes), not on pages: arrays that all begin at the same
+// place of a page compete for the same lines of the cache.
 #include "base/heap.h"
 
 #include <stdint.h>
@@ -22,8 +23,8 @@ typedef struct range {
     size_t size;                  // header included
     struct range *before, *after; // neighbours in memory; NULL at the ends of what is mapped in one piece
     struct range *next, *prev;    // in the bin, while free
+    size_t clean;                 // while free: so many bytes from its start on have no pages in memory
     bool free;
-    bool touched; // while free: its pages may be in memory
 } range;
 
 static struct {
@@ -46,7 +47,7 @@ static void unlink_free(range *r)
         heap.bin[bin_of(r->size)] = r->next;
     if (r->next)
         r->next->prev = r->prev;
-    heap.idle -= r->touched ? r->size : 0;
+    heap.idle -= r->size - r->clean;
     r->free = false;
 }
 
@@ -59,15 +60,15 @@ static void link_free(range *r)
     if (*first)
         (*first)->prev = r;
     *first = r;
-    heap.idle += r->touched ? r->size : 0;
+    heap.idle += r->size - r->clean;
 }
 
 // The range behind r becomes part of it.
 static void join_after(range *r)
 {
     range *a = r->after;
+    r->clean = r->clean == r->size ? r->size + a->clean : r->clean;
     r->size += a->size;
-    r->touched = r->touched || a->touched;
     r->after = a->after;
     if (r->after)
         r->after->before = r;
@@ -89,31 +90,42 @@ static void settle(range *r)
     link_free(r);
 }
 
-// Cuts r, which is in no bin, to `size`; the rest is free.
-static void cut(range *r, size_t size)
+// The last `size` bytes of r, which is in no bin; the rest is free. All of r where the rest would be of no use.
+static range *cut(range *r, size_t size)
 {
     if (r->size - size < LEAST)
-        return;
-    range *rest = (range *)((char *)r + size);
-    *rest = (range){.size = r->size - size, .before = r, .after = r->after, .touched = r->touched};
-    if (rest->after)
-        rest->after->before = rest;
-    r->after = rest;
-    r->size = size;
-    settle(rest);
+        return r;
+    r->size -= size;
+    range *end = (range *)((char *)r + r->size);
+    *end = (range){.size = size, .before = r, .after = r->after};
+    if (end->after)
+        end->after->before = end;
+    r->after = end;
+    r->clean = r->clean < r->size ? r->clean : r->size;
+    link_free(r);
+    return end;
 }
 
-static range *smallest_fit(size_t size)
+// Bytes of r that would have to come from the system if `size` were cut from it.
+static size_t fresh(const range *r, size_t size)
 {
-    for (int i = bin_of(size); i < BINS; i++) {
-        range *best = NULL;
-        for (range *r = heap.bin[i]; r; r = r->next)
-            if (r->size >= size && (!best || r->size < best->size))
+    const size_t touched = r->size - r->clean;
+    return size > touched ? size - touched : 0;
+}
+
+// The smallest range that fits, of those that need the fewest fresh pages.
+static range *best_fit(size_t size)
+{
+    range *best = NULL;
+    for (int i = bin_of(size); i < BINS && !(best && fresh(best, size) == 0); i++)
+        for (range *r = heap.bin[i]; r; r = r->next) {
+            if (r->size < size)
+                continue;
+            const size_t now = fresh(r, size), least = best ? fresh(best, size) : now;
+            if (!best || now < least || (now == least && r->size < best->size))
                 best = r;
-        if (best)
-            return best;
-    }
-    return NULL;
+        }
+    return best;
 }
 
 // `bytes`, whole huge pages, aligned to them; at `wish` if that place is free. NULL when there is none.
@@ -153,7 +165,7 @@ static bool map_more(size_t size)
     if (!p)
         return false;
     range *r = (range *)p;
-    *r = (range){.size = bytes};
+    *r = (range){.size = bytes, .clean = bytes};
     if (p + bytes == (char *)heap.lowest) { // next to the last one: ranges may span both
         r->after = heap.lowest;
         heap.lowest->before = r;
@@ -167,20 +179,19 @@ static bool map_more(size_t size)
 void *lt_heap_take(size_t bytes, bool grow)
 {
     size_t size = (bytes + HEADER + 63) / 64 * 64;
-    range *r = smallest_fit(size);
+    range *r = best_fit(size);
     if (!r && grow && map_more(size))
-        r = smallest_fit(size);
+        r = best_fit(size);
     if (!r)
         return NULL;
     unlink_free(r);
-    cut(r, size);
-    return (char *)r + HEADER;
+    return (char *)cut(r, size) + HEADER;
 }
 
 void lt_heap_give(void *memory)
 {
     range *r = (range *)((char *)memory - HEADER);
-    r->touched = true;
+    r->clean = 0;
     settle(r);
 }
 
@@ -196,14 +207,14 @@ void lt_heap_trim(size_t keep)
         for (range *r = heap.bin[i]; r && heap.idle > keep; r = r->next) {
             uintptr_t from = ((uintptr_t)r + HEADER + page - 1) / page * page,
                       to = ((uintptr_t)r + r->size) / page * page;
-            if (!r->touched || to <= from)
+            if (r->clean == r->size || to <= from)
                 continue;
 #ifdef __linux__
             madvise((void *)from, to - from, MADV_DONTNEED);
 #else
             madvise((void *)from, to - from, MADV_FREE);
 #endif
-            r->touched = false;
-            heap.idle -= r->size;
+            heap.idle -= r->size - r->clean;
+            r->clean = r->size;
         }
 }
