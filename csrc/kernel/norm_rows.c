@@ -1,29 +1,11 @@
 // Layer norm and RMS norm: every row of c floats by itself, in cache between its passes. Rows with a scale or a shift
 // belong to a picture, and pieces of the backward do not cross from one picture into the next.
+#include "kernel/line_sum.h"
 #include "kernel/norm_shared.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { LANES = 32, CHUNKS = 128 };
-
-// Sum over i < n of `term`, in LANES running sums.
-#define LINE_SUM(n, result, term)                                                                                      \
-    do {                                                                                                               \
-        float lane_[LANES] = {0}, rest_ = 0;                                                                           \
-        int64_t i_ = 0;                                                                                                \
-        for (; i_ + LANES <= (n); i_ += LANES)                                                                         \
-            for (int j_ = 0; j_ < LANES; j_++) {                                                                       \
-                const int64_t i = i_ + j_;                                                                             \
-                lane_[j_] += (term);                                                                                   \
-            }                                                                                                          \
-        for (; i_ < (n); i_++) {                                                                                       \
-            const int64_t i = i_;                                                                                      \
-            rest_ += (term);                                                                                           \
-        }                                                                                                              \
-        for (int j_ = 0; j_ < LANES; j_++)                                                                             \
-            rest_ += lane_[j_];                                                                                        \
-        result = rest_;                                                                                                \
-    } while (0)
+enum { CHUNKS = 128 };
 
 typedef struct {
     const lt_norm_call *a;
@@ -79,10 +61,10 @@ static void forward_row(const job *j, int64_t row)
     float *y = j->y + row * c, mean = 0, squares;
     if (j->mean) {
         const float near = x[0]; // keeps the sum exact enough far from zero too
-        LINE_SUM(c, mean, x[i] - near);
+        LT_LINE_SUM(c, mean, x[i] - near);
         j->mean[row] = mean = near + mean / (float)c;
     }
-    LINE_SUM(c, squares, (x[i] - mean) * (x[i] - mean));
+    LT_LINE_SUM(c, squares, (x[i] - mean) * (x[i] - mean));
     const float rstd = j->rstd[row] = 1.0f / sqrtf(squares / (float)c + j->a->eps);
     if (j->coef) {
         const float *gain = j->coef + row / j->rows * 2 * c, slope = j->a->slope;
@@ -129,12 +111,12 @@ static void dx_row(int64_t c, const float *x, const float *du, bool rms, float m
     float m1 = 0, m2;
     if (g) {
         if (!rms)
-            LINE_SUM(c, m1, g[i] * du[i]);
-        LINE_SUM(c, m2, g[i] * du[i] * (x[i] - mean));
+            LT_LINE_SUM(c, m1, g[i] * du[i]);
+        LT_LINE_SUM(c, m2, g[i] * du[i] * (x[i] - mean));
     } else {
         if (!rms)
-            LINE_SUM(c, m1, du[i]);
-        LINE_SUM(c, m2, du[i] * (x[i] - mean));
+            LT_LINE_SUM(c, m1, du[i]);
+        LT_LINE_SUM(c, m2, du[i] * (x[i] - mean));
     }
     const float constant = -rstd * m1 / (float)c, slope = -rstd * rstd * rstd * m2 / (float)c;
     LT_VECTORIZE

@@ -3,51 +3,31 @@
 #include "kernel/softmax.h"
 #include "base/threads.h"
 #include "kernel/isa.h"
-#include "kernel/simd.h"
+#include "kernel/line_sum.h"
 
-enum { WIDTH = 128, LANES = 32, PIECE = 1 << 14, SHORT = 32, TOGETHER = 512 };
+enum { WIDTH = 128, PIECE = 1 << 14, SHORT = 32, TOGETHER = 512 };
 
 static float line_max(int64_t n, const float *x)
 {
-    float lane[LANES], best = -INFINITY;
+    float lane[LT_LINE_LANES], best = -INFINITY;
     int64_t i = 0;
-    for (int j = 0; j < LANES; j++)
+    for (int j = 0; j < LT_LINE_LANES; j++)
         lane[j] = -INFINITY;
-    for (; i + LANES <= n; i += LANES)
-        for (int j = 0; j < LANES; j++)
+    for (; i + LT_LINE_LANES <= n; i += LT_LINE_LANES)
+        for (int j = 0; j < LT_LINE_LANES; j++)
             lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
     for (; i < n; i++)
         best = x[i] > best ? x[i] : best;
-    for (int j = 0; j < LANES; j++)
+    for (int j = 0; j < LT_LINE_LANES; j++)
         best = lane[j] > best ? lane[j] : best;
     return best;
 }
-
-// Sum over i of `term`, which may also store something, in LANES running sums.
-#define LINE_SUM(n, result, term)                                                                                      \
-    do {                                                                                                               \
-        float lane_[LANES] = {0}, rest_ = 0;                                                                           \
-        int64_t i_ = 0;                                                                                                \
-        for (; i_ + LANES <= (n); i_ += LANES)                                                                         \
-            LT_VECTORIZE for (int j_ = 0; j_ < LANES; j_++)                                                            \
-            {                                                                                                          \
-                const int64_t i = i_ + j_;                                                                             \
-                lane_[j_] += (term);                                                                                   \
-            }                                                                                                          \
-        for (; i_ < (n); i_++) {                                                                                       \
-            const int64_t i = i_;                                                                                      \
-            rest_ += (term);                                                                                           \
-        }                                                                                                              \
-        for (int j_ = 0; j_ < LANES; j_++)                                                                             \
-            rest_ += lane_[j_];                                                                                        \
-        result = rest_;                                                                                                \
-    } while (0)
 
 static void softmax_line(int64_t n, const float *x, const float *unused, float *y)
 {
     const float m = line_max(n, x);
     float sum;
-    LINE_SUM(n, sum, y[i] = lt_exp(x[i] - m));
+    LT_LINE_SUM(n, sum, y[i] = lt_exp(x[i] - m));
     const float scale = 1.0f / sum;
     for (int64_t i = 0; i < n; i++)
         y[i] *= scale;
@@ -57,7 +37,7 @@ static void log_softmax_line(int64_t n, const float *x, const float *unused, flo
 {
     const float m = line_max(n, x);
     float sum;
-    LINE_SUM(n, sum, lt_exp(x[i] - m));
+    LT_LINE_SUM(n, sum, lt_exp(x[i] - m));
     const float shift = lt_log(sum);
     LT_VECTORIZE
     for (int64_t i = 0; i < n; i++)
@@ -67,7 +47,7 @@ static void log_softmax_line(int64_t n, const float *x, const float *unused, flo
 static void softmax_grad_line(int64_t n, const float *y, const float *dy, float *dx)
 {
     float sum;
-    LINE_SUM(n, sum, y[i] * dy[i]);
+    LT_LINE_SUM(n, sum, y[i] * dy[i]);
     LT_VECTORIZE
     for (int64_t i = 0; i < n; i++)
         dx[i] = y[i] * (dy[i] - sum);
@@ -76,7 +56,7 @@ static void softmax_grad_line(int64_t n, const float *y, const float *dy, float 
 static void log_softmax_grad_line(int64_t n, const float *y, const float *dy, float *dx)
 {
     float sum;
-    LINE_SUM(n, sum, dy[i]);
+    LT_LINE_SUM(n, sum, dy[i]);
     LT_VECTORIZE
     for (int64_t i = 0; i < n; i++)
         dx[i] = dy[i] - lt_exp(y[i]) * sum;
