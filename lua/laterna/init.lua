@@ -15,6 +15,8 @@ local parts = {
   data = "laterna.data", text = "laterna.text",
   profile = "laterna.profile",
   show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
+  schedule = "laterna.schedule", prediction = "laterna.prediction", samplers = "laterna.samplers",
+  diffusion = "laterna.diffusion", metrics = "laterna.metrics",
   likelihood = "laterna.likelihood", prior = "laterna.prior", vae = "laterna.vae", autoencoder = "laterna.autoencoder",
 }
 
