@@ -1,0 +1,173 @@
+--- Diffusion: one denoiser, trained on pictures with more and less noise added, applied again and again (Sohl-Dickstein
+-- et al. 2015; Ho et al. 2020, arXiv 2006.11239; in continuous time Kingma et al. 2021, arXiv 2107.00630).
+--
+--   x_t = alpha(t) x + sigma(t) eps,   loss = w |net(x_t, t, caption) - target|^2      t at random, eps ~ N(0, I)
+--
+-- The schedule t -> alpha, sigma is any function that laterna.schedule accepts, the network any callable
+-- net(x, t, cond) with x (n,h,w,c), t (n) in [0,1], cond nil or {tokens, mask, pooled, detail}; what it is to say,
+-- laterna.prediction tells. To paint, a sampler walks from t = 1, where there is noise alone, to t = 0.
+--
+--     local model = lt.diffusion {
+--       net = lt.nn.UNet { channels = 1, width = 32, text = 64 }, text = lt.text.Encoder(captions),
+--       schedule = "cosine", predict = "v",
+--     }
+--     local loss = model:loss(x, { text = captions })
+--     local pictures = model:sample({ text = { "ankle boot", "bag" } }, { sampler = "dpmpp_2m", steps = 20 })
+-- @module laterna.diffusion
+local check = require "laterna.check"
+local condition = require "laterna.condition"
+local core = require "laterna.core"
+local draw = require "laterna.diffusion.draw"
+local guidance = require "laterna.diffusion.guidance"
+local nn = require "laterna.nn"
+local painting = require "laterna.diffusion.painting"
+local prediction = require "laterna.prediction"
+local schedules = require "laterna.schedule"
+local weight = require "laterna.diffusion.weight"
+
+local SNR_MIN, SNR_MAX = 1e-9, 1e9 -- weights are not asked beyond, where the price of nothing would be infinite
+
+local function is_callable(v)
+  local ok = pcall(check.type, "", 1, "", v, "callable")
+  return ok, "a module or a function"
+end
+
+local function is_module(v)
+  return nn.is_module(v), "a module"
+end
+
+local function is_space(v)
+  local ok, has = pcall(function() return type(v.encode) == "function" and type(v.decode) == "function" end)
+  return ok and has, "something with encode and decode, such as a vae"
+end
+
+local function is_schedule(v)
+  if type(v) == "string" then return type(rawget(schedules, v)) == "function", "a schedule's name or function" end
+  return is_callable(v), "a function of t that gives alpha and sigma, or the name of one of lt.schedule"
+end
+
+local function is_size(v)
+  local ok = type(v) == "table" and #v == 3
+  for i = 1, ok and 3 or 0 do ok = ok and math.type(v[i]) == "integer" and v[i] > 0 end
+  return ok, "{height, width, channels}"
+end
+
+--- A diffusion model: `lt.diffusion(options)`.
+-- @function diffusion
+-- @tparam table options
+--
+--  - net: the denoiser, net(x, t, cond) -> like x
+--  - text: a text encoder; without one captions are ignored
+--  - schedule="cosine": t -> alpha, sigma, or the name of one in lt.schedule
+--  - predict="v": what the network says: "eps", "x0", "v", "velocity" or "edm"; sigma_data=1 for the last
+--  - weight: function(snr, t), the price of squared error in x0 (lt.diffusion.weight); by default that of the plain
+--    squared error of what is predicted
+--  - draw: function(n, generator, schedule) -> (n) times for training (lt.diffusion.draw); one for each of n equal parts
+--    of [0,1] by default
+--  - drop=0.1: how often a caption is left out in training, so that the model knows what it paints without one
+--  - space: paint in the latent space of this (its encode and decode), trained before
+--  - size: {h,w,c} of what is painted; by default that of the pictures it was trained on
+-- @treturn diffusion
+local Diffusion = nn.class("diffusion", function(self, options)
+  local o = check.options("diffusion", 1, options, {
+    net = { is_callable, required = true }, text = is_module, schedule = { is_schedule, "cosine" },
+    predict = { "string", "v", one_of = prediction.kinds }, sigma_data = { "number", 1, min = 1e-6 },
+    weight = "callable", draw = "callable", drop = { "number", 0.1, min = 0, max = 1 }, space = is_space, size = is_size,
+  })
+  self.net, self.text, self.space = o.net, o.text, o.space
+  self.schedule = schedules.check(type(o.schedule) == "string" and schedules[o.schedule]() or o.schedule)
+  self.kind, self.sigma_data, self.drop = o.predict, o.sigma_data, o.drop
+  self.price, self.times = o.weight, o.draw or draw.stratified()
+  self.size = core.tensor(o.size or { 0, 0, 0 }, { dtype = "int32" }) -- saved with the weights
+  if nn.is_module(o.space) then o.space:freeze():eval() end
+end)
+
+Diffusion.weight, Diffusion.draw = weight, draw
+
+-- The network sees numbers of about one size, however loud the noise. 1 for schedules that preserve the variance.
+local function input_scale(self, alpha, sigma)
+  local d = self.kind == "edm" and self.sigma_data or 1
+  return (alpha * alpha * d * d + sigma * sigma) ^ -0.5
+end
+
+--- What the network says, unread: the one place where it is called to paint.
+-- @tparam Tensor x (n,h,w,c), noised to time t
+-- @tparam number t
+-- @tparam[opt] table cond as the network takes it: {tokens, mask, pooled, detail}
+-- @treturn Tensor like x
+function Diffusion:predict(x, t, cond)
+  local scale = input_scale(self, self.schedule(t))
+  if math.abs(scale - 1) > 1e-6 then x = x * scale end
+  return self.net(x, core.full({ x:size(1) }, t), cond)
+end
+
+--- The picture that the network sees in a noised one.
+-- @tparam Tensor x (n,h,w,c), noised to time t
+-- @tparam number t in (0,1]
+-- @tparam[opt] table cond text, detail
+-- @treturn Tensor the guess of x0
+function Diffusion:denoise(x, t, cond)
+  condition.pictures("denoise", x)
+  check.number("denoise", 2, "t", t, 0, 1)
+  local alpha, sigma = self.schedule(t)
+  local a, b = prediction.coefficients(self.kind, alpha, sigma, self.sigma_data)
+  return condition.quietly(self, function()
+    local told = guidance.encode("denoise", 3, self, cond, x:size(1))
+    return x * a + self:predict(x, t, told) * b
+  end)
+end
+
+-- Some captions are left out.
+local function forget(self, captions, generator)
+  if not (self.training and self.drop > 0 and type(captions) == "table" and not captions.pooled) then return captions end
+  local chance = core.rand(#captions, { generator = generator }):totable()
+  local kept = {}
+  for i, caption in ipairs(captions) do kept[i] = chance[i] < self.drop and "" or caption end
+  return kept
+end
+
+-- For each picture's time: alpha, sigma, the input's scale, what the target is made of, and the weight of its error.
+local function coefficients(self, t)
+  local rows = { {}, {}, {}, {}, {}, {} }
+  for i, time in ipairs(t:totable()) do
+    local alpha, sigma = self.schedule(time)
+    local p, q = prediction.target(self.kind, alpha, sigma, self.sigma_data)
+    local price = 1
+    if self.price then
+      local snr = math.min(SNR_MAX, math.max(SNR_MIN, (alpha / sigma) ^ 2))
+      local _, b = prediction.coefficients(self.kind, math.max(alpha, sigma * SNR_MIN ^ 0.5), sigma, self.sigma_data)
+      price = self.price(snr, time) * b * b
+    end
+    local row = { alpha, sigma, input_scale(self, alpha, sigma), p, q, price }
+    for k, v in ipairs(row) do rows[k][i] = v end
+  end
+  for k, list in ipairs(rows) do rows[k] = core.tensor(list):view(-1, 1, 1, 1) end
+  return table.unpack(rows)
+end
+
+--- What to minimise: a scalar, and numbers to log (mse: squared error of what is predicted, unweighted).
+-- @tparam Tensor x (n,h,w,c) in [-1,1]
+-- @tparam[opt] table cond text; detail (n,d) for networks that take one; generator for the draws
+-- @treturn Tensor
+-- @treturn table
+function Diffusion:loss(x, cond)
+  condition.pictures("loss", x)
+  check.type("loss", 2, "cond", cond, "table|nil")
+  cond = cond or {}
+  local n, generator = x:size(1), cond.generator
+  if self.space then x = condition.quietly(self.space, self.space.encode, self.space, x, cond) end
+  self.size:copy_(core.tensor({ x:size(2), x:size(3), x:size(4) }, { dtype = "int32" }))
+  local told = guidance.encode("loss", 2, self,
+    { n = n, text = forget(self, cond.text, generator), detail = cond.detail }, n)
+  local t = self.times(n, generator, self.schedule)
+  local alpha, sigma, scale, p, q, price = coefficients(self, t)
+  local eps = core.randn(n, x:size(2), x:size(3), x:size(4), { generator = generator })
+  local said = self.net((x * alpha + eps * sigma) * scale, t, told)
+  local error2 = (said - (x * p + eps * q)):square()
+  local mse = error2:detach():mean()
+  return self.price and (error2 * price):mean() or error2:mean(), { mse = mse:item() }
+end
+
+Diffusion.sample, Diffusion.encode = painting.sample, painting.encode
+
+return Diffusion
