@@ -16,7 +16,10 @@ local nn = {
   init = require "laterna.nn.initialise",
 }
 
-for _, file in ipairs { "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture" } do
+local FILES = {
+  "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture", "time", "spatial_attention", "unet",
+}
+for _, file in ipairs(FILES) do
   for name, layer in pairs(require("laterna.nn." .. file)) do nn[name] = layer end
 end
 

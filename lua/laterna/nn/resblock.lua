@@ -6,6 +6,7 @@ local conv = require "laterna.nn.conv"
 local init = require "laterna.nn.initialise"
 local linear = require "laterna.nn.linear"
 local norm = require "laterna.nn.norm"
+local pool = require "laterna.nn.pool"
 
 --- The most groups, at most 8, that divide the channels.
 -- @tparam integer channels
@@ -23,16 +24,20 @@ end
 -- @function ResBlock
 -- @tparam integer inputs channels
 -- @tparam integer outputs channels
--- @tparam[opt] table options {condition = size of the condition vector, none by default}
+-- @tparam[opt] table options {condition = size of the condition vector, none by default; dropout=0, before the last
+-- convolution, in training mode}
 local ResBlock = class("ResBlock", function(self, inputs, outputs, options)
   inputs = check.integer("ResBlock", 1, "inputs", inputs, 1)
   outputs = check.integer("ResBlock", 2, "outputs", outputs, 1)
-  local o = check.options("ResBlock", 3, options, { condition = { "integer", min = 1 } })
+  local o = check.options("ResBlock", 3, options, {
+    condition = { "integer", min = 1 }, dropout = { "number", 0, min = 0, max = 1 },
+  })
   self.norm1 = norm.GroupNorm(groups_of(inputs), inputs, { activation = "silu" })
   self.conv1 = conv.Conv2d(inputs, outputs, 3, { padding = 1 })
   self.norm2 = norm.GroupNorm(groups_of(outputs), outputs, { activation = "silu" })
   self.conv2 = conv.Conv2d(outputs, outputs, 3, { padding = 1 })
   init.zeros_(self.conv2.weight)
+  if o.dropout > 0 then self.dropout = pool.Dropout(o.dropout) end
   if o.condition then
     self.film = linear.Linear(o.condition, 2 * outputs)
     init.zeros_(self.film.weight)
@@ -48,8 +53,9 @@ function ResBlock:forward(x, c)
     local scale, shift = self.film(c):chunk(2, -1)
     told = { scale = scale, shift = shift }
   end
-  h = self.conv2(self.norm2(h, told))
-  return h + (self.skip and self.skip(x) or x)
+  h = self.norm2(h, told)
+  if self.dropout then h = self.dropout(h) end
+  return self.conv2(h, { add = self.skip and self.skip(x) or x })
 end
 
 return { ResBlock = ResBlock, groups_of = groups_of }
