@@ -17,7 +17,8 @@ local nn = {
 }
 
 local FILES = {
-  "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture", "time", "spatial_attention", "unet",
+  "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture",
+  "time", "spatial_attention", "unet",
 }
 for _, file in ipairs(FILES) do
   for name, layer in pairs(require("laterna.nn." .. file)) do nn[name] = layer end

@@ -105,26 +105,23 @@ local UNet = class("UNet", function(self, options)
   self.sizes = { channels = o.channels, text = o.text, detail = o.detail }
   self.time = TimeEmbedding(o.condition, { waves = o.width + o.width % 2, text = o.text, detail = o.detail })
   self.input = conv.Conv2d(o.channels, o.width, 3, SAME)
-  local levels, c = #o.multipliers, o.width
   self.down, self.shrink, self.up, self.grow = {}, {}, {}, {}
-  for level = 1, levels do
-    local k = o.width * o.multipliers[level]
+  local c = o.width
+  for level, multiplier in ipairs(o.multipliers) do
+    local k = o.width * multiplier
     self.down[level], self.up[level] = {}, {}
     for i = 1, o.blocks do
       self.down[level][i] = Stage(i == 1 and c or k, k, o, at[level])
+      self.up[level][i] = Stage(2 * k, k, o, at[level])
     end
-    if level < levels then self.shrink[level] = conv.Conv2d(k, k, 3, { stride = 2, padding = 1 }) end
+    if level > 1 then
+      self.shrink[level - 1] = conv.Conv2d(c, c, 3, { stride = 2, padding = 1 })
+      self.grow[level - 1] = conv.Conv2d(k, c, 3, SAME)
+    end
     c = k
   end
   self.middle = { Stage(c, c, o, true), Stage(c, c, o, false) }
-  for level = levels, 1, -1 do
-    local k = o.width * o.multipliers[level]
-    for i = 1, o.blocks do
-      self.up[level][i] = Stage((i == 1 and c or k) + k, k, o, at[level])
-    end
-    if level > 1 then self.grow[level - 1] = conv.Conv2d(k, k, 3, SAME) end
-    c = k
-  end
+  c = o.width * o.multipliers[1]
   self.norm = norm.GroupNorm(resblock.groups_of(c), c, { activation = "silu" })
   self.output = conv.Conv2d(c, o.out_channels, 3, SAME)
   init.zeros_(self.output.weight)
@@ -155,20 +152,21 @@ function UNet:forward(x, t, cond)
   local skips = {}
   x = self.input(x)
   for level = 1, levels do
+    skips[level] = {}
     for i, stage in ipairs(self.down[level]) do
       x = stage(x, e, tokens, mask)
-      skips[level * #self.down[1] + i] = x
+      skips[level][i] = x
     end
     if level < levels then x = self.shrink[level](x) end
   end
   for _, stage in ipairs(self.middle) do x = stage(x, e, tokens, mask) end
   for level = levels, 1, -1 do
-    local stages = self.up[level]
-    for i, stage in ipairs(stages) do
-      x = stage(core.cat({ x, skips[level * #stages + #stages - i + 1] }, 4), e, tokens, mask)
+    for _, stage in ipairs(self.up[level]) do
+      x = stage(core.cat({ x, table.remove(skips[level]) }, 4), e, tokens, mask)
     end
     if level > 1 then
-      local _, h, w = table.unpack(skips[level * #stages].shape) -- the last of the level above
+      local above = skips[level - 1]
+      local _, h, w = table.unpack(above[#above].shape)
       x = self.grow[level - 1](enlarge(x, h, w))
     end
   end
