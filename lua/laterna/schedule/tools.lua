@@ -1,0 +1,100 @@
+--- What can be asked of any schedule.
+-- @module laterna.schedule.tools
+local refuse = require "laterna.schedule.refuse"
+
+local tools = {}
+
+local CLEAN, DESTROYED = 0.02, 5 -- ratios that count as no noise at t = 0, and as nothing but noise at t = 1
+local GRID = 1000
+
+local function complain(t, message, ...)
+  error(("schedule: %s at t = %.4g"):format(message:format(...), t), 0)
+end
+
+-- alpha and sigma at t, or words about what came instead.
+local function look(f, t)
+  local ok, alpha, sigma = pcall(f, t)
+  if not ok then complain(t, "the function raises an error, %s,", tostring(alpha)) end
+  for name, v in pairs { alpha = alpha or false, sigma = sigma or false } do
+    if type(v) ~= "number" then complain(t, "%s is %s, expected a number,", name, v and "a " .. type(v) or "missing") end
+    if v ~= v then complain(t, "%s is not a number (NaN)", name) end
+  end
+  return alpha, sigma
+end
+
+local function ratio_of(alpha, sigma)
+  if alpha == 0 then return math.huge end
+  return sigma / alpha
+end
+
+-- 0, 1/1000 .. 1, closer together at the ends, where functions like to be steep.
+local function times()
+  local list = { 0, 1e-5, 1e-4 }
+  for i = 1, GRID - 1 do list[#list + 1] = i / GRID end
+  for _, t in ipairs { 1 - 1e-4, 1 - 1e-5, 1 } do list[#list + 1] = t end
+  return list
+end
+
+--- Is a function a schedule? alpha within [0,1]; sigma at least 0, and at most 1 where alpha is less than 1; the ratio sigma / alpha strictly growing from (almost) 0 to at least 5.
+-- @tparam function schedule
+-- @treturn function the same
+-- @raise what is wrong, and the time at which it shows
+function tools.check(schedule)
+  refuse.callable("check", 1, "schedule", schedule)
+  local before, before_t = -1, nil
+  for _, t in ipairs(times()) do
+    local alpha, sigma = look(schedule, t)
+    if alpha < 0 or alpha > 1 + 1e-9 then complain(t, "alpha is %.6g, expected 0 to 1,", alpha) end
+    if sigma < 0 then complain(t, "sigma is %.6g, expected at least 0,", sigma) end
+    if sigma > 1 + 1e-9 and alpha < 1 - 1e-9 then complain(t, "sigma is %.6g, expected 0 to 1,", sigma) end
+    local ratio = ratio_of(alpha, sigma)
+    if ratio <= before then
+      complain(t, "there is no more noise than at t = %.4g (sigma / alpha is %.6g after %.6g)", before_t, ratio, before)
+    end
+    if t == 0 and ratio > CLEAN then complain(t, "there is noise already (sigma / alpha is %.4g, expected 0)", ratio) end
+    before, before_t = ratio, t
+  end
+  if before < DESTROYED then
+    complain(1, "the picture is never destroyed: sigma / alpha is %.4g, expected at least %g,", before, DESTROYED)
+  end
+  return schedule
+end
+
+--- Noise on the scale of the picture: sigma / alpha, from 0 to a large number or infinity.
+-- @tparam function schedule
+-- @tparam number t in [0,1]
+-- @treturn number
+function tools.ratio(schedule, t)
+  refuse.callable("ratio", 1, "schedule", schedule)
+  return ratio_of(look(schedule, refuse.number("ratio", 2, "t", t, 0, 1)))
+end
+
+--- log(alpha^2 / sigma^2): falls from a large number, or infinity, to a small one.
+-- @tparam function schedule
+-- @tparam number t in [0,1]
+-- @treturn number
+function tools.log_snr(schedule, t)
+  refuse.callable("log_snr", 1, "schedule", schedule)
+  return -2 * math.log(ratio_of(look(schedule, refuse.number("log_snr", 2, "t", t, 0, 1))))
+end
+
+--- The time at which a schedule has a ratio, by bisection to the last bit. Ratios beyond its ends give 0 or 1.
+-- @tparam function schedule
+-- @tparam number ratio at least 0
+-- @treturn number t in [0,1]
+function tools.invert(schedule, ratio)
+  refuse.callable("invert", 1, "schedule", schedule)
+  if ratio ~= math.huge then refuse.number("invert", 2, "ratio", ratio, 0) end
+  local low, high = 0, 1
+  if ratio <= ratio_of(look(schedule, 0)) then return 0 end
+  if ratio >= ratio_of(look(schedule, 1)) then return 1 end
+  while true do
+    local middle = low + (high - low) / 2
+    if middle <= low or middle >= high then return high end
+    local there = ratio_of(schedule(middle))
+    if there == ratio then return middle end
+    if there < ratio then low = middle else high = middle end
+  end
+end
+
+return tools
