@@ -9,13 +9,13 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { steps = 6000, batch = 64, width = 32, lr = 2e-3, seed = 1, out = "runs/diffusion", guidance = 1.5,
+local o = lt.train.options { steps = 8000, batch = 32, width = 32, lr = 1e-3, seed = 1, out = "runs/diffusion", guidance = 1.5,
                              sampler = "dpmpp_2m", sampling_steps = 20, samples = 1000, paint = false }
 
 lt.manual_seed(o.seed)
 local train = lt.data.fashion_mnist "train"
 local model = lt.diffusion {
-  net = nn.UNet { channels = 1, width = o.width, text = 64 },
+  net = nn.UNet { channels = 1, width = o.width, multipliers = { 1, 2, 2 }, blocks = 2, text = 64 },
   text = lt.text.Encoder(train.captions, { dim = 64, depth = 1 }),
   schedule = "cosine", predict = "v",
 }
