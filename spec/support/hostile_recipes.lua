@@ -176,6 +176,18 @@ local function net() return require("laterna.nn").Linear(3, 2) end
 recipe("nn.Sequential nn.Residual nn.clone nn.is_module", function() return net() end)
 recipe("nn.ResBlock", function() return 4, 4, { condition = 3 } end)
 local function picture() return { size = 8, channels = 1, width = 4, levels = 1 } end
+recipe("nn.TimeEmbedding", function() return 4, { waves = 4, text = 3, detail = 2 } end)
+recipe("nn.time_waves", function() return core.rand(2), 4 end)
+recipe("nn.SpatialAttention", function() return 4, 2, { context = 3 } end)
+recipe("nn.UNet", function()
+  return { channels = 1, size = 8, width = 4, multipliers = { 1, 2 }, blocks = 1, attention = { 4 }, heads = 2,
+           text = 3, detail = 2 }
+end)
+recipe("nn.DiT", function()
+  return { channels = 1, size = 8, patch = 4, dim = 8, depth = 1, heads = 2, text = 3, detail = 2 }
+end)
+recipe("nn.position.fixed nn.position.rotary", function() return 2, 3, 8, { 1, 0.5 } end)
+recipe("nn.position.rotate", function() return T(2, 6, 2, 8), require("laterna.nn").position.rotary(2, 3, 8) end)
 recipe("nn.PictureEncoder", function() return 4, picture() end)
 recipe("nn.PictureDecoder", function() return 2, 1, picture() end)
 recipe("likelihood.Bernoulli likelihood.Gaussian likelihood.Logistic", function() end)

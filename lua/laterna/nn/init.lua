@@ -14,11 +14,13 @@ local nn = {
   is_module = walk.is_module,
   --- Initialisers: nn.init.kaiming_uniform_(t, ...) and others.
   init = require "laterna.nn.initialise",
+  --- Where a patch is: nn.position.fixed(h, w, d) and nn.position.rotary(h, w, d).
+  position = require "laterna.nn.position",
 }
 
 local FILES = {
   "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture",
-  "time", "spatial_attention", "unet",
+  "time", "spatial_attention", "unet", "dit",
 }
 for _, file in ipairs(FILES) do
   for name, layer in pairs(require("laterna.nn." .. file)) do nn[name] = layer end

@@ -48,6 +48,12 @@ end
 -- @tparam[opt] Tensor context (n,l,d); without one there is nothing to look at but x
 -- @tparam[opt] Tensor mask (n,l), 0 where the context is padding
 function SpatialAttention:forward(x, context, mask)
+  if check.type("SpatialAttention", 1, "x", x, "tensor"):dim() ~= 4 then
+    check.fail("SpatialAttention", 1, "x: expected (n,h,w,c), got %d axes", x:dim())
+  end
+  if check.type("SpatialAttention", 2, "context", context, "tensor|nil") and context:dim() ~= 3 then
+    check.fail("SpatialAttention", 2, "context: expected (n,l,d), got %d axes", context:dim())
+  end
   local n, h, w, c = table.unpack(x.shape)
   local qkv = self.qkv(self.norm(x):view(n, h * w, c))
   x = self.out(core.attention_qkv(qkv, self.heads):view(n, h, w, c), { add = x })

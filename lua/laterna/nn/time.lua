@@ -48,6 +48,7 @@ end)
 -- @tparam[opt] table cond pooled (n,text), detail (n,detail)
 -- @treturn Tensor (n,width)
 function TimeEmbedding:forward(t, cond)
+  check.type("TimeEmbedding", 2, "cond", cond, "table|nil")
   local e = self.fc2(self.fc1(time_waves(t, self.waves)):silu())
   if not cond then return e end
   if cond.pooled and self.text then e = e + self.text(cond.pooled) end

@@ -18,11 +18,19 @@ local TimeEmbedding = require("laterna.nn.time").TimeEmbedding
 local SAME = { padding = 1 }
 
 local function counts(v)
-  if type(v) ~= "table" then return false, "a list of integers from 1" end
-  for _, k in ipairs(v) do
-    if math.type(k) ~= "integer" or k < 1 or k > 4096 then return false, "a list of integers from 1" end
+  local good = type(v) == "table"
+  for i = 1, good and rawlen(v) or 0 do
+    local k = rawget(v, i)
+    good = good and math.type(k) == "integer" and k >= 1 and k <= 4096
   end
-  return true
+  return good, "a list of integers from 1"
+end
+
+-- The same, out of reach of the caller and of metamethods.
+local function copied(v)
+  local list = {}
+  for i = 1, v and rawlen(v) or 0 do list[i] = rawget(v, i) end
+  return v and list
 end
 
 -- A residual block, and attention after it where there is some.
@@ -72,10 +80,12 @@ end
 local function read(options)
   local o = check.options("UNet", 1, options, {
     channels = { "integer", 1, min = 1 }, out_channels = { "integer", min = 1 }, size = { "integer", 28, min = 1 },
-    width = { "integer", 32, min = 1 }, multipliers = { counts, { 1, 2, 4 } }, blocks = { "integer", 2, min = 1 },
-    attention = counts, heads = { "integer", 4, min = 1 }, text = { "integer", 0, min = 0 },
-    cross = { "boolean", true }, detail = { "integer", 0, min = 0 }, dropout = { "number", 0, min = 0, max = 1 },
+    width = { "integer", 32, min = 1 }, multipliers = { counts, { 1, 2, 4 } },
+    blocks = { "integer", 2, min = 1, max = 64 }, attention = counts, heads = { "integer", 4, min = 1 },
+    text = { "integer", 0, min = 0 }, cross = { "boolean", true }, detail = { "integer", 0, min = 0 },
+    dropout = { "number", 0, min = 0, max = 1 },
   })
+  o.multipliers, o.attention = copied(o.multipliers), copied(o.attention)
   if #o.multipliers < 1 or #o.multipliers > 12 then
     check.fail("UNet", 1, "multipliers: expected 1 to 12 levels, got %d", #o.multipliers)
   end
