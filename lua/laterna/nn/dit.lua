@@ -44,14 +44,12 @@ end)
 
 -- h (n,l,d) -> (n,l,d). Turned or not, q, k and v lie side by side: one kernel reads them where they are.
 local function look(self, h, s)
-  local qkv, heads = self.qkv(h), self.heads                          -- (n,l,3d)
+  local qkv = self.qkv(h)                                             -- (n,l,3d)
   if s.angles then
     local n, l, d = h:size(1), h:size(2), h:size(3)
-    local qk = qkv:narrow(3, 1, 2 * d):view(n, l, 2 * heads, d // heads)
-    qk = position.rotate(qk, s.angles):view(n, l, 2 * d)
-    qkv = core.cat({ qk, qkv:narrow(3, 2 * d + 1, d) }, 3)
+    qkv = position.rotate(qkv:view(n, l, 3 * self.heads, d // self.heads), s.angles):view(n, l, 3 * d)
   end
-  return self.proj(core.attention_qkv(qkv, heads, { mask = s.mask }))
+  return self.proj(core.attention_qkv(qkv, self.heads, { mask = s.mask }))
 end
 
 -- x (n,l,d), c (n,d) already through silu; s: what the sequence is
@@ -130,6 +128,16 @@ local function from_patches(x, p, h, w, c)
   return x:view(n, h, w, p, p, c):permute(1, 2, 4, 3, 5, 6):view(n, h * p, w * p, c)
 end
 
+-- Angles for the heads of q, k and v at once: those of v turn nothing. That is cheaper than to cut v off and join it.
+local function for_qkv(angles, heads)
+  local l, _, d = table.unpack(angles.cos.shape)
+  local function widened(t, rest) return core.cat({ t:expand(l, 2 * heads, d), rest }, 2) end
+  return {
+    cos = widened(angles.cos, core.ones(l, heads, d)), sin = widened(angles.sin, core.zeros(l, heads, d)),
+    swap = angles.swap,
+  }
+end
+
 -- The patches (n,l,d) as a sequence: with positions, and with the words before them.
 local function sequence(self, x, h, w, cond)
   local steps = { self.grid[1] / h, self.grid[2] / w }
@@ -143,7 +151,7 @@ local function sequence(self, x, h, w, cond)
     s.context, s.context_mask = tokens, cond.mask
   end
   if self.positions == "rope" then
-    s.angles = position.rotary(h, w, self.dim // self.heads, steps, s.words)
+    s.angles = for_qkv(position.rotary(h, w, self.dim // self.heads, steps, s.words), self.heads)
   end
   return x, s
 end

@@ -57,7 +57,7 @@ end
 -- @tparam integer d size of a head, a multiple of 4
 -- @tparam[opt] {number,number} steps as for fixed
 -- @tparam[opt=0] integer before how many tokens that have no place, and are not turned, come before the first
--- @treturn table {cos = (before + h w,1,d), sin = likewise, swap = (d,d)}
+-- @treturn table {cos = (before + h w,1,d), sin = likewise, swap = (d,d)}; 1 may be the number of heads
 function position.rotary(h, w, d, steps, before)
   steps = arguments("rotary", h, w, d, steps)
   before = check.integer("rotary", 5, "before", before or 0, 0)
