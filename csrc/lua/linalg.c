@@ -2,6 +2,7 @@
 #include "op/linalg.h"
 
 #include "lua/types.h"
+#include "op/frechet.h"
 
 /*** Logarithm of the absolute determinant, and its sign (torch.slogdet the other way round). Differentiable.
 @function logdet
@@ -94,16 +95,30 @@ static int qr(lua_State *L)
     return 2;
 }
 
+/*** The Frechet distance of two sets of vectors, each taken for a Gaussian of mean m and covariance S (with n - 1 in
+its denominator): |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), computed in double. Of features of pictures it is what
+Heusel et al. 2017 (arXiv 1706.08500) call FID. Few vectors make it too large: compare sets of the same size. No
+gradient.
+@function frechet
+@tparam Tensor a (n,d), n at least 2
+@tparam Tensor b (m,d)
+@treturn number 0 or more */
+static int frechet(lua_State *L)
+{
+    lt_tensor *a = lt_arg_tensor(L, 1, "a"), *b = lt_arg_tensor(L, 2, "b");
+    double distance = 0;
+    LT_TRY(L, lt_frechet(a, b, &distance));
+    lua_pushnumber(L, (lua_Number)distance);
+    return 1;
+}
+
 void lt_open_linalg(lua_State *L)
 {
     static const lt_function functions[] = {
-        {"logdet", logdet, LT_IN_BOTH},
-        {"inverse", inverse, LT_IN_BOTH},
-        {"solve", solve, LT_IN_BOTH},
-        {"lu", lu, LT_IN_BOTH},
-        {"eigh", eigh, LT_IN_BOTH},
-        {"qr", qr, LT_IN_BOTH},
-        {NULL, NULL, 0},
+        {"logdet", logdet, LT_IN_BOTH},     {"inverse", inverse, LT_IN_BOTH},
+        {"solve", solve, LT_IN_BOTH},       {"lu", lu, LT_IN_BOTH},
+        {"eigh", eigh, LT_IN_BOTH},         {"qr", qr, LT_IN_BOTH},
+        {"frechet", frechet, LT_IN_MODULE}, {NULL, NULL, 0},
     };
     lt_register(L, functions);
 }

@@ -71,6 +71,7 @@ recipe("repeat_interleave", function() return T(2, 3), 2, 1 end)
 recipe("matmul", function() return T(2, 3, 4), T(4, 2) end)
 recipe("solve", function() return core.eye(3), T(3, 2) end)
 recipe("logdet inverse lu eigh qr", function() return core.eye(3) end)
+recipe("frechet", function() return T(4, 3), T(5, 3) end)
 recipe("item", function() return core.tensor(1) end)
 
 -- ---- layers ----------
@@ -217,6 +218,8 @@ for _, method in ipairs{ "log_prob", "draw" } do
     return require("laterna.prior").Flow(R["prior.Flow"]()), T(2, 4), T(2, 3)
   end)
 end
+recipe("metrics.accuracy metrics.total_variation", function() return { 1, 2 }, { 1, 3 } end)
+recipe("metrics.variety", function() return T(4, 3) end)
 recipe("plot", function() return { 1, 2, 3 }, { width = 20, height = 5 } end)
 recipe("plot.histogram", function() return { 1, 2, 3 }, { bins = 2 } end)
 recipe("plot.scatter", function() return { { 1, 2 }, { 3, 4 } }, { width = 20 } end)
