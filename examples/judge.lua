@@ -1,78 +1,81 @@
--- Do painted pictures show what their captions say, and do they differ? A classifier is trained on the real training
--- pictures, then it names what another script painted:
+-- Do painted pictures show what their captions say, do they differ, and how far are they from real ones? A classifier
+-- is trained on the real training pictures (and kept in <keep>), then it looks at what other scripts painted:
 --
 --   lua5.4 examples/paint.lua && lua5.4 examples/judge.lua
+--   lua5.4 examples/judge.lua --samples runs/paint/samples.safetensors,runs/diffusion/samples.safetensors
 --
--- Reads <samples> (pictures and captions, as paint.lua writes them); prints a table a caption.
+-- A samples file has `pictures` (n,28,28,1), bytes, and in its metadata `captions`, one a line. Of a single file it
+-- prints a table by captions; of each a row: the part named as captioned, the Frechet distance to the test set in the
+-- classifier's features, and the variety of these features as a part of the test set's.
 local lt = require "laterna"
-local nn = lt.nn
+local judges = dofile((arg[0]:match "^(.*/)" or "") .. "judges.lua")
 
-local o = lt.train.options { samples = "runs/paint/samples.safetensors", epochs = 3, seed = 1 }
+local o = lt.train.options { samples = "runs/paint/samples.safetensors", epochs = 3, seed = 1,
+                             keep = "runs/judge/classifier.safetensors" }
+local judge, train, test = judges.fashion(o)
 
-lt.manual_seed(o.seed)
-local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
-
-local net = nn.Sequential(
-  nn.Conv2d(1, 32, 3, { padding = 1 }), nn.BatchNorm2d(32), lt.relu, nn.MaxPool2d(2),
-  nn.Conv2d(32, 64, 3, { padding = 1 }), nn.BatchNorm2d(64), lt.relu, nn.MaxPool2d(2),
-  function(h) return h:flatten(2) end, nn.Dropout(0.3), nn.Linear(7 * 7 * 64, 10))
-
-local batches = train:batches(128, { seed = o.seed, epochs = o.epochs })
-local steps = o.epochs * (#train // 128)
-local optimizer = lt.optim.AdamW(net:parameters(), { lr = lt.optim.schedule.cosine(3e-3, steps) })
-for _, batch in lt.train.run({ steps = steps, data = batches, model = net, label = "classifier" }):steps() do
-  local loss = lt.cross_entropy(net(batch.x), batch.labels)
-  optimizer:zero_grad()
-  loss:backward()
-  optimizer:step()
-end
-net:eval()
-
--- The class that the net sees in each picture of a uint8 tensor.
-local function name(pictures)
-  local named = {}
-  for first = 1, #pictures, 500 do
-    local part = pictures[{ first, math.min(first + 499, #pictures) }]:float() * (2 / 255) - 1
-    for _, class in ipairs(lt.no_grad(net, part):argmax(2):totable()) do named[#named + 1] = class end
-  end
+-- The caption that the classifier would give each picture.
+local function names(pictures)
+  local named = judge:logits(pictures):argmax(2):totable()
+  for i, class in ipairs(named) do named[i] = train.classes[class] end
   return named
 end
 
 -- Mean distance between neighbours in a list of pictures, a pixel (0: all the same).
-local function variety(pictures)
+local function spread(pictures)
   local x = pictures:float() * (2 / 255) - 1
   local n = #x
   return (x[{ 1, n - 1 }] - x[{ 2, n }]):square():mean():sqrt():item()
 end
 
-local right, labels = 0, test.labels:totable()
-for i, class in ipairs(name(test.images)) do right = right + (class == labels[i] and 1 or 0) end
-print(("classifier: %.1f %% of the test pictures named right"):format(100 * right / #test))
-
-local painted, about = lt.load(o.samples)
-local captions, rows = {}, {}
-for caption in about.captions:gmatch "[^\n]+" do captions[#captions + 1] = caption end
-local real = {}
-for i, label in ipairs(labels) do
-  real[label] = real[label] or {}
-  table.insert(real[label], i)
-end
-local named, total = name(painted.pictures), 0
-for i, caption in ipairs(captions) do
-  rows[caption] = rows[caption] or { n = 0, right = 0, places = {} }
-  local row = rows[caption]
-  local ok = train.classes[named[i]] == caption
-  row.n, row.right, row.places[row.n + 1] = row.n + 1, row.right + (ok and 1 or 0), i
-  total = total + (ok and 1 or 0)
-end
-print(("%-14s %8s %18s"):format("caption", "named", "variety / data's"))
-local function pick(images, places) return images:index_select(1, lt.tensor(places, { dtype = "int32" })) end
-for class, caption in ipairs(train.classes) do
-  local row = rows[caption]
-  if row then
-    print(("%-14s %6.1f %% %17.2f"):format(caption, 100 * row.right / row.n,
-      variety(pick(painted.pictures, row.places)) / variety(pick(test.images, real[class]))))
+local function places(captions)
+  local of = {}
+  for i, caption in ipairs(captions) do
+    of[caption] = of[caption] or {}
+    table.insert(of[caption], i)
   end
+  return of
 end
-local line = "all            %6.1f %% of %d painted pictures named as their caption says"
-print(line:format(100 * total / #captions, #captions))
+
+local function by_caption(pictures, captions, named)
+  local function pick(images, list) return images:index_select(1, lt.tensor(list, { dtype = "int32" })) end
+  print(("%-14s %8s %18s"):format("caption", "named", "variety / data's"))
+  local painted, real = places(captions), places(test.captions)
+  for _, caption in ipairs(train.classes) do
+    local list = painted[caption]
+    local right = 0
+    for _, i in ipairs(list or {}) do right = right + (named[i] == caption and 1 or 0) end
+    if list then
+      local variety = #list > 1 and spread(pick(pictures, list)) / spread(pick(test.images, real[caption])) or 0
+      print(("%-14s %6.1f %% %17.2f"):format(caption, 100 * right / #list, variety))
+    end
+  end
+  local line = "all            %6.1f %% of %d painted pictures named as their caption says\n"
+  print(line:format(100 * lt.metrics.accuracy(named, captions), #captions))
+end
+
+print(("classifier: %.1f %% of the test pictures named right"):format(
+  100 * lt.metrics.accuracy(names(test.images), test.captions)))
+local files, rows, most = {}, {}, 0
+for file in o.samples:gmatch "[^,]+" do files[#files + 1] = file end
+local features = judge:features(test.images)
+local variety = lt.metrics.variety(features[{ 1, 1000 }])
+local function row(file, pictures, captions, named)
+  local of = judge:features(pictures)
+  most = math.max(most, #pictures)
+  local right = 100 * lt.metrics.accuracy(named, captions)
+  rows[#rows + 1] = ("%-44s %6d %7.1f %% %9.4f %9.2f"):format(file, #pictures, right,
+    lt.metrics.frechet(of, features), lt.metrics.variety(of[{ 1, math.min(1000, #of) }]) / variety)
+end
+for _, file in ipairs(files) do
+  local painted, about = lt.load(file)
+  local captions = {}
+  for caption in about.captions:gmatch "[^\n]+" do captions[#captions + 1] = caption end
+  local named = names(painted.pictures)
+  if #files == 1 then by_caption(painted.pictures, captions, named) end
+  row(file, painted.pictures, captions, named)
+end
+local real = train:subset(1, most) -- the floor: as many pictures as were painted are this far from the test set
+row("training pictures", real.images, real.captions, names(real.images))
+print(("%-44s %6s %9s %9s %9s"):format("samples", "number", "named", "Frechet", "variety"))
+print(table.concat(rows, "\n"))

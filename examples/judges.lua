@@ -1,0 +1,99 @@
+-- Classifiers that judge painted pictures, for the other scripts: each is trained on real pictures once and kept in a
+-- file. Pictures are bytes, (n,h,w,c). A judge knows
+--   logits(pictures)     (n,k) what the classifier says
+--   features(pictures)   (n,d) what its last convolution sees, averaged over the picture; to compare sets of pictures
+local lt = require "laterna"
+local nn = lt.nn
+local judges = {}
+
+local Judge = nn.class("Judge", function(self, body, head) self.body, self.head = body, head end)
+
+function Judge:forward(x) return self.head(self.body(x)) end
+
+-- f(x) of all pictures, some hundred at a time.
+local function ask(f, pictures)
+  local parts = {}
+  for first = 1, #pictures, 500 do
+    local x = pictures[{ first, math.min(first + 499, #pictures) }]:float() * (2 / 255) - 1
+    parts[#parts + 1] = lt.no_grad(f, x)
+  end
+  return lt.cat(parts)
+end
+
+function Judge:logits(pictures) return ask(self, pictures) end
+
+function Judge:features(pictures)
+  return ask(function(x) return self.body(x):mean { 2, 3 } end, pictures)
+end
+
+local function convolution(inputs, outputs)
+  return nn.Sequential(nn.Conv2d(inputs, outputs, 3, { padding = 1 }), nn.BatchNorm2d(outputs), lt.relu)
+end
+
+local function head(inputs, outputs)
+  return nn.Sequential(function(h) return h:flatten(2) end, nn.Dropout(0.3), nn.Linear(inputs, outputs))
+end
+
+-- Weights from the file if it was made with the same settings; or else trained, and kept there.
+local function kept_or_trained(judge, o, steps, batches, loss)
+  local made = ("seed %d, %d steps"):format(o.seed, steps)
+  local file = io.open(o.keep)
+  local state, about = nil, {}
+  if file and file:close() then state, about = lt.load(o.keep) end
+  if about.made == made then
+    judge:load_state(state)
+    return judge:eval()
+  end
+  local optimizer = lt.optim.AdamW(judge:parameters(), { lr = lt.optim.schedule.cosine(3e-3, steps) })
+  local run = lt.train.run { steps = steps, data = batches, model = judge, label = "classifier", resume = false }
+  for _, batch in run:steps() do
+    local l = loss(judge(batch.x), batch)
+    optimizer:zero_grad()
+    l:backward()
+    optimizer:step()
+  end
+  if run.interrupted then os.exit(130) end
+  require("laterna.train.folder").make(o.keep:match "^(.*)/" or ".")
+  lt.save(o.keep, judge:state(), { made = made })
+  return judge:eval()
+end
+
+-- Fashion-MNIST's ten classes. o: seed, epochs, keep (a file). Also returns the data sets for training and test.
+function judges.fashion(o)
+  lt.manual_seed(o.seed)
+  local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
+  local judge = Judge(nn.Sequential(convolution(1, 32), nn.MaxPool2d(2), convolution(32, 64), nn.MaxPool2d(2)),
+    head(7 * 7 * 64, 10))
+  local function loss(logits, batch) return lt.cross_entropy(logits, batch.labels) end
+  local batches = train:batches(128, { seed = o.seed, epochs = o.epochs })
+  return kept_or_trained(judge, o, o.epochs * (#train // 128), batches, loss), train, test
+end
+
+-- Scenes of one object, 32x32: a part of the logits for each of `parts`, lists of {attribute, words}; `id(scene, part)`
+-- is the number of the right word. o: seed, steps, keep. Each step sees scenes that were never seen before.
+function judges.scenes(o, parts, id)
+  lt.manual_seed(o.seed)
+  local sizes, outputs = {}, 0
+  for i, part in ipairs(parts) do sizes[i], outputs = #part.words, outputs + #part.words end
+  local pool = nn.MaxPool2d(2)
+  local judge = Judge(nn.Sequential(convolution(3, 32), pool, convolution(32, 64), convolution(64, 64), pool,
+    convolution(64, 128), convolution(128, 128), pool), head(4 * 4 * 128, outputs))
+  function judge:split(logits) return { logits:split(sizes, 2) } end
+  local function batches(step)
+    local scenes = lt.data.scenes { n = 128, objects = 1, seed = o.seed, first = 128 * (step - 1) + 1 }
+    local batch = scenes:batches(128, { shuffle = false }):next()
+    for i, part in ipairs(parts) do
+      local ids = {}
+      for k, scene in ipairs(scenes.attributes) do ids[k] = id(scene, part) end
+      batch[i] = lt.tensor(ids, { dtype = "int32" })
+    end
+    return batch
+  end
+  return kept_or_trained(judge, o, o.steps, batches, function(logits, batch)
+    local sum = 0
+    for i, of_part in ipairs(judge:split(logits)) do sum = sum + lt.cross_entropy(of_part, batch[i]) end
+    return sum
+  end)
+end
+
+return judges
