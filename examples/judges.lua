@@ -22,9 +22,7 @@ end
 
 function Judge:logits(pictures) return ask(self, pictures) end
 
-function Judge:features(pictures)
-  return ask(function(x) return self.body(x):mean { 2, 3 } end, pictures)
-end
+function Judge:features(pictures) return ask(function(x) return self.body(x):mean { 2, 3 } end, pictures) end
 
 local function convolution(inputs, outputs)
   return nn.Sequential(nn.Conv2d(inputs, outputs, 3, { padding = 1 }), nn.BatchNorm2d(outputs), lt.relu)
@@ -45,7 +43,8 @@ local function kept_or_trained(judge, o, steps, batches, loss)
     return judge:eval()
   end
   local optimizer = lt.optim.AdamW(judge:parameters(), { lr = lt.optim.schedule.cosine(3e-3, steps) })
-  local run = lt.train.run { steps = steps, data = batches, model = judge, label = "classifier", resume = false }
+  local run = lt.train.run { steps = steps, data = batches, model = judge, label = "classifier", resume = false,
+    progress = not o.quiet }
   for _, batch in run:steps() do
     local l = loss(judge(batch.x), batch)
     optimizer:zero_grad()
@@ -58,7 +57,7 @@ local function kept_or_trained(judge, o, steps, batches, loss)
   return judge:eval()
 end
 
--- Fashion-MNIST's ten classes. o: seed, epochs, keep (a file). Also returns the data sets for training and test.
+-- Fashion-MNIST's ten classes. o: seed, epochs, keep (a file), quiet. Also returns the data sets for training and test.
 function judges.fashion(o)
   lt.manual_seed(o.seed)
   local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
@@ -70,7 +69,7 @@ function judges.fashion(o)
 end
 
 -- Scenes of one object, 32x32: a part of the logits for each of `parts`, lists of {attribute, words}; `id(scene, part)`
--- is the number of the right word. o: seed, steps, keep. Each step sees scenes that were never seen before.
+-- is the number of the right word. o: seed, steps, keep, quiet. Each step sees scenes that were never seen before.
 function judges.scenes(o, parts, id)
   lt.manual_seed(o.seed)
   local sizes, outputs = {}, 0

@@ -1,0 +1,61 @@
+-- What to ask of a model of scenes, and how to say what was asked. A prompt is a caption that names some attributes and
+-- leaves the others open; `wanted` says which it names: "shape=star,colour=red,background=night sky".
+local lt = require "laterna"
+local words = lt.data.scenes.words
+local prompts = {}
+
+-- The attributes of a scene of one object, and their words.
+prompts.parts = {
+  { attribute = "shape", words = words.shapes }, { attribute = "colour", words = words.colours },
+  { attribute = "background", words = words.backgrounds }, { attribute = "size", words = words.sizes },
+  { attribute = "position", words = words.positions }, { attribute = "texture", words = words.textures },
+}
+
+-- The number of the word that says what a scene shows.
+function prompts.id(scene, part)
+  local shown = part.attribute == "background" and scene.background or scene.objects[1][part.attribute]
+  for i, word in ipairs(part.words) do
+    if word == shown then return i end
+  end
+end
+
+-- n captions of random scenes of one object that name these attributes and no others, and their `wanted`.
+function prompts.naming(named, n, seed)
+  local m, g = { objects = { {} } }, lt.generator(seed)
+  for _, attribute in ipairs(named) do
+    if attribute == "background" then m.background = true else m.objects[1][attribute] = true end
+  end
+  local captions, wanted = {}, {}
+  for i, scene in ipairs(lt.data.scenes { n = n, objects = 1, seed = seed }.attributes) do
+    captions[i] = lt.data.scenes.caption(scene, { mention = m, generator = g })
+    local says = {}
+    for k, attribute in ipairs(named) do
+      says[k] = attribute .. "=" .. (attribute == "background" and scene.background or scene.objects[1][attribute])
+    end
+    wanted[i] = table.concat(says, ",")
+  end
+  return captions, wanted
+end
+
+-- The whole test: n captions that name shape, colour and background, then n / 2 for each of these three left open.
+-- Two lists, captions and wanted; a samples file keeps both in its metadata, one a line.
+function prompts.test(n, seed)
+  local captions, wanted = {}, {}
+  local sets = { { "shape", "colour", "background" }, { "colour", "background" }, { "shape", "background" },
+    { "shape", "colour" } }
+  for i, named in ipairs(sets) do
+    local said, means = prompts.naming(named, i == 1 and n or n // 2, seed + i)
+    table.move(said, 1, #said, #captions + 1, captions)
+    table.move(means, 1, #means, #wanted + 1, wanted)
+  end
+  return captions, wanted
+end
+
+-- "shape=star,colour=red" -> { shape = "star", colour = "red" }
+function prompts.read(line)
+  local wanted = {}
+  for attribute, word in line:gmatch "(%a+)=([^,]+)" do wanted[attribute] = word end
+  return wanted
+end
+
+return prompts

@@ -1,0 +1,61 @@
+-- What the example scripts share: prompts for models of scenes, and the classifiers that judge them.
+local child = require "spec.support.child"
+local lt = require "laterna"
+local sources = require "spec.support.sources"
+
+local prompts = dofile(sources.root .. "/examples/prompts.lua")
+local judges = dofile(sources.root .. "/examples/judges.lua")
+
+describe("the prompts of scenes", function()
+  it("name what they say they name, and nothing else", function()
+    local captions, wanted = prompts.test(20, 3)
+    assert.equal(50, #captions)
+    assert.equal(50, #wanted)
+    for i, caption in ipairs(captions) do
+      local says = prompts.read(wanted[i])
+      for _, part in ipairs(prompts.parts) do
+        local a = part.attribute
+        local open = i > 20 and (i <= 30 and "shape" or i <= 40 and "colour" or "background")
+        local named = (a == "shape" or a == "colour" or a == "background") and a ~= open
+        assert.equal(named, says[a] ~= nil)
+        for _, word in ipairs(part.words) do
+          local said = (" " .. caption .. " "):gsub(",", " "):find(" " .. word .. " ", 1, true)
+          if word == says[a] then assert.is_truthy(said, caption) end
+          if not named and a ~= "position" and a ~= "shape" then assert.is_falsy(said, caption .. ": " .. word) end
+        end
+      end
+    end
+    assert.same({ captions, wanted }, { prompts.test(20, 3) })
+  end)
+
+  it("number every word of every attribute", function()
+    for _, scene in ipairs(lt.data.scenes({ n = 50, objects = 1, size = 8 }).attributes) do
+      for _, part in ipairs(prompts.parts) do
+        local shown = part.attribute == "background" and scene.background or scene.objects[1][part.attribute]
+        assert.equal(shown, part.words[prompts.id(scene, part)])
+      end
+    end
+  end)
+end)
+
+describe("a judge", function()
+  local folder
+  setup(function() folder = child.folder() end)
+  teardown(function() child.remove(folder) end)
+
+  it("is trained once and comes back from its file", function()
+    local keep = folder .. "/a/scenes.safetensors"
+    local function judge(seed)
+      return judges.scenes({ seed = seed, steps = 2, keep = keep, quiet = true }, prompts.parts, prompts.id)
+    end
+    local first, second, other = judge(1), judge(1), judge(2)
+    local pictures = lt.data.scenes({ n = 3, objects = 1 }).images
+    local logits = first:logits(pictures)
+    assert.same(logits:totable(), second:logits(pictures):totable())
+    assert.not_same(logits:totable(), other:logits(pictures):totable()) -- made otherwise, so trained anew
+    assert.same({ 3, 128 }, first:features(pictures).shape)
+    local sizes = {}
+    for i, part in ipairs(first:split(logits)) do sizes[i] = part:size(2) end
+    assert.same({ 10, 10, 9, 3, 9, 4 }, sizes)
+  end)
+end)
