@@ -4,7 +4,8 @@ local schedule = require "laterna.schedule"
 
 local builtin = {
   linear = schedule.linear(), scaled_linear = schedule.scaled_linear(), cosine = schedule.cosine(),
-  sigmoid = schedule.sigmoid(), log_snr_linear = schedule.log_snr_linear(), edm = schedule.edm(), flow = schedule.flow(),
+  sigmoid = schedule.sigmoid(), log_snr_linear = schedule.log_snr_linear(), edm = schedule.edm(),
+  flow = schedule.flow(),
   zero_terminal = schedule.zero_terminal(schedule.linear()), shifted = schedule.shift(schedule.cosine(), 2),
 }
 

@@ -5,7 +5,8 @@ local spacing = schedule.spacing
 
 local schedules = {
   linear = schedule.linear(), scaled_linear = schedule.scaled_linear(), cosine = schedule.cosine(),
-  sigmoid = schedule.sigmoid(), log_snr_linear = schedule.log_snr_linear(), edm = schedule.edm(), flow = schedule.flow(),
+  sigmoid = schedule.sigmoid(), log_snr_linear = schedule.log_snr_linear(), edm = schedule.edm(),
+  flow = schedule.flow(),
 }
 local spacings = {
   uniform = spacing.uniform, trailing = spacing.trailing(), leading = spacing.leading(), linspace = spacing.linspace(),
@@ -63,8 +64,8 @@ describe("spacing", function()
   end)
 
   it("is Karras's list of sigmas", function()
-    local want = { 80, 57.586, 40.7856, 28.3746, 19.3525, 12.9101, 8.4009, 5.3152, 3.2568, 1.9233, 1.0882, 0.5853, 0.2964,
-      0.1395, 0.0599, 0.0229, 0.0075, 0.002 }
+    local want = { 80, 57.586, 40.7856, 28.3746, 19.3525, 12.9101, 8.4009, 5.3152, 3.2568, 1.9233, 1.0882, 0.5853,
+      0.2964, 0.1395, 0.0599, 0.0229, 0.0075, 0.002 }
     local times = spacings.karras(schedules.edm, 18)
     for i, sigma in ipairs(want) do assert.near(sigma, schedule.ratio(schedules.edm, times[i]), 6e-4 * sigma + 5e-5) end
   end)

@@ -29,8 +29,8 @@ function weight.min_snr(gamma)
   return function(snr) return math.min(snr, gamma) end
 end
 
---- snr / (k + snr)^gamma (Choi et al. 2022, arXiv 2204.00227, eq. 8; for eps 1 / (k + snr)^gamma): less for what is almost
--- clean, where nothing is learned of how things look.
+--- snr / (k + snr)^gamma (Choi et al. 2022, arXiv 2204.00227, eq. 8; for eps 1 / (k + snr)^gamma): less for what is
+-- almost clean, where nothing is learned of how things look.
 -- @tparam[opt] table options k=1, gamma=1
 -- @treturn function
 function weight.p2(options)

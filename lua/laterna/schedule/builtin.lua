@@ -11,7 +11,8 @@ local function from_alpha_bar(alpha_bar)
   return alpha_bar ^ 0.5, (1 - alpha_bar) ^ 0.5
 end
 
---- alpha_bar = f(t) / f(0), f(t) = cos^2((t + s) / (1 + s) pi / 2) (Nichol and Dhariwal 2021, arXiv 2102.09672, eq. 17).
+--- alpha_bar = f(t) / f(0), f(t) = cos^2((t + s) / (1 + s) pi / 2) (Nichol and Dhariwal 2021, arXiv 2102.09672,
+-- eq. 17).
 -- @tparam[opt] table options s=0.008
 -- @treturn function variance preserving; alpha(1) = 0
 function builtin.cosine(options)

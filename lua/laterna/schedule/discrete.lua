@@ -15,8 +15,8 @@ function discrete.from_alpha_bar(list)
   for k = 1, steps do
     local v, before = list[k], k > 1 and list[k - 1] or 1
     if v >= before or v < 0 or v == 0 and k < steps then
-      refuse.fail("from_alpha_bar", 1, "alpha_bar[%d]: expected strictly falling numbers in (0,1), got %g after %g", k, v,
-        before)
+      refuse.fail("from_alpha_bar", 1, "alpha_bar[%d]: expected strictly falling numbers in (0,1), got %g after %g",
+        k, v, before)
     end
     ratio[k] = v > 0 and ((1 - v) / v) ^ 0.5 or math.huge
   end

@@ -16,7 +16,9 @@ local function look(f, t)
   local ok, alpha, sigma = pcall(f, t)
   if not ok then complain(t, "the function raises an error, %s,", tostring(alpha)) end
   for name, v in pairs { alpha = alpha or false, sigma = sigma or false } do
-    if type(v) ~= "number" then complain(t, "%s is %s, expected a number,", name, v and "a " .. type(v) or "missing") end
+    if type(v) ~= "number" then
+      complain(t, "%s is %s, expected a number,", name, v and "a " .. type(v) or "missing")
+    end
     if v ~= v then complain(t, "%s is not a number (NaN)", name) end
   end
   return alpha, sigma
@@ -35,7 +37,8 @@ local function times()
   return list
 end
 
---- Is a function a schedule? alpha within [0,1]; sigma at least 0, and at most 1 where alpha is less than 1; the ratio sigma / alpha strictly growing from (almost) 0 to at least 5.
+--- Is a function a schedule? alpha within [0,1]; sigma at least 0, and at most 1 where alpha is less than 1; the ratio
+-- sigma / alpha strictly growing from (almost) 0 to at least 5.
 -- @tparam function schedule
 -- @treturn function the same
 -- @raise what is wrong, and the time at which it shows
@@ -51,7 +54,9 @@ function tools.check(schedule)
     if ratio <= before then
       complain(t, "there is no more noise than at t = %.4g (sigma / alpha is %.6g after %.6g)", before_t, ratio, before)
     end
-    if t == 0 and ratio > CLEAN then complain(t, "there is noise already (sigma / alpha is %.4g, expected 0)", ratio) end
+    if t == 0 and ratio > CLEAN then
+      complain(t, "there is noise already (sigma / alpha is %.4g, expected 0)", ratio)
+    end
     before, before_t = ratio, t
   end
   if before < DESTROYED then
