@@ -1,0 +1,22 @@
+--- Samplers: from noise to pictures. Each is a function (schedule, times, options) -> s that never calls the network
+-- itself:
+--
+--     local s = lt.samplers.ddim(schedule, 20, { predict = "v" })
+--     while s.t do x = s:step(x, net(x, s.t)) end
+--
+-- times is a number of steps (uniform in t from 1 to 0) or a falling list of times, the last of which is where it ends.
+-- `laterna.samplers.solver` says what s is and which options all of them know; a sampler of one's own is any function
+-- of the same shape, `define` makes one.
+-- @module laterna.samplers
+local ode = require "laterna.samplers.ode"
+local solver = require "laterna.samplers.solver"
+
+local samplers = {
+  define = solver.define,
+  drive = solver.drive,
+  move = solver.move,
+  euler = ode.euler,
+  ddim = ode.ddim,
+}
+
+return samplers
