@@ -34,8 +34,8 @@ function change.zero_terminal(schedule)
 end
 
 --- More noise at every time, for larger pictures, whose neighbouring pixels tell more of each other: sigma / alpha
--- times factor, which lowers log-SNR by 2 log factor (Hoogeboom et al. 2023, arXiv 2301.11093; factor = side / 64 there). For
--- rectified flow it is t' = factor t / (1 + (factor - 1) t) (Esser et al. 2024, arXiv 2403.03206, eq. 23).
+-- times factor, which lowers log-SNR by 2 log factor (Hoogeboom et al. 2023, arXiv 2301.11093; factor = side / 64
+-- there). For rectified flow it is t' = factor t / (1 + (factor - 1) t) (Esser et al. 2024, arXiv 2403.03206, eq. 23).
 -- @tparam function schedule variance preserving, alpha + sigma = 1, or alpha = 1: the new one keeps that
 -- @tparam number factor above 1 for more noise
 -- @treturn function
