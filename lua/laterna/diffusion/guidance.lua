@@ -1,5 +1,5 @@
 --- What a denoiser is told when it paints, and how much it heeds it: classifier-free guidance (Ho and Salimans 2022,
--- arXiv 2207.12598). The same network says what it sees with the caption and without, and the difference is exaggerated:
+-- arXiv 2207.12598). One network says what it sees with the caption and without, and the difference is exaggerated:
 --
 --   y = y_without + guidance (y_with - y_without)
 --
@@ -13,10 +13,17 @@ local core = require "laterna.core"
 
 local guidance = {}
 
---- The options of sample that belong here, for check.options.
+local function is_interval(v)
+  local words = "{from, to}, two times of [0,1]"
+  local lo, hi = type(v) == "table" and rawget(v, 1), type(v) == "table" and rawget(v, 2)
+  if type(lo) ~= "number" or type(hi) ~= "number" then return false, words end
+  return lo >= 0 and lo <= hi and hi <= 1 and #v == 2, words
+end
+
+--- The options of sample and encode that belong here, for check.options.
 guidance.options = {
-  guidance = { "number", 1, min = 0, max = 1e4 }, interval = "table", rescale = { "number", 0, min = 0, max = 1 },
-  negative = "string|table",
+  guidance = { "number", 1, min = 0, max = 1e4 }, interval = { is_interval, { 0, 1 } },
+  rescale = { "number", 0, min = 0, max = 1 }, negative = "string|table",
 }
 
 --- A condition as networks take it: {tokens, mask, pooled, detail}, nil where there is nothing to tell.
@@ -29,65 +36,73 @@ function guidance.encode(fname, i, model, cond, n)
   return { tokens = text.tokens, mask = text.mask, pooled = text.pooled, detail = detail }
 end
 
-local function interval_of(fname, v)
-  if v == nil then return 0, 1 end
-  local lo, hi = rawget(v, 1), rawget(v, 2)
-  check.number(fname, 2, "interval[1]", lo, 0, 1)
-  check.number(fname, 2, "interval[2]", hi, lo, 1)
-  return lo, hi
-end
-
--- The captions of a batch, then what they are to be set against.
-local function both(fname, model, cond, n, negative)
-  if not model.text then check.fail(fname, 2, "guidance: this model reads no captions") end
-  local text = cond and cond.text
-  if type(text) ~= "table" or text.pooled then
-    check.fail(fname, 2, "guidance: expected captions in cond.text, as strings")
-  end
-  local all = table.move(text, 1, n, 1, {})
+-- What captions are set against, one for each picture.
+local function against(fname, i, negative, n)
   if type(negative) == "table" and #negative ~= n then
-    check.fail(fname, 2, "negative: %d captions for %d pictures", #negative, n)
+    check.fail(fname, i, "negative: %d captions for %d pictures", #negative, n)
   end
-  for k = 1, n do all[n + k] = type(negative) == "table" and negative[k] or negative or "" end
-  return all
+  local list = {}
+  for k = 1, n do
+    list[k] = type(negative) == "table" and negative[k] or negative or ""
+    check.type(fname, i, "negative", list[k], "string")
+  end
+  return list
 end
 
--- The exaggerated prediction, brought back towards the deviation that the plain one has, picture by picture.
+-- The captions as strings; a condition without any has empty ones.
+local function captions_of(fname, i, cond, n)
+  local text = cond and cond.text
+  if text == nil then return against(fname, i, nil, n) end
+  if type(text) ~= "table" or text.pooled then
+    check.fail(fname, i, "guidance: expected captions in cond.text, as strings")
+  end
+  if #text ~= n then check.fail(fname, i, "cond.text: %d captions for %d pictures", #text, n) end
+  return table.move(text, 1, n, 1, {})
+end
+
+-- The exaggerated prediction, brought back towards the deviation that the plain one has, picture by picture. One that
+-- says the same everywhere has no deviation to scale.
 local function rescaled(guided, plain, amount)
   local function deviation(y)
     local flat = y:flatten(2)
-    local mean = flat:mean(2, { keepdim = true })
-    return (flat - mean):square():mean(2):sqrt()
+    return (flat - flat:mean(2, { keepdim = true })):square():mean(2):sqrt()
   end
-  local ratio = deviation(plain) / deviation(guided)
+  local from = deviation(guided)
+  local ratio = core.where(from:gt(1e-12), deviation(plain) / core.maximum(from, 1e-12), 1)
   return guided * (ratio * amount + (1 - amount)):view(-1, 1, 1, 1)
 end
 
---- The prediction that a sampler asks for: a function of x and t.
+local function plainly(model, told)
+  return function(x, t) return model:predict(x, t, told) end
+end
+
+--- The prediction that a sampler asks for: a function of x and t. Guidance 1 is the caption alone and 0 what is set
+-- against it alone, one network call each; any other asks for both in one call of twice the batch.
 -- @tparam string fname
+-- @tparam integer i which argument of fname cond is; its options are the next
 -- @tparam diffusion model
 -- @tparam[opt] table cond
 -- @tparam integer n pictures
 -- @tparam table o guidance, interval, rescale, negative
 -- @treturn function (x, t) -> like x
-function guidance.predictor(fname, model, cond, n, o)
-  if o.guidance == 1 then
-    local told = guidance.encode(fname, 1, model, cond, n)
-    return function(x, t) return model:predict(x, t, told) end
-  end
-  local lo, hi = interval_of(fname, o.interval)
-  local detail = cond and cond.detail
-  local twice = guidance.encode(fname, 1, model, {
-    text = both(fname, model, cond, n, o.negative), detail = detail and core.cat { detail, detail },
+function guidance.predictor(fname, i, model, cond, n, o)
+  if o.guidance == 1 then return plainly(model, guidance.encode(fname, i, model, cond, n)) end
+  if not model.text then check.fail(fname, i + 1, "guidance: this model reads no captions") end
+  local captions, detail = captions_of(fname, i, cond, n), cond and cond.detail
+  table.move(against(fname, i + 1, o.negative, n), 1, n, n + 1, captions)
+  local twice = guidance.encode(fname, i, model, {
+    text = captions, detail = detail and core.cat { detail, detail },
   }, 2 * n)
-  local once = {}
-  for key, v in pairs(twice) do once[key] = v[{ 1, n }] end
+  local with, without = {}, {}
+  for key, v in pairs(twice) do with[key], without[key] = v[{ 1, n }], v[{ n + 1, 2 * n }] end
+  local lo, hi = table.unpack(o.interval)
   return function(x, t)
-    if t < lo or t > hi then return model:predict(x, t, once) end
+    if t < lo or t > hi then return model:predict(x, t, with) end
+    if o.guidance == 0 and o.rescale == 0 then return model:predict(x, t, without) end
     local y = model:predict(core.cat { x, x }, t, twice)
-    local with, without = y[{ 1, n }], y[{ n + 1, 2 * n }]
-    local guided = without + (with - without) * o.guidance
-    return o.rescale > 0 and rescaled(guided, with, o.rescale) or guided
+    local said, other = y[{ 1, n }], y[{ n + 1, 2 * n }]
+    local guided = other + (said - other) * o.guidance
+    return o.rescale > 0 and rescaled(guided, said, o.rescale) or guided
   end
 end
 

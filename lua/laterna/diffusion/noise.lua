@@ -1,0 +1,44 @@
+--- Where a diffusion model's random numbers come from: the default generator, another, or one for each picture.
+-- @module laterna.diffusion.noise
+local check = require "laterna.check"
+local core = require "laterna.core"
+
+local noise = {}
+
+local function is_generator(v)
+  return type(v) == "userdata" and (debug.getmetatable(v) or {}).__name == "laterna.Generator", "a generator"
+end
+
+--- The options of sample that belong here, for check.options.
+noise.options = { seed = "integer", seeds = "table", generator = is_generator }
+
+--- The source that these options name: seed gives picture i a generator of its own, seeded with seed + i - 1.
+-- @tparam string fname
+-- @tparam integer i which argument the options are
+-- @tparam table o seed, seeds, generator
+-- @tparam integer n pictures
+-- @treturn nil|Generator|{Generator,...}
+function noise.source(fname, i, o, n)
+  if (o.seed and 1 or 0) + (o.seeds and 1 or 0) + (o.generator and 1 or 0) > 1 then
+    check.fail(fname, i, "seed: expected one of seed, seeds and generator")
+  end
+  if not o.seed and not o.seeds then return o.generator end
+  if o.seeds and #o.seeds ~= n then check.fail(fname, i, "seeds: %d for %d pictures", #o.seeds, n) end
+  local list = {}
+  for k = 1, n do
+    list[k] = core.generator(o.seeds and check.integer(fname, i, "seeds", o.seeds[k]) or o.seed + k - 1)
+  end
+  return list
+end
+
+--- N(0, I) of a shape {n,h,w,c}.
+-- @tparam table shape
+-- @tparam[opt] Generator|table|function source as a sampler's option `noise`
+-- @treturn Tensor
+function noise.draw(shape, source)
+  if type(source) == "function" then return source(shape) end
+  if type(source) == "table" then return core.randn_each(source, { table.unpack(shape, 2) }) end
+  return core.randn(shape, { generator = source })
+end
+
+return noise
