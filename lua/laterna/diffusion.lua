@@ -18,7 +18,9 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local draw = require "laterna.diffusion.draw"
+local encode = require "laterna.diffusion.encode"
 local guidance = require "laterna.diffusion.guidance"
+local likelihood = require "laterna.diffusion.likelihood"
 local nn = require "laterna.nn"
 local painting = require "laterna.diffusion.painting"
 local prediction = require "laterna.prediction"
@@ -168,6 +170,6 @@ function Diffusion:loss(x, cond)
   return self.price and (error2 * price):mean() or error2:mean(), { mse = mse:item() }
 end
 
-Diffusion.sample, Diffusion.encode = painting.sample, painting.encode
+Diffusion.sample, Diffusion.encode, Diffusion.bits_per_dim = painting.sample, encode.encode, likelihood.bits_per_dim
 
 return Diffusion
