@@ -31,16 +31,8 @@ describe("bits_per_dim", function()
   end)
 
   it("estimates the divergence of maps that mix the pixels without bias, better with more probes", function()
-    -- data A u with u ~ N(0, I), two pixels: E[x0 | x] = alpha C (alpha^2 C + sigma^2 I)^-1 x
-    local a, b, c = 0.6, 0.35, 0.5 -- C = (a b; b c)
-    local function blend(x, alpha, sigma)
-      local p, q, r = alpha * alpha * a + sigma * sigma, alpha * alpha * b, alpha * alpha * c + sigma * sigma
-      local det = p * r - q * q
-      local left, right = x[{ {}, {}, 1 }], x[{ {}, {}, 2 }]
-      local u, v = (left * r - right * q) * (1 / det), (right * p - left * q) * (1 / det) -- covariance^-1 x
-      return core.stack({ (u * a + v * b) * alpha, (u * b + v * c) * alpha }, 3), core.stack({ u, v }, 3) * sigma
-    end
-    local model = ideal.model("cosine", "v", blend, { size = { 1, 2, 1 } })
+    local a, b, c = 0.6, 0.35, 0.5
+    local model = ideal.pair("cosine", "v", a, b, c)
     local x = core.randn(1, 1, 2, 1) * 0.7
     local u, v = x:totable()[1][1][1][1], x:totable()[1][1][2][1]
     local det = a * c - b * b

@@ -1,4 +1,5 @@
 -- Denoisers that are known exactly, behind the face of a network that predicts any of laterna.prediction's kinds.
+local core = require "laterna.core"
 local Diffusion = require "laterna.diffusion"
 local prediction = require "laterna.prediction"
 local schedules = require "laterna.schedule"
@@ -40,6 +41,15 @@ function ideal.two_points(schedule, kind, more)
   end, more)
 end
 
-ideal.model = model
+--- Pictures of two pixels with covariance C = (a b; b c) and mean 0: E[x0 | x] = alpha C (alpha^2 C + sigma^2 I)^-1 x.
+function ideal.pair(schedule, kind, a, b, c)
+  return model(schedule, kind, function(x, alpha, sigma)
+    local p, q, r = alpha * alpha * a + sigma * sigma, alpha * alpha * b, alpha * alpha * c + sigma * sigma
+    local det = p * r - q * q
+    local left, right = x:narrow(3, 1, 1), x:narrow(3, 2, 1)
+    local u, v = (left * r - right * q) * (1 / det), (right * p - left * q) * (1 / det)
+    return core.cat({ u * a + v * b, u * b + v * c }, 3) * alpha, core.cat({ u, v }, 3) * sigma
+  end, { size = { 1, 2, 1 } })
+end
 
 return ideal

@@ -7,9 +7,10 @@
 --   log p(x) = log N(y(pi/2); 0, I) + integral of div v dphi
 --
 -- The divergence is estimated without bias by e . (dv/dy)^T e for random signs e (Hutchinson 1989), one backward pass a
--- probe, with fresh signs at every point: steps that are fixed beforehand let their errors average out. Both integrals go by the same turned Heun step, on angles that lie closer together towards 0, where v changes
--- fast. A picture of 8 bits a value is a box of 2/255 in each; noise uniform in the box makes of the density a bound on
--- the probability (Theis et al. 2016, arXiv 1511.01844):
+-- probe, with fresh signs at every point: steps that are fixed beforehand let their errors average out. Both integrals
+-- go by the same turned Heun step, on angles that lie closer together towards 0, where v changes fast. A picture of 8
+-- bits a value is a box of 2/255 in each; noise uniform in the box makes of the density a bound on the probability
+-- (Theis et al. 2016, arXiv 1511.01844):
 --
 --   bits = -log2 p(x) / d + log2((levels - 1) / 2)
 -- @module laterna.diffusion.likelihood

@@ -54,9 +54,10 @@ end
 
 -- One for each of n pictures from one, or from n. The channels of a mask may be 1.
 local function spread(fname, name, t, n, h, w, c)
-  local shape = { t:size(1), h or t:size(2), w or t:size(3), c or t:size(4) }
-  local fits = t:dim() == 4 and (t:size(1) == n or t:size(1) == 1)
-  for i = 2, 4 do fits = fits and (t:size(i) == shape[i] or i == 4 and name == "mask" and t:size(4) == 1) end
+  local fits, asked = t:dim() == 4 and (t:size(1) == n or t:size(1) == 1), { n, h, w, c }
+  for i = 2, fits and 4 or 0 do
+    fits = fits and (not asked[i] or t:size(i) == asked[i] or i == 4 and name == "mask" and t:size(4) == 1)
+  end
   if not fits then
     check.fail(fname, 2, "%s: expected (%d,%s,%s,%s), got (%s)", name, n, h or "h", w or "w", c or "c",
       table.concat(t.shape, ","))
