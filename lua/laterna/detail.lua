@@ -6,10 +6,10 @@ local detail = {}
 
 --- One draw, through which gradients reach mu and logvar (Kingma & Welling 2014, arXiv 1312.6114, eq. 10):
 -- z = mu + exp(logvar / 2) noise.
--- @tparam Tensor mu (n,d)
--- @tparam Tensor logvar (n,d)
+-- @tparam Tensor mu (n,d), or (n,h,w,c)
+-- @tparam Tensor logvar like mu
 -- @tparam[opt] Generator generator
--- @treturn Tensor (n,d)
+-- @treturn Tensor like mu
 function detail.draw(mu, logvar, generator)
   return mu + (logvar * 0.5):exp() * core.randn(mu.shape, { generator = generator })
 end
@@ -17,13 +17,13 @@ end
 --- What the detail tells beyond N(0, I), in nats a picture: KL = 1/2 sum (mu^2 + exp(logvar) - 1 - logvar), and the
 -- price to train with. With free bits (Kingma et al. 2016, arXiv 1606.04934, eq. 15) a coordinate costs nothing below
 -- `free` nats on the batch's average, so that training does not begin by switching coordinates off.
--- @tparam Tensor mu (n,d)
--- @tparam Tensor logvar (n,d)
+-- @tparam Tensor mu (n,d), or (n,h,w,c)
+-- @tparam Tensor logvar like mu
 -- @tparam[opt=0] number free nats a coordinate
 -- @treturn Tensor the price, a scalar
 -- @treturn Tensor the KL, a scalar
 function detail.price(mu, logvar, free)
-  local each = core.kl_normal(mu, logvar, { reduction = "none" }):mean(1) -- (d), over the batch
+  local each = core.kl_normal(mu, logvar, { reduction = "none" }):mean(1) -- over the batch
   local kl = each:sum()
   if not free or free == 0 then return kl, kl end
   return core.maximum(each, free):sum(), kl

@@ -4,6 +4,9 @@
 --
 --   loss = E_q [-log p(x | z, caption)] + beta KL(q(z | x, caption) || N(0, I))       nats a picture
 --
+-- z is a vector; or a small picture, detail = {8, 8, 4} with nn.SpatialEncoder and nn.SpatialDecoder, for diffusion in
+-- its place (Rombach et al. 2022, arXiv 2112.10752). Then the price, beta, is light, so that little is lost.
+--
 -- Without an encoder it is a decoder with a likelihood: a generator for laterna.autoencoder, which brings its own.
 --
 --     local vae = lt.vae {
@@ -25,13 +28,24 @@ local function is_module(v)
   return nn.is_module(v), "a module"
 end
 
+-- The size of z: one number, or height, width and channels.
+local function is_detail(v)
+  local list = type(v) == "table" and v or { v }
+  local ok = type(v) ~= "table" or rawlen(v) == 3
+  for i = 1, rawlen(list) do
+    local k = rawget(list, i)
+    ok = ok and type(k) == "number" and math.tointeger(k) ~= nil and k >= 1
+  end
+  return ok, "an integer of at least 1, or {height, width, channels}"
+end
+
 --- A VAE: `lt.vae(options)`.
 -- @function vae
 -- @tparam table options
 --
 --  - decoder: module, (z (n,d), caption vector (n,k) or nil) -> (n,h,w,c)
 --  - encoder: module, (x, caption vector) -> (n,2d), mu beside logvar; may be left out
---  - detail: d, the size of z
+--  - detail: d, the size of z; or {h,w,c}: then z is (n,h,w,c), and the encoder gives (n,h,w,2c)
 --  - text: a text encoder; without one captions are ignored
 --  - likelihood: a module of laterna.likelihood; gaussian by default
 --  - beta=1: weight of the KL term; free=0: free nats a coordinate
@@ -39,9 +53,10 @@ end
 local Vae = nn.class("vae", function(self, options)
   local o = check.options("vae", 1, options, {
     decoder = { is_module, required = true }, encoder = is_module, text = is_module, likelihood = is_module,
-    detail = { "integer", required = true, min = 1 }, beta = { "number", 1, min = 0 }, free = { "number", 0, min = 0 },
+    detail = { is_detail, required = true }, beta = { "number", 1, min = 0 }, free = { "number", 0, min = 0 },
   })
   for key, value in pairs(o) do self[key] = value end
+  self.detail = type(o.detail) == "table" and table.move(o.detail, 1, 3, 1, {}) or { o.detail }
   self.likelihood = o.likelihood or likelihood.Gaussian()
 end)
 
@@ -57,7 +72,7 @@ end
 
 --- What to minimise: a scalar, and numbers to log (loss, and nats a picture: nll, kl).
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
--- @tparam table cond text; detail (n,d) if it comes from elsewhere, then there is no KL term; beta for this step
+-- @tparam table cond text; detail, a z, if it comes from elsewhere, then there is no KL term; beta for this step
 -- (`beta = math.min(1, step / 1000)` is warm-up); generator for the draw
 -- @treturn Tensor
 -- @treturn table
@@ -79,7 +94,8 @@ end
 local function paint(fname, self, cond, options)
   local n = condition.count(fname, 1, cond)
   local o = check.options(fname, 2, options, { temperature = { "number", 1, min = 0 }, generator = "userdata" })
-  local z = cond and cond.detail or core.randn(n, self.detail, { generator = o.generator }) * o.temperature
+  local z = cond and cond.detail
+    or core.randn({ n, table.unpack(self.detail) }, { generator = o.generator }) * o.temperature
   return self.likelihood:mean(self.decoder(z, pooled(fname, 1, self, cond, n)))
 end
 
@@ -103,12 +119,24 @@ end
 --- The mean of the detail that the encoder sees in pictures.
 -- @tparam Tensor x (n,h,w,c)
 -- @tparam[opt] table cond text
--- @treturn Tensor mu (n,d)
--- @treturn Tensor logvar (n,d)
+-- @treturn Tensor mu (n,d) or (n,h,w,c), as large as z
+-- @treturn Tensor logvar like mu
 function Vae:encode(x, cond)
   condition.pictures("encode", x)
   return condition.quietly(self, function()
     return posterior("encode", self, x, pooled("encode", 2, self, cond, x:size(1)))
+  end)
+end
+
+--- The picture that a detail stands for, under a caption: sample with nothing left to chance.
+-- @tparam Tensor z (n,d) or (n,h,w,c)
+-- @tparam[opt] table cond text
+-- @treturn Tensor (n,h,w,c) in [-1,1]
+function Vae:decode(z, cond)
+  check.type("decode", 1, "z", z, "tensor")
+  check.type("decode", 2, "cond", cond, "table|nil")
+  return condition.quietly(self, function()
+    return self.likelihood:mean(self.decoder(z, pooled("decode", 2, self, cond, z:size(1))))
   end)
 end
 

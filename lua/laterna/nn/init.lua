@@ -19,7 +19,7 @@ local nn = {
 }
 
 local FILES = {
-  "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture",
+  "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture", "latent",
   "time", "spatial_attention", "unet", "dit",
 }
 for _, file in ipairs(FILES) do

@@ -1,0 +1,58 @@
+--- Diffusion in the latent space of something that encodes pictures and decodes them again, such as a VAE (Rombach et
+-- al. 2022, arXiv 2112.10752). The denoiser wants numbers of deviation 1, so that the schedule means there what it means
+-- for pictures; an encoder gives what it likes. Mean and deviation are measured once, on the first batch that is trained
+-- on (appendix G there), one pair for all channels: channels that say nothing stay quiet. They are saved with the model.
+-- @module laterna.diffusion.latent
+local check = require "laterna.check"
+local condition = require "laterna.condition"
+local core = require "laterna.core"
+local nn = require "laterna.nn"
+
+local latent = {}
+
+local function encode(space, x, cond)
+  if nn.is_module(space) then return (condition.quietly(space, space.encode, space, x, cond)) end
+  return (core.no_grad(space.encode, space, x, cond))
+end
+
+-- Mean and deviation of the space; a deviation of 0 is one that was not measured yet.
+local function measures(fname, model, z)
+  local mean, deviation = table.unpack(model.latents:totable())
+  if deviation > 0 then return mean, deviation end
+  if not (z and model.training) then
+    check.fail(fname, nil, "self: this model has not been trained, so its latents are not measured")
+  end
+  mean, deviation = z:mean():item(), math.max(z:std():item(), 1e-6)
+  model.latents:copy_(core.tensor { mean, deviation })
+  return mean, deviation
+end
+
+--- From pictures to what the denoiser works on: the pictures themselves where the model has no space.
+-- @tparam string fname
+-- @tparam diffusion model in training mode the first call measures
+-- @tparam Tensor x (n,h,w,c)
+-- @tparam[opt] table cond text, detail
+-- @treturn Tensor (n,h,w,c)
+function latent.encode(fname, model, x, cond)
+  if not model.space then return x end
+  local z = encode(model.space, x, cond)
+  if not check.is_tensor(z) or z:dim() ~= 4 then
+    check.fail(fname, 1, "space: expected latents (n,h,w,c), got %s", check.describe(z))
+  end
+  local mean, deviation = measures(fname, model, z)
+  return (z - mean) * (1 / deviation)
+end
+
+--- And back.
+-- @tparam string fname
+-- @tparam diffusion model
+-- @tparam Tensor z (n,h,w,c)
+-- @tparam[opt] table cond text, detail
+-- @treturn Tensor pictures (n,h,w,c)
+function latent.decode(fname, model, z, cond)
+  if not model.space then return z end
+  local mean, deviation = measures(fname, model)
+  return model.space:decode(z * deviation + mean, cond)
+end
+
+return latent
