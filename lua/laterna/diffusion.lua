@@ -21,6 +21,7 @@ local draw = require "laterna.diffusion.draw"
 local encode = require "laterna.diffusion.encode"
 local guidance = require "laterna.diffusion.guidance"
 local likelihood = require "laterna.diffusion.likelihood"
+local latent = require "laterna.diffusion.latent"
 local nn = require "laterna.nn"
 local painting = require "laterna.diffusion.painting"
 local prediction = require "laterna.prediction"
@@ -81,6 +82,9 @@ local Diffusion = nn.class("diffusion", function(self, options)
   self.kind, self.sigma_data, self.drop = o.predict, o.sigma_data, o.drop
   self.price, self.times = o.weight, o.draw or draw.stratified()
   self.size = core.tensor(o.size or { 0, 0, 0 }, { dtype = "int32" }) -- saved with the weights
+  if o.space then
+    self.latents, self.buffers = core.tensor { 0, 0 }, { latents = true } -- mean and deviation, see diffusion.latent
+  end
   if nn.is_module(o.space) then o.space:freeze():eval() end
 end)
 
@@ -94,13 +98,18 @@ end
 
 --- What the network says, unread: the one place where it is called to paint.
 -- @tparam Tensor x (n,h,w,c), noised to time t
--- @tparam number t
+-- @tparam number|Tensor t of all, or (n), a time a picture
 -- @tparam[opt] table cond as the network takes it: {tokens, mask, pooled, detail}
 -- @treturn Tensor like x
 function Diffusion:predict(x, t, cond)
-  local scale = input_scale(self, self.schedule(t))
-  if math.abs(scale - 1) > 1e-6 then x = x * scale end
-  return self.net(x, core.full({ x:size(1) }, t), cond)
+  local times = type(t) == "number" and { t } or t:totable()
+  local scales, far = {}, 0
+  for i, time in ipairs(times) do
+    scales[i] = input_scale(self, self.schedule(time))
+    far = math.max(far, math.abs(scales[i] - 1))
+  end
+  if far > 1e-6 then x = x * core.tensor(scales):view(-1, 1, 1, 1) end
+  return self.net(x, type(t) == "number" and core.full({ x:size(1) }, t) or t, cond)
 end
 
 --- The picture that the network sees in a noised one.
@@ -157,13 +166,13 @@ function Diffusion:loss(x, cond)
   check.type("loss", 2, "cond", cond, "table|nil")
   cond = cond or {}
   local n, generator = x:size(1), cond.generator
-  if self.space then x = condition.quietly(self.space, self.space.encode, self.space, x, cond) end
+  x = latent.encode("loss", self, x, cond)
   self.size:copy_(core.tensor({ x:size(2), x:size(3), x:size(4) }, { dtype = "int32" }))
   local told = guidance.encode("loss", 2, self,
     { n = n, text = forget(self, cond.text, generator), detail = cond.detail }, n)
   local t = self.times(n, generator, self.schedule)
   local alpha, sigma, scale, p, q, price = coefficients(self, t)
-  local eps = core.randn(n, x:size(2), x:size(3), x:size(4), { generator = generator })
+  local eps = core.randn(x.shape, { generator = generator })
   local said = self.net((x * alpha + eps * sigma) * scale, t, told)
   local error2 = (said - (x * p + eps * q)):square()
   local mse = error2:detach():mean()

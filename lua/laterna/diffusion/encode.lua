@@ -5,6 +5,7 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local correction = require "laterna.diffusion.correction"
 local guidance = require "laterna.diffusion.guidance"
+local latents = require "laterna.diffusion.latent"
 local ode = require "laterna.diffusion.ode"
 local schedules = require "laterna.schedule"
 
@@ -51,7 +52,7 @@ end
 local function walk(fname, model, x, cond, options)
   local o = check.options(fname, 3, options, OPTIONS)
   local n, space = x:size(1), model.space
-  if space then x = space:encode(x, cond) end
+  x = latents.encode(fname, model, x, cond)
   local predict, correct = guidance.predictor(fname, 2, model, cond, n, o), correction.range(fname, 3, o, space ~= nil)
   local function velocity(y, at) return ode.velocity(predict, y, at, correct) end
   local times, step = rising(fname, model, o), steps[o.sampler]

@@ -1,7 +1,8 @@
---- Diffusion in the latent space of something that encodes pictures and decodes them again, such as a VAE (Rombach et
--- al. 2022, arXiv 2112.10752). The denoiser wants numbers of deviation 1, so that the schedule means there what it means
--- for pictures; an encoder gives what it likes. Mean and deviation are measured once, on the first batch that is trained
--- on (appendix G there), one pair for all channels: channels that say nothing stay quiet. They are saved with the model.
+--- Diffusion in the latent space of something that encodes pictures and decodes them again, such as a VAE (Rombach
+-- et al. 2022, arXiv 2112.10752). The denoiser wants numbers of deviation 1, so that a schedule means there what it
+-- means for pictures; an encoder gives what it likes. Mean and deviation are measured once, on the first batch that is
+-- trained on (appendix G there), one pair for all channels: those that say nothing stay quiet. They are saved with the
+-- model.
 -- @module laterna.diffusion.latent
 local check = require "laterna.check"
 local condition = require "laterna.condition"

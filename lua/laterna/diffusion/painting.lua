@@ -4,6 +4,7 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local correction = require "laterna.diffusion.correction"
 local guidance = require "laterna.diffusion.guidance"
+local latents = require "laterna.diffusion.latent"
 local noise = require "laterna.diffusion.noise"
 local ode = require "laterna.diffusion.ode"
 local resample = require "laterna.diffusion.resample"
@@ -100,7 +101,7 @@ local function paint(fname, model, cond, options)
   local picture = o.picture and spread(fname, "picture", o.picture, n)
   local mask = o.mask and spread(fname, "mask", o.mask, n, picture:size(2), picture:size(3), picture:size(4))
   local start, hole = picture, mask
-  if picture and space then start = space:encode(picture, cond) end
+  if picture then start = latents.encode(fname, model, picture, cond) end
   local h, w, c = size_of(fname, model, o.size or start and table.pack(table.unpack(start.shape, 2)))
   if start then spread(fname, "picture", start, n, h, w, c) end
   if mask and space then hole = correction.shrink(fname, mask, h, w) end
@@ -112,7 +113,7 @@ local function paint(fname, model, cond, options)
   local x = o.noise and spread(fname, "noise", o.noise, n, h, w, c) or noise.draw({ n, h, w, c }, source)
   x = start and x * sigma + start * alpha or x * sigma
   x = samplers.drive(solver, x, guidance.predictor(fname, 1, model, cond, n, o), o.callback)
-  if space then x = space:decode(x, cond) end
+  x = latents.decode(fname, model, x, cond)
   if mask then x = correction.known(mask, picture)(x) end
   return x:clamp(-1, 1)
 end
