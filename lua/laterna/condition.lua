@@ -5,12 +5,13 @@ local core = require "laterna.core"
 
 local condition = {}
 
---- Checks that argument 1 of a function is pictures.
+--- Checks that an argument of a function is pictures.
 -- @tparam string fname
 -- @param x to be a tensor (n,h,w,c)
-function condition.pictures(fname, x)
-  if check.type(fname, 1, "x", x, "tensor"):dim() ~= 4 then
-    check.fail(fname, 1, "x: expected pictures (n,h,w,c), got %d axes", x:dim())
+-- @tparam[opt=1] integer i which argument it is
+function condition.pictures(fname, x, i)
+  if check.type(fname, i or 1, "x", x, "tensor"):dim() ~= 4 then
+    check.fail(fname, i or 1, "x: expected pictures (n,h,w,c), got %d axes", x:dim())
   end
 end
 

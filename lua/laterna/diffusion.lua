@@ -17,6 +17,7 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
+local distil = require "laterna.diffusion.distil"
 local draw = require "laterna.diffusion.draw"
 local encode = require "laterna.diffusion.encode"
 local guidance = require "laterna.diffusion.guidance"
@@ -88,7 +89,7 @@ local Diffusion = nn.class("diffusion", function(self, options)
   if nn.is_module(o.space) then o.space:freeze():eval() end
 end)
 
-Diffusion.weight, Diffusion.draw = weight, draw
+Diffusion.weight, Diffusion.draw, Diffusion.distil = weight, draw, distil
 
 -- The network sees numbers of about one size, however loud the noise. 1 for schedules that preserve the variance.
 local function input_scale(self, alpha, sigma)
@@ -156,9 +157,18 @@ local function coefficients(self, t)
   return table.unpack(rows)
 end
 
+local function noise_for(x, given, generator)
+  if given == nil then return core.randn(x.shape, { generator = generator }) end
+  check.type("loss", 2, "cond.noise", given, "tensor")
+  local want, got = table.concat(x.shape, ","), table.concat(given.shape, ",")
+  if want ~= got then check.fail("loss", 2, "cond.noise: expected (%s), got (%s)", want, got) end
+  return given
+end
+
 --- What to minimise: a scalar, and numbers to log (mse: squared error of what is predicted, unweighted).
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
--- @tparam[opt] table cond text; detail (n,d) for networks that take one; generator for the draws
+-- @tparam[opt] table cond text; detail (n,d) for networks that take one; generator for the draws; noise like x that is
+-- added instead of a draw (reflow: Liu et al. 2022, arXiv 2209.03003: the noise that x was painted from)
 -- @treturn Tensor
 -- @treturn table
 function Diffusion:loss(x, cond)
@@ -172,7 +182,7 @@ function Diffusion:loss(x, cond)
     { n = n, text = forget(self, cond.text, generator), detail = cond.detail }, n)
   local t = self.times(n, generator, self.schedule)
   local alpha, sigma, scale, p, q, price = coefficients(self, t)
-  local eps = core.randn(x.shape, { generator = generator })
+  local eps = noise_for(x, cond.noise, generator)
   local said = self.net((x * alpha + eps * sigma) * scale, t, told)
   local error2 = (said - (x * p + eps * q)):square()
   local mse = error2:detach():mean()

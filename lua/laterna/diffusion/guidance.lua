@@ -76,6 +76,13 @@ local function plainly(model, told)
   return function(x, t) return model:predict(x, t, told) end
 end
 
+-- For each of the times t (n) the guidance where it is in the interval, and 1 elsewhere, as (n,1,1,1).
+local function within(t, lo, hi, amount)
+  local list = t:totable()
+  for i, time in ipairs(list) do list[i] = (time < lo or time > hi) and 1 or amount end
+  return core.tensor(list):view(-1, 1, 1, 1)
+end
+
 --- The prediction that a sampler asks for: a function of x and t. Guidance 1 is the caption alone and 0 what is set
 -- against it alone, one network call each; any other asks for both in one call of twice the batch.
 -- @tparam string fname
@@ -84,7 +91,7 @@ end
 -- @tparam[opt] table cond
 -- @tparam integer n pictures
 -- @tparam table o guidance, interval, rescale, negative
--- @treturn function (x, t) -> like x
+-- @treturn function (x, t) -> like x; t is a number, or (n)
 function guidance.predictor(fname, i, model, cond, n, o)
   if o.guidance == 1 then return plainly(model, guidance.encode(fname, i, model, cond, n)) end
   if not model.text then check.fail(fname, i + 1, "guidance: this model reads no captions") end
@@ -97,11 +104,13 @@ function guidance.predictor(fname, i, model, cond, n, o)
   for key, v in pairs(twice) do with[key], without[key] = v[{ 1, n }], v[{ n + 1, 2 * n }] end
   local lo, hi = table.unpack(o.interval)
   return function(x, t)
-    if t < lo or t > hi then return model:predict(x, t, with) end
-    if o.guidance == 0 and o.rescale == 0 then return model:predict(x, t, without) end
-    local y = model:predict(core.cat { x, x }, t, twice)
+    local alike, amount = type(t) == "number", o.guidance
+    if alike and (t < lo or t > hi) then return model:predict(x, t, with) end
+    if alike and amount == 0 and o.rescale == 0 then return model:predict(x, t, without) end
+    if not alike and (lo > 0 or hi < 1) then amount = within(t, lo, hi, amount) end
+    local y = model:predict(core.cat { x, x }, alike and t or core.cat { t, t }, twice)
     local said, other = y[{ 1, n }], y[{ n + 1, 2 * n }]
-    local guided = other + (said - other) * o.guidance
+    local guided = other + (said - other) * amount
     return o.rescale > 0 and rescaled(guided, said, o.rescale) or guided
   end
 end
