@@ -66,8 +66,8 @@ end
 --  - predict="v": what the network says: "eps", "x0", "v", "velocity" or "edm"; sigma_data=1 for the last
 --  - weight: function(snr, t), the price of squared error in x0 (lt.diffusion.weight); by default that of the plain
 --    squared error of what is predicted
---  - draw: function(n, generator, schedule) -> (n) times for training (lt.diffusion.draw); one for each of n equal parts
---    of [0,1] by default
+--  - draw: function(n, generator, schedule) -> (n) times for training (lt.diffusion.draw); by default one for each of n
+--    equal parts of [0,1]
 --  - drop=0.1: how often a caption is left out in training, so that the model knows what it paints without one
 --  - space: paint in the latent space of this (its encode and decode), trained before
 --  - size: {h,w,c} of what is painted; by default that of the pictures it was trained on
@@ -76,7 +76,8 @@ local Diffusion = nn.class("diffusion", function(self, options)
   local o = check.options("diffusion", 1, options, {
     net = { is_callable, required = true }, text = is_module, schedule = { is_schedule, "cosine" },
     predict = { "string", "v", one_of = prediction.kinds }, sigma_data = { "number", 1, min = 1e-6 },
-    weight = "callable", draw = "callable", drop = { "number", 0.1, min = 0, max = 1 }, space = is_space, size = is_size,
+    weight = "callable", draw = "callable", drop = { "number", 0.1, min = 0, max = 1 }, space = is_space,
+    size = is_size,
   })
   self.net, self.text, self.space = o.net, o.text, o.space
   self.schedule = schedules.check(type(o.schedule) == "string" and schedules[o.schedule]() or o.schedule)
@@ -131,7 +132,8 @@ end
 
 -- Some captions are left out.
 local function forget(self, captions, generator)
-  if not (self.training and self.drop > 0 and type(captions) == "table" and not captions.pooled) then return captions end
+  local some = self.training and self.drop > 0
+  if not some or type(captions) ~= "table" or captions.pooled then return captions end
   local chance = core.rand(#captions, { generator = generator }):totable()
   local kept = {}
   for i, caption in ipairs(captions) do kept[i] = chance[i] < self.drop and "" or caption end
