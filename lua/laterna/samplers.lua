@@ -8,8 +8,10 @@
 -- `laterna.samplers.solver` says what s is and which options all of them know; a sampler of one's own is any function
 -- of the same shape, `define` makes one.
 -- @module laterna.samplers
+local multistep = require "laterna.samplers.multistep"
 local ode = require "laterna.samplers.ode"
 local solver = require "laterna.samplers.solver"
+local unipc = require "laterna.samplers.unipc"
 
 local samplers = {
   define = solver.define,
@@ -17,6 +19,11 @@ local samplers = {
   move = solver.move,
   euler = ode.euler,
   ddim = ode.ddim,
+  heun = ode.heun,
+  dpm2 = ode.dpm2,
+  dpmpp_2m = multistep.dpmpp_2m,
+  lms = multistep.lms,
+  unipc = unipc.unipc,
 }
 
 return samplers

@@ -1,4 +1,7 @@
---- Euler's method and DDIM.
+--- Solvers that remember nothing from one interval to the next: Euler's method, DDIM, Heun's method and DPM-Solver-2.
+--
+-- With x / alpha = X and sigma / alpha = r all noise schedules have one ODE, dX/dr = eps (Karras et al. 2022); with
+-- x / sigma = Y and alpha / sigma = u it is dY/du = x0, which also begins where alpha is 0.
 -- @module laterna.samplers.ode
 local core = require "laterna.core"
 local solver = require "laterna.samplers.solver"
@@ -50,5 +53,63 @@ ode.ddim = solver.define("ddim", { eta = { "number", 0, min = 0, max = 1 }, reco
     end
     return x
   end)
+
+-- Two calls an interval, but one where it ends without noise.
+local function two_calls(s)
+  return 2 * s.n - (s.knots[s.n + 1].sigma == 0 and 1 or 0)
+end
+
+--- Heun's method (Karras et al. 2022, arXiv 2206.00364, algorithm 1), order 2: Euler's step, then its slope averaged
+-- with the one where it ended, X' = X + (r' - r)(eps + eps') / 2. Into a knot without noise the step stays Euler's, so
+-- N steps to t = 0 are 2 N - 1 calls, 2 N elsewhere; every knot between is asked twice. Out of a knot with alpha = 0 the
+-- average is of x0 over u.
+-- @function heun
+ode.heun = solver.define("heun", nil, two_calls, function(s)
+  local x
+  for i = 1, s.n do
+    local from, to = s.knots[i], s.knots[i + 1]
+    local begun, x0 = s:ask(from, x)
+    x = solver.move(begun, x0, from, to)
+    if to.sigma > 0 then
+      local guess, x0_next = s:ask(to, x)
+      -- what the average adds to Euler's step, so that a guess that the caller has changed counts
+      if from.alpha == 0 then
+        local c = to.alpha / 2 -- sigma' (u' - u) / 2 with u = 0
+        x = core.combine({ guess, x0_next, x0 }, { 1, c, -c })
+      else
+        local c = to.alpha * (to.ratio - from.ratio) / 2
+        x = core.combine({ guess, x0_next, begun, x0 },
+          { 1 + c / to.sigma, -c / to.ratio, -c / from.sigma, c / from.ratio })
+      end
+    end
+  end
+  return x
+end)
+
+--- DPM-Solver-2 (Lu et al. 2022, arXiv 2206.00927, algorithm 1) as k-diffusion's sample_dpm_2: the slope of the whole
+-- interval is the one halfway in log r, X' = X + (r' - r) eps_middle; order 2. Into a knot without noise it is Euler's
+-- step, so N steps to t = 0 are 2 N - 1 calls, 2 N elsewhere. Out of a knot with alpha = 0 the middle is that of u, and
+-- the slope x0.
+-- @function dpm2
+ode.dpm2 = solver.define("dpm2", nil, two_calls, function(s)
+  local x
+  for i = 1, s.n do
+    local from, to = s.knots[i], s.knots[i + 1]
+    local begun, x0 = s:ask(from, x)
+    if to.sigma == 0 then
+      x = solver.move(begun, x0, from, to)
+    elseif from.alpha == 0 then
+      local middle = s:knot_with(from, to, 2 * to.ratio)
+      local _, x0_middle = s:ask(middle, solver.move(begun, x0, from, middle))
+      x = solver.move(begun, x0_middle, from, to)
+    else
+      local middle = s:knot_between(from, to, 0.5)
+      local there, x0_middle = s:ask(middle, solver.move(begun, x0, from, middle))
+      local c = to.alpha * (to.ratio - from.ratio)
+      x = core.combine({ begun, there, x0_middle }, { to.alpha / from.alpha, c / middle.sigma, -c / middle.ratio })
+    end
+  end
+  return x
+end)
 
 return ode

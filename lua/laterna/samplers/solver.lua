@@ -114,6 +114,18 @@ local function invert(f, ratio, low, high)
   return (low + high) / 2
 end
 
+--- The knot between two others at which sigma / alpha is what is wanted.
+-- @tparam table a a knot
+-- @tparam table b a later one
+-- @tparam number ratio finite, from b's to a's
+-- @treturn table a knot
+function Sampler:knot_with(a, b, ratio)
+  if not (ratio <= a.ratio and ratio >= b.ratio and ratio < math.huge) then
+    check.fail(self.name, 1, "schedule: sigma / alpha is not %g between t = %g and t = %g", ratio, a.t, b.t)
+  end
+  return make_knot(self.name, self.schedule, invert(self.schedule, ratio, b.t, a.t))
+end
+
 --- The knot between two others where log(sigma / alpha), or sigma / alpha itself, is a fraction of the way from a to b.
 -- @tparam table a a knot; its ratio must be finite
 -- @tparam table b a later one; its ratio must not be 0 where logarithms are meant
@@ -121,16 +133,8 @@ end
 -- @tparam[opt="log"] string scale "log" or "ratio"
 -- @treturn table a knot
 function Sampler:knot_between(a, b, fraction, scale)
-  local ratio
-  if scale == "ratio" then
-    ratio = a.ratio + fraction * (b.ratio - a.ratio)
-  else
-    ratio = a.ratio ^ (1 - fraction) * b.ratio ^ fraction
-  end
-  if not (ratio <= a.ratio and ratio >= b.ratio and ratio < math.huge) then
-    check.fail(self.name, 1, "schedule: there is no knot between t = %g and t = %g", a.t, b.t)
-  end
-  return make_knot(self.name, self.schedule, invert(self.schedule, ratio, b.t, a.t))
+  if scale == "ratio" then return self:knot_with(a, b, a.ratio + fraction * (b.ratio - a.ratio)) end
+  return self:knot_with(a, b, a.ratio ^ (1 - fraction) * b.ratio ^ fraction)
 end
 
 -- ---- the body's side ----------------------------------------------------------------------------------------------
