@@ -1,8 +1,11 @@
 // What samplers do to memory. Their formulas are Lua's.
 #include "sampler/combine.h"
 
+#include <math.h>
+
 #include "lua/types.h"
 #include "sampler/noise.h"
+#include "sampler/threshold.h"
 
 /*** numbers[1] * tensors[1] + ... + numbers[k] * tensors[k] in one pass over memory: the step of a solver.
 @function combine
@@ -68,11 +71,32 @@ static int randn_each(lua_State *L)
     return 1;
 }
 
+/*** Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487): of each picture, s is the quantile of |x|, at least 1
+and at most max; then x is clamped to [-s, s] and divided by s. Gradients take s as a constant.
+@function threshold
+@tparam Tensor x (n,...)
+@tparam[opt=0.995] number quantile 0..1; between two values as torch.quantile
+@tparam[opt=inf] number max at least 1
+@treturn Tensor */
+static int threshold(lua_State *L)
+{
+    lt_tensor *x = lt_arg_tensor(L, 1, "x");
+    const double quantile = lt_arg_number_or(L, 2, "quantile", 0.995);
+    const double max = lt_arg_number_or(L, 3, "max", INFINITY);
+    if (!(quantile >= 0 && quantile <= 1))
+        return lt_bad_argument(L, 2, "quantile: expected a number in 0..1, got %f", quantile);
+    if (!(max >= 1))
+        return lt_bad_argument(L, 3, "max: expected a number of at least 1, got %f", max);
+    LT_PUSH(L, lt_threshold(x, quantile, max));
+    return 1;
+}
+
 void lt_open_sampler(lua_State *L)
 {
     static const lt_function functions[] = {
         {"combine", combine, LT_IN_MODULE},
         {"randn_each", randn_each, LT_IN_MODULE},
+        {"threshold", threshold, LT_IN_BOTH},
         {NULL, NULL, 0},
     };
     lt_register(L, functions);

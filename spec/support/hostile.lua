@@ -148,6 +148,7 @@ assert(parts > 10)
 
 function objects.dataset() return lt.data.scenes{ n = 4, size = 16, seed = 1 } end
 function objects.batches() return objects.dataset():batches(2) end
+objects.sampler = recipes.sampler
 for name, make in pairs(objects) do
   local class = getmetatable(make())
   while type(class) == "table" do

@@ -159,6 +159,34 @@ recipe("gather_pictures", function() return U(4, 4, 4, 3), I(1, 2), core.zeros(2
 recipe("take_pictures", function() return U(4, 4, 4, 3), I(1, 2) end)
 recipe("fit_picture", function() return U(4, 4, 3), 8, 6 end)
 
+-- ---- sampling ----------
+recipe("combine", function() return { T(2, 3), T(2, 3) }, { 1, 2 } end)
+recipe("randn_each", function() return { core.generator(1), core.generator(2) }, { 2, 3 } end)
+recipe("threshold", function() return T(2, 3), 0.9, 2 end)
+local function vp(t) return math.cos(math.pi / 2 * t), math.sin(math.pi / 2 * t) end
+local function told_by_v(more)
+  return function()
+    local options = { predict = "v", sigma_data = 1, clip = true, noise = { core.generator(1), core.generator(2) } }
+    for key, v in pairs(more) do options[key] = v end
+    return vp, { 0.9, 0.5, 0 }, options
+  end
+end
+recipe("samplers.euler samplers.heun samplers.dpm2", told_by_v {})
+recipe("samplers.ddim", told_by_v { eta = 0.5, recompute = true })
+recipe("samplers.dpmpp_2m", told_by_v { lower_order_final = true })
+recipe("samplers.lms", told_by_v { order = 3 })
+recipe("samplers.unipc", told_by_v { order = 3, variant = "bh1", corrector = true, lower_order_final = true })
+recipe("samplers.define", function() return "mine", {}, function() return 1 end, function(s) return s:noise() end end)
+local function sampler() return require("laterna.samplers").ddim(vp, { 0.9, 0.5, 0 }, { eta = 1 }) end
+recipe("samplers.drive", function() return sampler(), T(2, 3), function(x) return x end, function() end end)
+recipe("samplers.move", function() return T(2, 3), T(2, 3), sampler().knots[1], sampler().knots[2] end)
+recipe("sampler", sampler)
+recipe("sampler:step", function() return sampler(), T(2, 3), T(2, 3) end)
+recipe("sampler:ask", function() return sampler(), sampler().knots[1], T(2, 3) end)
+recipe("sampler:knot_at", function() return sampler(), 0.5 end)
+recipe("sampler:knot_with", function() return sampler(), sampler().knots[1], sampler().knots[2], 2 end)
+recipe("sampler:knot_between", function() return sampler(), sampler().knots[1], sampler().knots[2], 0.5, "log" end)
+
 -- ---- modules and what is built of them ----------
 recipe("nn.Linear", function() return 3, 2, { bias = true } end)
 recipe("nn.Embedding", function() return 5, 3 end)

@@ -18,6 +18,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local prediction = require "laterna.prediction"
+local schedules = require "laterna.schedule"
 
 local solver = {}
 local combine = core.combine
@@ -47,6 +48,13 @@ local COMMON = {
   noise = is_noise,
 }
 
+-- A table with the four numbers of a knot.
+local function is_knot(fname, i, name, v)
+  local ok = type(v) == "table"
+  for _, key in ipairs { "t", "alpha", "sigma", "ratio" } do ok = ok and type(rawget(v, key)) == "number" end
+  if not ok then check.fail(fname, i, "%s: expected a knot, got %s", name, check.describe(v)) end
+end
+
 -- ---- times and knots ----------------------------------------------------------------------------------------------
 
 local function read_times(name, times)
@@ -68,13 +76,17 @@ local function read_times(name, times)
   return list
 end
 
+local function is_amount(v)
+  return type(v) == "number" and v >= 0 and v < math.huge
+end
+
 local function make_knot(name, schedule, t)
   local alpha, sigma = schedule(t)
-  for what, v in pairs { alpha = alpha or false, sigma = sigma or false } do
-    if type(v) ~= "number" or not (v >= 0 and v < math.huge) then
-      check.fail(name, 1, "schedule: expected %s of at least 0 at t = %g, got %s", what, t, check.describe(v))
-    end
+  local function refuse(what, v)
+    check.fail(name, 1, "schedule: expected %s of at least 0 at t = %g, got %s", what, t, check.describe(v))
   end
+  if not is_amount(alpha) then refuse("alpha", alpha) end
+  if not is_amount(sigma) then refuse("sigma", sigma) end
   if alpha + sigma == 0 then check.fail(name, 1, "schedule: alpha and sigma are both 0 at t = %g", t) end
   if alpha <= NOTHING_LEFT * sigma then alpha = 0 end
   return { t = t, alpha = alpha, sigma = sigma, ratio = alpha > 0 and sigma / alpha or math.huge }
@@ -103,27 +115,20 @@ function Sampler:knot_at(t)
   return make_knot("knot_at", self.schedule, check.number("knot_at", 1, "t", t, 0, 1))
 end
 
--- The time between a and b at which the schedule's ratio is what is wanted.
-local function invert(f, ratio, low, high)
-  for _ = 1, 200 do
-    local middle = (low + high) / 2
-    if middle <= low or middle >= high then break end
-    local alpha, sigma = f(middle)
-    if sigma > ratio * alpha then high = middle else low = middle end
-  end
-  return (low + high) / 2
-end
-
 --- The knot between two others at which sigma / alpha is what is wanted.
 -- @tparam table a a knot
 -- @tparam table b a later one
 -- @tparam number ratio finite, from b's to a's
 -- @treturn table a knot
 function Sampler:knot_with(a, b, ratio)
-  if not (ratio <= a.ratio and ratio >= b.ratio and ratio < math.huge) then
+  is_knot("knot_with", 1, "a", a)
+  is_knot("knot_with", 2, "b", b)
+  check.number("knot_with", 3, "ratio", ratio, 0)
+  local t = ratio < math.huge and schedules.invert(self.schedule, ratio)
+  if not t or t < b.t or t > a.t then
     check.fail(self.name, 1, "schedule: sigma / alpha is not %g between t = %g and t = %g", ratio, a.t, b.t)
   end
-  return make_knot(self.name, self.schedule, invert(self.schedule, ratio, b.t, a.t))
+  return make_knot(self.name, self.schedule, t)
 end
 
 --- The knot between two others where log(sigma / alpha), or sigma / alpha itself, is a fraction of the way from a to b.
@@ -133,6 +138,10 @@ end
 -- @tparam[opt="log"] string scale "log" or "ratio"
 -- @treturn table a knot
 function Sampler:knot_between(a, b, fraction, scale)
+  is_knot("knot_between", 1, "a", a)
+  is_knot("knot_between", 2, "b", b)
+  check.number("knot_between", 3, "fraction", fraction, 0, 1)
+  check.one_of("knot_between", 4, "scale", scale or "log", { "log", "ratio" })
   if scale == "ratio" then return self:knot_with(a, b, a.ratio + fraction * (b.ratio - a.ratio)) end
   return self:knot_with(a, b, a.ratio ^ (1 - fraction) * b.ratio ^ fraction)
 end
@@ -148,6 +157,7 @@ end
 -- @treturn Tensor said the same before it was clipped
 function Sampler:ask(knot, x)
   if coroutine.running() ~= self.thread then check.fail("ask", nil, "only the body of a sampler asks; call step") end
+  is_knot("ask", 1, "knot", knot)
   self.asked = knot
   return coroutine.yield(x or self.x)
 end
@@ -293,6 +303,8 @@ end
 -- @tparam table to a knot
 -- @treturn Tensor
 function solver.move(x, x0, from, to)
+  is_knot("move", 3, "from", from)
+  is_knot("move", 4, "to", to)
   local c = to.sigma / from.sigma
   return combine({ x, x0 }, { c, to.alpha - c * from.alpha })
 end
