@@ -61,8 +61,9 @@ end
 
 --- Heun's method (Karras et al. 2022, arXiv 2206.00364, algorithm 1), order 2: Euler's step, then its slope averaged
 -- with the one where it ended, X' = X + (r' - r)(eps + eps') / 2. Into a knot without noise the step stays Euler's, so
--- N steps to t = 0 are 2 N - 1 calls, 2 N elsewhere; every knot between is asked twice. Out of a knot with alpha = 0 the
--- average is of x0 over u.
+-- N steps to t = 0 are 2 N - 1 calls, 2 N elsewhere; every knot between is asked twice. Out of a knot with alpha = 0
+-- the average is of x0 over u. Where few steps let r fall by large factors, as uniform ones of edm do, its average
+-- overshoots: use a spacing by ratio.
 -- @function heun
 ode.heun = solver.define("heun", nil, two_calls, function(s)
   local x
@@ -106,7 +107,8 @@ ode.dpm2 = solver.define("dpm2", nil, two_calls, function(s)
       local middle = s:knot_between(from, to, 0.5)
       local there, x0_middle = s:ask(middle, solver.move(begun, x0, from, middle))
       local c = to.alpha * (to.ratio - from.ratio)
-      x = core.combine({ begun, there, x0_middle }, { to.alpha / from.alpha, c / middle.sigma, -c / middle.ratio })
+      x = core.combine({ begun, there, x0_middle },
+        { to.alpha / from.alpha, c / middle.sigma, -c / middle.ratio })
     end
   end
   return x

@@ -51,89 +51,92 @@ local function solve(r, b)
   return a
 end
 
--- One interval: h, B(h), r of the earlier knots, and how much each difference (D_m - D_0) / r_m counts, for the
--- predictor (equation 3) and, with the new knot last, the corrector (equation 9).
-local function plan(from, to, earlier, order, variant)
-  local lambda = -math.log(from.ratio)
-  local h = -math.log(to.ratio) - lambda
-  local big_b = variant == "bh1" and -h or math.exp(-h) - 1
-  local r, b = {}, {}
-  for m = 1, order - 1 do r[m] = (-math.log(earlier[m].ratio) - lambda) / h end
-  local factorial = 1
+-- A sum of numbers times tensors that grows until it is worth a pass over memory.
+local function add(sum, tensor, number)
+  for i, t in ipairs(sum.tensors) do
+    if rawequal(t, tensor) then
+      sum.numbers[i] = sum.numbers[i] + number
+      return
+    end
+  end
+  table.insert(sum.tensors, tensor)
+  table.insert(sum.numbers, number)
+end
+
+-- Adds scale * sum over m of a[m] (D_m - D_0) / r[m].
+local function add_differences(sum, scale, a, r, seen)
+  for m, weight in ipairs(a) do
+    add(sum, seen[m].x0, scale * weight / r[m])
+    add(sum, seen[0].x0, -scale * weight / r[m])
+  end
+end
+
+-- What the predictor (equation 3) adds to the step of order 1, and the corrector (equation 9) to the predictor once the
+-- picture at the new knot is there: a function of the sum and that picture. seen[0] is this knot, seen[m] those before.
+local function higher(sum, to, seen, order, o)
+  local function lambda(k) return -math.log(k.ratio) end
+  local h = lambda(to) - lambda(seen[0])
+  local big_b = o.variant == "bh1" and -h or math.exp(-h) - 1
+  local scale = -to.alpha * big_b
+  local r, b, factorial = {}, {}, 1
+  for m = 1, order - 1 do r[m] = (lambda(seen[m]) - lambda(seen[0])) / h end
   for k, psi in ipairs(integrals(-h, order)) do
     factorial = factorial * k
     b[k] = factorial * psi / big_b
   end
-  -- one unknown: 1/2 in its place satisfies the condition of order, as the authors do
+  -- with one unknown 1/2 is close enough for the order, and what the authors take
   local predictor = order == 2 and { 0.5 } or solve(r, b)
-  local all = table.move(r, 1, #r, 1, {})
-  all[order] = 1
-  return { B = big_b, r = r, predictor = predictor, corrector = order == 1 and { 0.5 } or solve(all, b) }
-end
-
--- Adds scale * sum of weight[m] (D_m - D_0) / r_m to numbers, which stand for D_0, D_1, ...
-local function add_differences(numbers, scale, weight, r)
-  for m, w in ipairs(r) do
-    local c = scale * weight[m] / w
-    numbers[m + 1] = numbers[m + 1] + c
-    numbers[1] = numbers[1] - c
+  add_differences(sum, scale, predictor, r, seen)
+  if not o.corrector then return nil end
+  local pictures = table.move(seen, 0, order - 1, 0, {})
+  return function(next_sum, x0)
+    r[order], pictures[order] = 1, { x0 = x0 }
+    local corrector = order == 1 and { 0.5 } or solve(r, b)
+    for m = 1, order - 1 do corrector[m] = corrector[m] - predictor[m] end
+    add_differences(next_sum, scale, corrector, r, pictures)
   end
 end
 
---- UniPC, order 2 by default: a predictor, x' = sigma'/sigma x + alpha' (1 - e^-h) D_0 - alpha' B(h) sum a_m (D_m - D_0)
--- / r_m, D the pictures seen at this knot and at earlier ones; and when the network has been asked at the new knot, a
--- corrector that corrects x' by what it saw there, for no further call. N calls. Steps begin with order 1 and gain one
--- at each knot. Options: order=2 (1 to 3); variant="bh2", B(h) = e^-h - 1, or "bh1", -h; corrector=true;
--- lower_order_final=true: orders fall to 1 at the end, as in the authors' code. Into a knot without noise the step is
--- always of order 1. A knot with alpha = 0 is left by a step of order 1, corrected, and forgotten.
+--- UniPC, order 2 by default: with D the pictures seen at this knot and at earlier ones, a predictor
+--
+--   x' = sigma'/sigma x + alpha' (1 - e^-h) D_0 - alpha' B(h) sum of a_m (D_m - D_0) / r_m,
+--
+-- and a corrector, the same with the picture that was seen at the new knot among the D, for no further call: N calls.
+-- Predictors are of order p and correctors make that p + 1; but the first step brings the whole to 3 at most, and a last
+-- one of order 1 to 2.
+--
+-- Options: order=2 (p, 1 to 3); variant="bh2", B(h) = e^-h - 1, or "bh1", -h; corrector=true; lower_order_final=true:
+-- orders fall to 1 at the end, as in the authors' code. A step into a knot without noise is always of order 1. A knot
+-- with alpha = 0 is left by a step of order 1, corrected by the mean of both pictures, and forgotten.
 -- @function unipc
 unipc.unipc = solver.define("unipc", {
-  order = { "integer", 2, min = 1, max = 3 }, variant = { "string", "bh2", one_of = { "bh1", "bh2" } },
+  order = { "integer", 2, min = 1, max = 3 },
+  variant = { "string", "bh2", one_of = { "bh1", "bh2" } },
   corrector = { "boolean", true }, lower_order_final = { "boolean", true },
 }, nil, function(s, o)
-  local x, x0
-  local seen = {}       -- newest first: { x0 =, ratio = }
-  local correct         -- of the last interval: { scale =, new =, numbers = for its D_0, D_1, .. }
+  local x, x0, correct
+  local seen = {} -- [0] newest: { x0 =, ratio = }
   for i = 1, s.n do
     local from, to = s.knots[i], s.knots[i + 1]
     x, x0 = s:ask(from, x)
-    -- x + the correction is what the predictor starts from; both together are one combination
+    local sum = { tensors = { x }, numbers = { 1 } }
+    if correct then correct(sum, x0) end
     local c = to.sigma / from.sigma
-    local tensors, numbers = { x, x0 }, { c, to.alpha - c * from.alpha }
-    if correct then
-      numbers[2] = numbers[2] + c * correct.new
-      for m, old in ipairs(correct.pictures) do
-        tensors[m + 2], numbers[m + 2] = old, c * correct.numbers[m]
-      end
-      correct = nil
-    end
-    local order = math.min(o.order, #seen + 1, o.lower_order_final and s.n - i + 1 or 3)
-    if to.sigma == 0 then order = 1 end
+    for k, number in ipairs(sum.numbers) do sum.numbers[k] = c * number end
+    add(sum, x0, to.alpha - c * from.alpha)
+    correct = nil
     if from.alpha == 0 then
-      if o.corrector then correct = { new = to.alpha / 2, pictures = { x0 }, numbers = { -to.alpha / 2 } } end
-    elseif to.sigma > 0 then
-      local p = plan(from, to, seen, order, o.variant)
-      local parts = { 0, 0, 0 }
-      add_differences(parts, -to.alpha * p.B, p.predictor, p.r)
-      if o.corrector then
-        local new = -to.alpha * p.B * p.corrector[order]
-        correct = { new = new, pictures = { x0 }, numbers = { -new, 0, 0 } }
-        for m = 1, order - 1 do
-          correct.pictures[m + 1] = seen[m].x0
-          p.corrector[m] = p.corrector[m] - p.predictor[m]
-        end
-        add_differences(correct.numbers, -to.alpha * p.B, p.corrector, p.r)
+      local half, begun = to.alpha / 2, x0
+      correct = o.corrector and function(next_sum, new)
+        add(next_sum, new, half)
+        add(next_sum, begun, -half)
       end
-      numbers[2] = numbers[2] + parts[1]
-      for m = 1, order - 1 do
-        tensors[#tensors + 1], numbers[#numbers + 1] = seen[m].x0, parts[m + 1]
-      end
+    else
+      seen = { [0] = { x0 = x0, ratio = from.ratio }, seen[0], seen[1] }
+      local order = math.min(o.order, #seen + 1, o.lower_order_final and s.n - i + 1 or 3)
+      if to.sigma > 0 then correct = higher(sum, to, seen, order, o) end
     end
-    if from.alpha > 0 then
-      table.insert(seen, 1, { x0 = x0, ratio = from.ratio })
-      seen[3] = nil
-    end
-    x = core.combine(tensors, numbers)
+    x = core.combine(sum.tensors, sum.numbers)
   end
   return x
 end)
