@@ -10,7 +10,9 @@
 -- @module laterna.samplers
 local multistep = require "laterna.samplers.multistep"
 local ode = require "laterna.samplers.ode"
+local sde = require "laterna.samplers.sde"
 local solver = require "laterna.samplers.solver"
+local stochastic = require "laterna.samplers.stochastic"
 local unipc = require "laterna.samplers.unipc"
 
 local samplers = {
@@ -24,6 +26,13 @@ local samplers = {
   dpmpp_2m = multistep.dpmpp_2m,
   lms = multistep.lms,
   unipc = unipc.unipc,
+  ddpm = stochastic.ddpm,
+  euler_ancestral = stochastic.euler_ancestral,
+  dpmpp_2s_ancestral = stochastic.dpmpp_2s_ancestral,
+  dpmpp_2m_sde = sde.dpmpp_2m_sde,
+  dpmpp_sde = sde.dpmpp_sde,
+  lcm = require "laterna.samplers.lcm",
+  churn = require "laterna.samplers.churn",
 }
 
 return samplers
