@@ -6,6 +6,9 @@
 -- with n the discrete time; fresh noise is torch.randn of seed 0. alpha_bar is the cumulative product of 1 - beta,
 -- betas evenly spaced (linear) or with evenly spaced roots (scaled_linear), in single precision.
 --
+-- Not here, for want of such a sampler: DPM2's ancestral form, the DPM-Solver++ of single steps (its two stages end
+-- at the times of the list; those of our 2S lie at the logarithmic middle), and DDIM run backwards.
+--
 -- A case:
 --   test       the test there; several where they assert the same figure of the same loop
 --   sampler, options   of ours
@@ -81,12 +84,15 @@ local function add(class, defaults, list)
   end
 end
 
--- DDPM: small fixed variance, x0 clipped. "with_noise" begins at n = 1. In the parallel class's test three batches,
--- sample, sample + .1 and sample - .1, each take one step without noise from n = 0, 1, 2, and are summed.
+-- DDPM: small fixed variance, x0 clipped. "with_noise" begins at n = 1, where the library's beta, as 1 - alpha in
+-- single precision, is off by 5e-4 of itself: the same loop in double precision gives 387.9676. In the parallel
+-- class's test three batches, sample, sample + .1 and sample - .1, each take one step without noise from n = 0, 1, 2,
+-- and are summed.
 add("ddpm", { sampler = "ddpm", betas = LINEAR, options = { clip = true }, n = EVERY, ends = "clean" }, {
   { test = "full_loop_no_noise", sum = 258.9606, mean = 0.3372 },
   { test = "full_loop_with_v_prediction", options = { clip = true, predict = "v" }, sum = 202.0296, mean = 0.2631 },
-  { test = "full_loop_with_noise", n = { 1, 0 }, noised = true, sum = 387.9466, mean = 0.5051 },
+  { test = "full_loop_with_noise", n = { 1, 0 }, noised = true, sum = 387.9466, mean = 0.5051,
+    sum_tolerance = 0.03 },
   { test = "parallel: batch_step_no_noise", options = { clip = true, noise = "none" },
     parts = { { 0, n = { 0 }, ends = "clean" }, { 0.1, n = { 1 }, ends = 0 }, { -0.1, n = { 2 }, ends = 1 } },
     sum = 1153.1833, mean = 0.5005 },
@@ -96,9 +102,11 @@ add("ddpm", { sampler = "ddpm", betas = LINEAR, options = { clip = true }, n = E
 -- out. The parallel class's test as above, but each of the steps goes a tenth of the way, which is beyond the clean
 -- end.
 local STEEP = { 1000, 0.01, 0.02, "linear" }
-add("ddim", { sampler = "ddim", betas = LINEAR, options = { clip = true }, n = LEADING, ends = "clean" }, {
+local clipped = { clip = true, recompute = false } -- eps stays what the network said
+add("ddim", { sampler = "ddim", betas = LINEAR, options = clipped, n = LEADING, ends = "clean" }, {
   { test = "full_loop_no_noise", sum = 172.0067, mean = 0.223967 },
-  { test = "full_loop_with_v_prediction", options = { clip = true, predict = "v" }, sum = 52.5302, mean = 0.0684 },
+  { test = "full_loop_with_v_prediction", options = { clip = true, recompute = false, predict = "v" },
+    sum = 52.5302, mean = 0.0684 },
   { test = "full_loop_with_set_alpha_to_one", betas = STEEP, sum = 149.8295, mean = 0.1951 },
   { test = "full_loop_with_no_set_alpha_to_one", betas = STEEP, n = table.move(LEADING, 1, 9, 1, {}), ends = 0,
     sum = 149.0784, mean = 0.1941 },
@@ -136,7 +144,9 @@ kdiff("heun", {
   { test = "full_loop_with_v_prediction", options = V, sum = 4.6934e-07, mean = 6.1112e-10 },
   { test = "full_loop_device_karras_sigmas", sigmas = karras, clock = "log", sum = 0.00015,
     mean = 1.9869554535034695e-07 },
-  { test = "full_loop_with_noise", n = LAST_TWO, noised = true, sum = 75074.8906, mean = 97.7538 },
+  -- The slope at sigma = .01 divides a difference by it: in single precision that costs a few bits.
+  { test = "full_loop_with_noise", n = LAST_TWO, noised = true, sum = 75074.8906, mean = 97.7538,
+    sum_tolerance = 0.3 },
 })
 -- The middle of a step is the geometric mean of its sigmas.
 kdiff("dpm2", {
@@ -144,12 +154,13 @@ kdiff("dpm2", {
   { test = "full_loop_with_v_prediction", clock = "log", options = V, sum = 4.6934e-07, mean = 6.1112e-10 },
   { test = "full_loop_with_noise", clock = "log", n = LAST_TWO, noised = true, sum = 70408.4062, mean = 91.6776 },
 })
+-- Not here: test_full_loop_with_noise, which begins at the ninth time. The library then takes the coefficients of
+-- order 4 though there is but one derivative, and leaves the other three terms out: no method's step.
 kdiff("lms", {
   { test = "full_loop_no_noise, device", sum = 1006.388, mean = 1.31 },
   { test = "full_loop_with_v_prediction", options = V, sum = 0.0017, mean = 2.2676e-06 },
   { test = "full_loop_device_karras_sigmas", sigmas = karras, clock = "log", sum = 3812.9927, mean = 4.9648,
     sum_tolerance = 2e-2 },
-  { test = "full_loop_with_noise", n = LAST_TWO, noised = true, sum = 27663.6895, mean = 36.0204 },
 })
 -- DPM-Solver++ SDE draws from torchsde's Brownian tree: those draws are in diffusers_brownian.safetensors, made by
 -- diffusers_brownian.py.
@@ -216,13 +227,15 @@ add("edm dpmpp_2m", { sampler = "dpmpp_2m", edm = 80, sigmas = EDM, ends = "ther
   { test = "full_loop_with_v_prediction", sign = -1, mean = 0.0092 },
 })
 
--- test_variance of DDPM and of DDIM with eta 1: of the noise that a step from n to another (nil: to the clean end) adds;
--- to 1e-5.
+-- test_variance of DDPM and of DDIM with eta 1: of the noise that a step adds, from n to another (nil: to the clean
+-- end); to 1e-5.
 local variances = {
   { sampler = "ddpm", n = 0, variance = 0 }, { sampler = "ddpm", n = 487, to = 486, variance = 0.00979 },
   { sampler = "ddpm", n = 999, to = 998, variance = 0.02 },
-  { sampler = "ddim", n = 420, to = 400, variance = 0.14771 }, { sampler = "ddim", n = 980, to = 960, variance = 0.32460 },
-  { sampler = "ddim", n = 487, to = 486, variance = 0.00979 }, { sampler = "ddim", n = 999, to = 998, variance = 0.02 },
+  { sampler = "ddim", n = 420, to = 400, variance = 0.14771 },
+  { sampler = "ddim", n = 980, to = 960, variance = 0.32460 },
+  { sampler = "ddim", n = 487, to = 486, variance = 0.00979 },
+  { sampler = "ddim", n = 999, to = 998, variance = 0.02 },
 }
 
 return cases, variances
