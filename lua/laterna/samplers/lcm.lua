@@ -3,10 +3,10 @@
 local core = require "laterna.core"
 local solver = require "laterna.samplers.solver"
 
--- Luo et al., section 4.1 and their code: sigma_data of the boundary condition, and discrete times for t = 1.
+-- Luo et al. and their code: sigma_data of the boundary condition, and the discrete time that t = 1 is.
 local SIGMA_DATA, STEPS = 0.5, 1000
 
---- Multistep consistency sampling (Luo et al. 2023, LCM, arXiv 2310.04378, algorithm 3): the picture f = c_skip x +
+--- Multistep consistency sampling (Luo et al. 2023, LCM, arXiv 2310.04378): the picture f = c_skip x +
 -- c_out x0, and noise drawn to the next time, x' = alpha' f + sigma' z. With u = timestep_scaling * 1000 t, c_skip =
 -- .25 / (u^2 + .25) and c_out = u / sqrt(u^2 + .25) make f the identity at t = 0; they are 0 and 1 nearly everywhere
 -- else. Calls: one a step.

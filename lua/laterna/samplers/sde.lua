@@ -11,17 +11,17 @@ local ETA = { "number", 1, min = 0 }
 local S_NOISE = { "number", 1, min = 0 }
 
 -- The weight of the change of x0 since the last step, in units of alpha', for h = log(alpha/sigma) over the step and
--- over the last one: SDE-DPM-Solver++(2M), eq. in appendix B.3 of arXiv 2211.01095, midpoint and Heun's rule.
+-- over the last one: by the midpoint rule, or exact for an x0 that moves in a straight line in h (Heun's).
 local function slope(kind, h, last, eta, weight)
   if h == math.huge then return 0 end
   local w = kind == "heun" and 1 - weight / ((1 + eta) * h) or weight / 2
   return w * h / last
 end
 
---- SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095; in k-diffusion DPM++ 2M SDE). With h = log(alpha/sigma)
--- over a step, x' = sigma'/sigma e^(-eta h) x + alpha' (1 - e^(-(1+eta) h)) x0 + a multiple of the change of x0 since
--- the step before + sigma' sqrt(1 - e^(-2 eta h)) z. eta = 0 is dpmpp_2m. The first step and one to sigma = 0 are of
--- first order. Calls: one a step.
+--- SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, on diffusion SDEs; eta and Heun's rule as in k-diffusion's
+-- sample_dpmpp_2m_sde). With h = log(alpha/sigma) over a step, x' = sigma'/sigma e^(-eta h) x + alpha' (1 -
+-- e^(-(1+eta) h)) x0 + a multiple of the change of x0 since the step before + sigma' sqrt(1 - e^(-2 eta h)) z. eta =
+-- 0 is dpmpp_2m. The first step and one to sigma = 0 are of first order. Calls: one a step.
 -- @function dpmpp_2m_sde
 -- @tparam function schedule
 -- @param times a list, or a number of steps
@@ -65,25 +65,29 @@ sde.dpmpp_2m_sde = solver.define("dpmpp_2m_sde",
 sde.dpmpp_sde = solver.define("dpmpp_sde", { eta = ETA, s_noise = S_NOISE, r = { "number", 0.5, min = 0.01, max = 1 } },
   function(s) return s.knots[s.n + 1].sigma == 0 and 2 * s.n - 1 or 2 * s.n end,
   function(s, o)
-    local eta = o.eta
+    local fresh = o.eta > 0 and o.s_noise > 0
     local x, x0
     for i = 1, s.n do
       local from, to = s.knots[i], s.knots[i + 1]
       x, x0 = s:ask(from, x)
       if to.sigma == 0 then return solver.move(x, x0, from, to) end
       local middle, r = ancestral.middle(s, from, to, to.ratio, o.r)
-      local down, up = ancestral.split(from, middle, eta)
-      local keep, first = down / from.sigma, s:noise()
-      local between = core.combine({ x, x0, first }, { keep, middle.alpha - from.alpha * keep, up * o.s_noise })
-      local _, x1 = s:ask(middle, between)
+      local down, up = ancestral.split(from, middle, o.eta)
+      local keep, first = down / from.sigma, fresh and s:noise() or nil
+      local between = { keep, middle.alpha - from.alpha * keep, fresh and up * o.s_noise or nil }
+      local _, x1 = s:ask(middle, core.combine({ x, x0, first }, between))
 
-      down, up = ancestral.split(from, to, eta)
+      down, up = ancestral.split(from, to, o.eta)
       keep, up = down / from.sigma, up * o.s_noise
       local move, second = to.alpha - from.alpha * keep, 1 / (2 * r)
-      -- how much of the path over sigma/alpha lies before the middle
-      local part = (1 - ancestral.left(from, middle)) / (1 - ancestral.left(from, to))
-      x = core.combine({ x, x0, x1, first, s:noise() },
-        { keep, move * (1 - second), move * second, up * math.sqrt(part), up * math.sqrt(1 - part) })
+      local tensors, numbers = { x, x0, x1 }, { keep, move * (1 - second), move * second }
+      if fresh then
+        -- how much of the path over sigma/alpha lies before the middle
+        local part = (1 - ancestral.left(from, middle)) / (1 - ancestral.left(from, to))
+        tensors[4], numbers[4] = first, up * math.sqrt(part)
+        tensors[5], numbers[5] = s:noise(), up * math.sqrt(1 - part)
+      end
+      x = core.combine(tensors, numbers)
     end
     return x
   end)
