@@ -238,4 +238,9 @@ local variances = {
   { sampler = "ddim", n = 999, to = 998, variance = 0.02 },
 }
 
-return cases, variances
+-- UniPCMultistepScheduler1DTest.test_flow_and_karras_sigmas_values: a Karras list from 200 to .01, as times of the
+-- flow.
+local flow_times = { sigma_min = 0.01, sigma_max = 200, 0.9950248599052429, 0.9787454605102539, 0.8774884343147278,
+  0.3604971766471863, 0.009900986216962337, 0 }
+
+return cases, variances, flow_times

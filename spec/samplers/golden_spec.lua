@@ -3,6 +3,8 @@ local core = require "laterna.core"
 local samplers = require "laterna.samplers"
 local schedule = require "laterna.schedule"
 
+local GOLDEN = require("spec.support.child").root .. "/spec/golden/"
+
 -- Rounded to single precision, as that library computes betas, alpha_bar and sigmas.
 local function single(x) return (string.unpack("<f", string.pack("<f", x))) end
 
@@ -96,7 +98,7 @@ end
 
 local function noise_of(case)
   if case.draws then
-    local all, k = core.load_safetensors("spec/golden/diffusers_brownian.safetensors")[case.draws], 0
+    local all, k = core.load_safetensors(GOLDEN .. "diffusers_brownian.safetensors")[case.draws], 0
     return function()
       k = k + 1
       return all[k]
@@ -159,7 +161,7 @@ local function agrees(case)
 end
 
 describe("diffusers' own figure of", function()
-  local cases, variances = dofile "spec/golden/diffusers_samplers.lua"
+  local cases, variances, flow_times = dofile(GOLDEN .. "diffusers_samplers.lua")
   for _, case in ipairs(cases) do
     it(case.name, function() agrees(case) end)
   end
@@ -174,10 +176,17 @@ describe("diffusers' own figure of", function()
       assert.near(case.variance, s:step(nothing, nothing):item() ^ 2, 1e-5)
     end)
   end
+
+  it("Karras times of rectified flow", function()
+    local karras = schedule.spacing.karras { sigma_min = flow_times.sigma_min, sigma_max = flow_times.sigma_max }
+    local times = karras(schedule.flow(), #flow_times - 1)
+    assert.equal(#flow_times, #times)
+    for k, t in ipairs(flow_times) do assert.near(t, times[k], 1e-6) end
+  end)
 end)
 
 describe("diffusers' result of", function()
-  for _, case in ipairs(dofile "spec/golden/diffusers_loops.lua") do
+  for _, case in ipairs(dofile(GOLDEN .. "diffusers_loops.lua")) do
     it(case.name, function() agrees(case) end)
   end
 end)
@@ -194,7 +203,7 @@ local function k_diffusion_times()
 end
 
 describe("k-diffusion's result of", function()
-  for _, case in ipairs(dofile "spec/golden/k_diffusion_samplers.lua") do
+  for _, case in ipairs(dofile(GOLDEN .. "k_diffusion_samplers.lua")) do
     local words = {}
     for _, list in ipairs { case.options or {}, case.churn or {} } do
       for key, value in pairs(list) do words[#words + 1] = key .. "=" .. value end

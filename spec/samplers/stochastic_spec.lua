@@ -139,6 +139,7 @@ describe("samplers with noise", function()
     end
     local euler = path("euler", {})
     assert.is_true((path("euler_ancestral", { eta = 0 }) - euler):abs():max():item() < 1e-6)
+    assert.is_true((path("dpmpp_2s_ancestral", { eta = 0 }) - path("dpmpp_sde", { eta = 0 })):abs():max():item() < 1e-6)
     assert.is_true((path("dpmpp_2m_sde", { eta = 0 }) - path("dpmpp_2m", {})):abs():max():item() < 1e-6)
   end)
 
