@@ -16,7 +16,9 @@ local LONG = 5
 -- @tparam table from a knot {t, alpha, sigma}
 -- @tparam table to the next
 -- @treturn number in 0..1
-function ancestral.left(from, to) return to.sigma * from.alpha / (to.alpha * from.sigma) end
+function ancestral.left(from, to)
+  return math.min(1, to.sigma * from.alpha / (to.alpha * from.sigma)) -- above 1 by rounding, where times almost meet
+end
 
 --- down and up of a step (Song et al. 2021, DDIM, arXiv 2010.02502, eq. 16, for any alpha and sigma): with eta = 1 the
 -- variance that is drawn is that of the reverse of the diffusion, up^2 = sigma'^2 (1 - q^2); with eta = 0 none is.

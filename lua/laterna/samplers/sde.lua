@@ -13,7 +13,7 @@ local S_NOISE = { "number", 1, min = 0 }
 -- The weight of the change of x0 since the last step, in units of alpha', for h = log(alpha/sigma) over the step and
 -- over the last one: by the midpoint rule, or exact for an x0 that moves in a straight line in h (Heun's).
 local function slope(kind, h, last, eta, weight)
-  if h == math.huge then return 0 end
+  if h == math.huge or h == 0 or last == 0 then return 0 end
   local w = kind == "heun" and 1 - weight / ((1 + eta) * h) or weight / 2
   return w * h / last
 end
