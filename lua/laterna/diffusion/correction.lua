@@ -24,18 +24,17 @@ end
 
 --- A mask for (h,w) places of a latent space from one for pictures: a place is painted when any pixel under it is.
 -- @tparam string fname
--- @tparam Tensor mask (n,h k,w k,1)
+-- @tparam Tensor mask (n,h k,w l,1)
 -- @tparam integer h
 -- @tparam integer w
 -- @treturn Tensor (n,h,w,1)
 function correction.shrink(fname, mask, h, w)
-  local factor = mask:size(2) // h
-  if factor == 1 and mask:size(2) == h and mask:size(3) == w then return mask end
-  if factor < 1 or factor * h ~= mask:size(2) or factor * w ~= mask:size(3) then
+  local down, across = mask:size(2) // h, mask:size(3) // w
+  if down * h ~= mask:size(2) or across * w ~= mask:size(3) or down * across == 0 then
     check.fail(fname, 2, "mask: expected sides that are %d and %d times an integer, got %d and %d", h, w,
       mask:size(2), mask:size(3))
   end
-  return core.max_pool2d(mask, factor)
+  return down * across == 1 and mask or core.max_pool2d(mask, { down, across })
 end
 
 --- Inpainting. Where the mask is 1 is painted; elsewhere the picture is known, and every guess of x0 is told so. A

@@ -85,6 +85,13 @@ local function times_of(model, o)
   return (o.spacing or schedules.spacing.uniform)(model.schedule, o.steps, ode.first(model, o.strength or 1))
 end
 
+-- Callbacks hear of x where it is, at a time, also of the last one.
+local function reported(callback, times)
+  return callback and function(at)
+    return callback { step = at.i, calls = at.calls, t = at.t or times[#times], x = at.x, x0 = at.x0 }
+  end
+end
+
 -- The solver, told what the model's predictions mean and what is to become of its guesses.
 local function solver_of(model, times, o, source, correct)
   local sampler = type(o.sampler) == "string" and samplers[o.sampler] or o.sampler
@@ -112,7 +119,7 @@ local function paint(fname, model, cond, options)
   local alpha, sigma = model.schedule(times[1])
   local x = o.noise and spread(fname, "noise", o.noise, n, h, w, c) or noise.draw({ n, h, w, c }, source)
   x = start and x * sigma + start * alpha or x * sigma
-  x = samplers.drive(solver, x, guidance.predictor(fname, 1, model, cond, n, o), o.callback)
+  x = samplers.drive(solver, x, guidance.predictor(fname, 1, model, cond, n, o), reported(o.callback, times))
   x = latents.decode(fname, model, x, cond)
   if mask then x = correction.known(mask, picture)(x) end
   return x:clamp(-1, 1)
@@ -134,7 +141,9 @@ end
 --  - picture (n,h,w,c), or one for all, with strength in (0,1]: begin with it, noised to that time. With a mask
 --    (n,h,w,1), 1 where to paint and 0 where the picture is to stay: inpainting; what stays comes out as it was.
 --    resample=1: walk every stretch of jump=1 steps so many times (laterna.diffusion.resample)
---  - size: {h,w,c}, by default as trained; callback: function({x, x0, t, step}) after every step
+--  - size: {h,w,c}, by default as trained; callback: function({x, t, x0, step, calls}) after every network call, of which
+--    there are `calls`: x at time t, x0 the guess of the picture (of latents, in a latent space). A tensor that it returns
+--    takes the place of x
 -- @treturn Tensor (n,h,w,c) in [-1,1]
 function painting.sample(self, cond, options)
   return condition.quietly(self, paint, "sample", self, cond, options)
