@@ -56,6 +56,14 @@ local function is_size(v)
   return ok, "{height, width, channels}"
 end
 
+-- What a schedule is refused for, as an argument of this function.
+local function checked(schedule)
+  if type(schedule) == "string" then return schedules[schedule]() end
+  local ok, message = pcall(schedules.check, schedule)
+  if not ok then check.fail("diffusion", 1, "%s", (tostring(message):gsub("^[^:]+:%d+: ", ""))) end
+  return schedule
+end
+
 --- A diffusion model: `lt.diffusion(options)`.
 -- @function diffusion
 -- @tparam table options
@@ -80,7 +88,7 @@ local Diffusion = nn.class("diffusion", function(self, options)
     size = is_size,
   })
   self.net, self.text, self.space = o.net, o.text, o.space
-  self.schedule = schedules.check(type(o.schedule) == "string" and schedules[o.schedule]() or o.schedule)
+  self.schedule = checked(o.schedule)
   self.kind, self.sigma_data, self.drop = o.predict, o.sigma_data, o.drop
   self.price, self.times = o.weight, o.draw or draw.stratified()
   self.size = core.tensor(o.size or { 0, 0, 0 }, { dtype = "int32" }) -- saved with the weights
@@ -104,14 +112,19 @@ end
 -- @tparam[opt] table cond as the network takes it: {tokens, mask, pooled, detail}
 -- @treturn Tensor like x
 function Diffusion:predict(x, t, cond)
-  local times = type(t) == "number" and { t } or t:totable()
+  condition.pictures("predict", x)
+  local one = type(t) == "number"
+  if not one and (check.type("predict", 2, "t", t, "number|tensor"):dim() ~= 1 or t:size(1) ~= x:size(1)) then
+    check.fail("predict", 2, "t: expected a number or (%d), got (%s)", x:size(1), table.concat(t.shape, ","))
+  end
+  local times = one and { t } or t:totable()
   local scales, far = {}, 0
   for i, time in ipairs(times) do
     scales[i] = input_scale(self, self.schedule(time))
     far = math.max(far, math.abs(scales[i] - 1))
   end
   if far > 1e-6 then x = x * core.tensor(scales):view(-1, 1, 1, 1) end
-  return self.net(x, type(t) == "number" and core.full({ x:size(1) }, t) or t, cond)
+  return self.net(x, one and core.full({ x:size(1) }, t) or t, cond)
 end
 
 --- The picture that the network sees in a noised one.
