@@ -1,5 +1,7 @@
 -- Sampling: from where, through which times, with which numbers, told what.
 local core = require "laterna.core"
+local denoiser = require "spec.support.denoiser"
+local Encoder = require("laterna.text").Encoder
 local ideal = require "spec.support.ideal"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
@@ -78,16 +80,24 @@ describe("sample", function()
     end
   end)
 
-  it("gives a seed the same picture whatever its batch", function()
-    local Net = nn.class("Net", function(self) self.conv = nn.Conv2d(1, 1, 3, { padding = 1 }) end)
-    function Net:forward(x) return self.conv(x) end
-    local model = Diffusion { net = Net(), size = { 5, 4, 1 } }
-    for _, sampler in ipairs { "dpmpp_2m", "euler_ancestral", "dpmpp_sde" } do
-      local all = model:sample({ n = 5 }, { sampler = sampler, steps = 5, seed = 40, clip = false })
-      for i = 1, 5 do
-        same(all[{ i, i }], model:sample(nil, { sampler = sampler, steps = 5, seeds = { 39 + i }, clip = false }))
+  it("gives a seed the same picture whatever its batch, bit for bit", function()
+    local captions = { "a red star", "", "a star", "red", "a red red star" }
+    local net = nn.UNet { channels = 1, size = 8, width = 8, multipliers = { 1, 2 }, blocks = 1, text = 16 }
+    local text = Encoder(captions, { dim = 16, depth = 1 })
+    local told = Diffusion { net = denoiser.shake(net), text = text, size = { 8, 8, 1 } }
+    for sampler, guidance in pairs { dpmpp_2m = 1, heun = 2, euler_ancestral = 2, dpmpp_sde = 1 } do
+      local options = { sampler = sampler, steps = 3, guidance = guidance, clip = false, seed = 40 }
+      local all = told:sample({ text = captions }, options)
+      options.seed = nil
+      for i, caption in ipairs(captions) do
+        options.seeds = { 39 + i }
+        same(all[{ i, i }], told:sample({ text = { caption } }, options), sampler)
       end
     end
+  end)
+
+  it("draws from the generator that it is given, or from the default one", function()
+    local model = ideal.gaussian("cosine", "v", 0, 0.5)
     local a = model:sample({ n = 2 }, { generator = core.generator(2), sampler = "ddpm" })
     same(a, model:sample({ n = 2 }, { generator = core.generator(2), sampler = "ddpm" }))
     core.manual_seed(8)

@@ -240,6 +240,34 @@ for _, family in ipairs{ "vae", "autoencoder" } do
   recipe(family .. ":reconstruct", function() return object(), T(2, 8, 8, 1), {}, {} end)
   recipe(family .. ":interpolate", function() return object(), T(8, 8, 1), T(8, 8, 1), 3, {} end)
 end
+local function denoiser(more)
+  local options = {
+    net = function(x) return x * 0.5 end, schedule = "cosine", predict = "v", sigma_data = 1, drop = 0.1,
+    size = { 2, 2, 1 },
+  }
+  for key, v in pairs(more or {}) do options[key] = v end
+  return options
+end
+recipe("diffusion", denoiser)
+for method, make in pairs {
+  loss = function() return T(2, 2, 2, 1), { detail = T(2, 3), noise = T(2, 2, 2, 1) } end,
+  predict = function() return T(2, 2, 2, 1), 0.5, {} end,
+  denoise = function() return T(2, 2, 2, 1), 0.5, {} end,
+  sample = function()
+    return { n = 2 }, {
+      steps = 2, sampler = "euler", spacing = require("laterna.schedule").spacing.uniform, solver = {}, seed = 1,
+      picture = T(2, 2, 2, 1), mask = T(2, 2, 2, 1), strength = 0.5, noise = T(2, 2, 2, 1), resample = 1, jump = 1,
+      guidance = 1, interval = { 0, 1 }, rescale = 0, negative = "", clip = true, size = { 2, 2, 1 },
+      callback = function() end,
+    }
+  end,
+  encode = function() return T(2, 2, 2, 1), {}, { steps = 2, sampler = "heun", clip = true } end,
+  bits_per_dim = function()
+    return T(2, 2, 2, 1), {}, { steps = 2, probes = 1, levels = 256, dequantize = true, generator = core.generator(1) }
+  end,
+} do
+  recipe("diffusion:" .. method, function() return require "laterna.diffusion"(denoiser()), make() end)
+end
 recipe("prior.Flow", function() return 4, { condition = 3, layers = 2, hidden = 8 } end)
 for _, method in ipairs{ "log_prob", "draw" } do
   recipe("prior.Flow:" .. method, function()

@@ -141,9 +141,9 @@ end
 --  - picture (n,h,w,c), or one for all, with strength in (0,1]: begin with it, noised to that time. With a mask
 --    (n,h,w,1), 1 where to paint and 0 where the picture is to stay: inpainting; what stays comes out as it was.
 --    resample=1: walk every stretch of jump=1 steps so many times (laterna.diffusion.resample)
---  - size: {h,w,c}, by default as trained; callback: function({x, t, x0, step, calls}) after every network call, of which
---    there are `calls`: x at time t, x0 the guess of the picture (of latents, in a latent space). A tensor that it returns
---    takes the place of x
+--  - size: {h,w,c}, by default as trained
+--  - callback: function({x, t, x0, step, calls}) after every network call, of which there are `calls`: x at time t, x0
+--    the guess of the picture (of latents, in a latent space). A tensor that it returns takes the place of x
 -- @treturn Tensor (n,h,w,c) in [-1,1]
 function painting.sample(self, cond, options)
   return condition.quietly(self, paint, "sample", self, cond, options)
