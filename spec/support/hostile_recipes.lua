@@ -219,6 +219,8 @@ recipe("nn.position.fixed nn.position.rotary", function() return 2, 3, 8, { 1, 0
 recipe("nn.position.rotate", function() return T(2, 6, 2, 8), require("laterna.nn").position.rotary(2, 3, 8) end)
 recipe("nn.PictureEncoder", function() return 4, picture() end)
 recipe("nn.PictureDecoder", function() return 2, 1, picture() end)
+recipe("nn.SpatialEncoder", function() return 2, { channels = 1, width = 4, levels = 1 } end)
+recipe("nn.SpatialDecoder", function() return 2, 1, { width = 4, levels = 1 } end)
 recipe("likelihood.Bernoulli likelihood.Gaussian likelihood.Logistic", function() end)
 local function vae(encoder)
   local nn = require "laterna.nn"
@@ -268,6 +270,14 @@ for method, make in pairs {
 } do
   recipe("diffusion:" .. method, function() return require "laterna.diffusion"(denoiser()), make() end)
 end
+recipe("vae:decode", function() return require("laterna.vae")(R.vae()), T(2, 2), {} end)
+recipe("diffusion.distil.progressive diffusion.distil.consistency", function()
+  local make = require "laterna.diffusion"
+  return make(denoiser()), make(denoiser()), T(2, 4, 4, 1), { text = { "a", "b" } }, { steps = 2, guidance = 1, clip = true }
+end)
+recipe("diffusion.distil.step", function()
+  return require "laterna.diffusion"(denoiser()), T(2, 4, 4, 1), 0.5, T(2, 4, 4, 1), 0.25, { text = { "a", "b" } }
+end)
 recipe("prior.Flow", function() return 4, { condition = 3, layers = 2, hidden = 8 } end)
 for _, method in ipairs{ "log_prob", "draw" } do
   recipe("prior.Flow:" .. method, function()
