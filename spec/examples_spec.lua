@@ -46,7 +46,7 @@ describe("a judge", function()
   it("is trained once and comes back from its file", function()
     local keep = folder .. "/a/scenes.safetensors"
     local function judge(seed)
-      return judges.scenes({ seed = seed, steps = 2, keep = keep, quiet = true }, prompts.parts, prompts.id)
+      return judges.scenes({ seed = seed, steps = 1, keep = keep, quiet = true }, prompts.parts, prompts.id)
     end
     local first, second, other = judge(1), judge(1), judge(2)
     local pictures = lt.data.scenes({ n = 3, objects = 1 }).images
