@@ -273,7 +273,8 @@ end
 recipe("vae:decode", function() return require("laterna.vae")(R.vae()), T(2, 2), {} end)
 recipe("diffusion.distil.progressive diffusion.distil.consistency", function()
   local make = require "laterna.diffusion"
-  return make(denoiser()), make(denoiser()), T(2, 4, 4, 1), { text = { "a", "b" } }, { steps = 2, guidance = 1, clip = true }
+  local cond, options = { text = { "a", "b" } }, { steps = 2, guidance = 1, clip = true }
+  return make(denoiser()), make(denoiser()), T(2, 4, 4, 1), cond, options
 end)
 recipe("diffusion.distil.step", function()
   return require "laterna.diffusion"(denoiser()), T(2, 4, 4, 1), 0.5, T(2, 4, 4, 1), 0.25, { text = { "a", "b" } }

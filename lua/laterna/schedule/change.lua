@@ -1,6 +1,7 @@
 --- New schedules from old ones.
 -- @module laterna.schedule.change
 local refuse = require "laterna.schedule.refuse"
+local tools = require "laterna.schedule.tools"
 
 local change = {}
 
@@ -9,7 +10,7 @@ local function kind_of(fname, schedule)
   refuse.callable(fname, 1, "schedule", schedule)
   local fits = { preserving = true, flow = true, exploding = true }
   for i = 1, 9 do
-    local alpha, sigma = schedule(i / 10)
+    local alpha, sigma = tools.at(fname, schedule, i / 10)
     fits.preserving = fits.preserving and math.abs(alpha * alpha + sigma * sigma - 1) < 1e-6
     fits.flow = fits.flow and math.abs(alpha + sigma - 1) < 1e-6
     fits.exploding = fits.exploding and math.abs(alpha - 1) < 1e-6

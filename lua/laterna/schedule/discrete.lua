@@ -10,7 +10,7 @@ local discrete = {}
 -- @tparam {number,...} list
 -- @treturn function variance preserving
 function discrete.from_alpha_bar(list)
-  refuse.list("from_alpha_bar", 1, "alpha_bar", list, 2)
+  list = refuse.list("from_alpha_bar", 1, "alpha_bar", list, 2)
   local steps, ratio = #list, { [0] = 0 }
   for k = 1, steps do
     local v, before = list[k], k > 1 and list[k - 1] or 1
@@ -42,7 +42,7 @@ end
 -- @tparam {number,...} list
 -- @treturn function variance preserving
 function discrete.from_betas(list)
-  refuse.list("from_betas", 1, "betas", list, 2)
+  list = refuse.list("from_betas", 1, "betas", list, 2)
   local alpha_bar, product = {}, 1
   for k, beta in ipairs(list) do
     if beta <= 0 or beta > 1 or beta == 1 and k < #list then

@@ -49,13 +49,14 @@ function refuse.options(fname, i, given, defaults)
   return out
 end
 
---- A list of numbers, at least `least` of them.
+--- A copy of a list of numbers, at least `least` of them.
 function refuse.list(fname, i, name, v, least)
-  if type(v) ~= "table" or #v < least then
+  if type(v) ~= "table" or rawlen(v) < least then
     refuse.fail(fname, i, "%s: expected a list of at least %d numbers, got %s", name, least, describe(v))
   end
-  for k = 1, #v do refuse.number(fname, i, ("%s[%d]"):format(name, k), v[k]) end
-  return v
+  local list = {}
+  for k = 1, rawlen(v) do list[k] = refuse.number(fname, i, ("%s[%d]"):format(name, k), rawget(v, k)) end
+  return list
 end
 
 return refuse

@@ -129,15 +129,13 @@ end
 -- @tparam {number,...} times strictly falling, within [0,1]
 -- @treturn function a spacing
 function spacing.list(times)
-  refuse.list("list", 1, "times", times, 2)
-  local copy = {}
+  times = refuse.list("list", 1, "times", times, 2)
   for i, t in ipairs(times) do
     if t < 0 or t > 1 or i > 1 and t >= times[i - 1] then
       refuse.fail("list", 1, "times[%d]: expected falling numbers in [0,1], got %g", i, t)
     end
-    copy[i] = t
   end
-  return function() return { table.unpack(copy) } end
+  return function() return { table.unpack(times) } end
 end
 
 return spacing

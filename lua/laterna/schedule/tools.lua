@@ -7,22 +7,29 @@ local tools = {}
 local CLEAN, DESTROYED = 0.02, 5 -- ratios that count as no noise at t = 0, and as nothing but noise at t = 1
 local GRID = 1000
 
-local function complain(t, message, ...)
-  error(("schedule: %s at t = %.4g"):format(message:format(...), t), 0)
+local function complain(fname, t, message, ...)
+  refuse.fail(fname, 1, "schedule: %s at t = %.4g", message:format(...), t)
 end
 
--- alpha and sigma at t, or words about what came instead.
-local function look(f, t)
+--- alpha and sigma at t, or words about what came instead.
+-- @tparam string fname to be named in errors
+-- @tparam function f
+-- @tparam number t
+-- @treturn number alpha
+-- @treturn number sigma
+function tools.at(fname, f, t)
   local ok, alpha, sigma = pcall(f, t)
-  if not ok then complain(t, "the function raises an error, %s,", tostring(alpha)) end
+  if not ok then complain(fname, t, "the function raises an error, %s,", tostring(alpha)) end
   for name, v in pairs { alpha = alpha or false, sigma = sigma or false } do
     if type(v) ~= "number" then
-      complain(t, "%s is %s, expected a number,", name, v and "a " .. type(v) or "missing")
+      complain(fname, t, "%s is %s, expected a number,", name, v and "a " .. type(v) or "missing")
     end
-    if v ~= v then complain(t, "%s is not a number (NaN)", name) end
+    if v ~= v then complain(fname, t, "%s is not a number (NaN)", name) end
   end
   return alpha, sigma
 end
+
+local look = tools.at
 
 local function ratio_of(alpha, sigma)
   if alpha == 0 then return math.huge end
@@ -46,21 +53,23 @@ function tools.check(schedule)
   refuse.callable("check", 1, "schedule", schedule)
   local before, before_t = -1, nil
   for _, t in ipairs(times()) do
-    local alpha, sigma = look(schedule, t)
-    if alpha < 0 or alpha > 1 + 1e-9 then complain(t, "alpha is %.6g, expected 0 to 1,", alpha) end
-    if sigma < 0 then complain(t, "sigma is %.6g, expected at least 0,", sigma) end
-    if sigma > 1 + 1e-9 and alpha < 1 - 1e-9 then complain(t, "sigma is %.6g, expected 0 to 1,", sigma) end
+    local alpha, sigma = look("check", schedule, t)
+    if alpha < 0 or alpha > 1 + 1e-9 then complain("check", t, "alpha is %.6g, expected 0 to 1,", alpha) end
+    if sigma < 0 then complain("check", t, "sigma is %.6g, expected at least 0,", sigma) end
+    if sigma > 1 + 1e-9 and alpha < 1 - 1e-9 then complain("check", t, "sigma is %.6g, expected 0 to 1,", sigma) end
     local ratio = ratio_of(alpha, sigma)
     if ratio <= before then
-      complain(t, "there is no more noise than at t = %.4g (sigma / alpha is %.6g after %.6g)", before_t, ratio, before)
+      complain("check", t, "there is no more noise than at t = %.4g (sigma / alpha is %.6g after %.6g)", before_t, ratio,
+        before)
     end
     if t == 0 and ratio > CLEAN then
-      complain(t, "there is noise already (sigma / alpha is %.4g, expected 0)", ratio)
+      complain("check", t, "there is noise already (sigma / alpha is %.4g, expected 0)", ratio)
     end
     before, before_t = ratio, t
   end
   if before < DESTROYED then
-    complain(1, "the picture is never destroyed: sigma / alpha is %.4g, expected at least %g,", before, DESTROYED)
+    complain("check", 1, "the picture is never destroyed: sigma / alpha is %.4g, expected at least %g,", before,
+      DESTROYED)
   end
   return schedule
 end
@@ -71,7 +80,7 @@ end
 -- @treturn number
 function tools.ratio(schedule, t)
   refuse.callable("ratio", 1, "schedule", schedule)
-  return ratio_of(look(schedule, refuse.number("ratio", 2, "t", t, 0, 1)))
+  return ratio_of(look("ratio", schedule, refuse.number("ratio", 2, "t", t, 0, 1)))
 end
 
 --- log(alpha^2 / sigma^2): falls from a large number, or infinity, to a small one.
@@ -80,7 +89,7 @@ end
 -- @treturn number
 function tools.log_snr(schedule, t)
   refuse.callable("log_snr", 1, "schedule", schedule)
-  return -2 * math.log(ratio_of(look(schedule, refuse.number("log_snr", 2, "t", t, 0, 1))))
+  return -2 * math.log(ratio_of(look("log_snr", schedule, refuse.number("log_snr", 2, "t", t, 0, 1))))
 end
 
 --- The time at which a schedule has a ratio, by bisection to the last bit. Ratios beyond its ends give 0 or 1.
@@ -91,8 +100,8 @@ function tools.invert(schedule, ratio)
   refuse.callable("invert", 1, "schedule", schedule)
   if ratio ~= math.huge then refuse.number("invert", 2, "ratio", ratio, 0) end
   local low, high = 0, 1
-  if ratio <= ratio_of(look(schedule, 0)) then return 0 end
-  if ratio >= ratio_of(look(schedule, 1)) then return 1 end
+  if ratio <= ratio_of(look("invert", schedule, 0)) then return 0 end
+  if ratio >= ratio_of(look("invert", schedule, 1)) then return 1 end
   while true do
     local middle = low + (high - low) / 2
     if middle <= low or middle >= high then return high end
