@@ -8,6 +8,7 @@
 -- `laterna.samplers.solver` says what s is and which options all of them know; a sampler of one's own is any function
 -- of the same shape, `define` makes one.
 -- @module laterna.samplers
+local certify = require "laterna.samplers.certify"
 local multistep = require "laterna.samplers.multistep"
 local ode = require "laterna.samplers.ode"
 local sde = require "laterna.samplers.sde"
@@ -19,6 +20,7 @@ local samplers = {
   define = solver.define,
   drive = solver.drive,
   move = solver.move,
+  certify = certify,
   euler = ode.euler,
   ddim = ode.ddim,
   heun = ode.heun,

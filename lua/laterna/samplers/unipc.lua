@@ -102,8 +102,8 @@ end
 --   x' = sigma'/sigma x + alpha' (1 - e^-h) D_0 - alpha' B(h) sum of a_m (D_m - D_0) / r_m,
 --
 -- and a corrector, the same with the picture that was seen at the new knot among the D, for no further call: N calls.
--- Predictors are of order p and correctors make that p + 1; but the first step brings the whole to 3 at most, and a last
--- one of order 1 to 2.
+-- Predictors are of order p and correctors make that p + 1; but the first step brings the whole to 3 at most, and a
+-- last one of order 1 to 2.
 --
 -- Options: order=2 (p, 1 to 3); variant="bh2", B(h) = e^-h - 1, or "bh1", -h; corrector=true; lower_order_final=true:
 -- orders fall to 1 at the end, as in the authors' code. A step into a knot without noise is always of order 1. A knot
