@@ -28,6 +28,11 @@ local CASES = {
   { "unipc", 2, { corrector = false } },
   { "unipc", 2, {}, least = 1, steps = { 32, 64 } },
   { "unipc", 3, { lower_order_final = false }, steps = { 32, 64 } },
+  { "ddpm", 1, stochastic = true },
+  { "euler_ancestral", 1, stochastic = true },
+  { "dpmpp_2s_ancestral", 2, stochastic = true },
+  { "dpmpp_2m_sde", 2, stochastic = true },
+  { "dpmpp_sde", 2, stochastic = true },
 }
 
 describe("on Gaussian data", function()
