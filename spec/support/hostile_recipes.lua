@@ -180,8 +180,8 @@ recipe("samplers.define", function() return "mine", {}, function() return 1 end,
 local function sampler() return require("laterna.samplers").ddim(vp, { 0.9, 0.5, 0 }, { eta = 1 }) end
 recipe("samplers.drive", function() return sampler(), T(2, 3), function(x) return x end, function() end end)
 recipe("samplers.certify", function()
-  return require("laterna.samplers").heun, { schedule = vp, options = {}, predict = "v", sigma_data = 1, steps = { 2, 4 },
-    deviation = 0.5, most = 10, least = 0.1, spacing = "uniform" }
+  return require("laterna.samplers").heun, { schedule = vp, options = {}, predict = "v", sigma_data = 1,
+    steps = { 2, 4 }, deviation = 0.5, most = 10, least = 0.1, spacing = "uniform" }
 end)
 recipe("samplers.move", function() return T(2, 3), T(2, 3), sampler().knots[1], sampler().knots[2] end)
 recipe("sampler", sampler)

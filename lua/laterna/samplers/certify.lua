@@ -136,8 +136,8 @@ end
 --  - predict="v", sigma_data=1: how the denoiser speaks
 --  - steps={16, 32, 64, 128}
 --  - deviation=0.5: of the data
---  - most=10, least=0.05: sigma / alpha where it begins and ends. Into a knot without noise most solvers step with order
---    1; and an infinite beginning has no logarithm.
+--  - most=10, least=0.05: sigma / alpha where it begins and ends. Into a knot without noise most solvers step with
+--    order 1; and an infinite beginning has no logarithm.
 --  - spacing: "log_snr" (equal steps of log(sigma / alpha), the default for samplers), "uniform" (of t), or a function
 --    (schedule, n) -> times, such as those of lt.schedule.spacing
 --

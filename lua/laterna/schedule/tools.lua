@@ -59,8 +59,8 @@ function tools.check(schedule)
     if sigma > 1 + 1e-9 and alpha < 1 - 1e-9 then complain("check", t, "sigma is %.6g, expected 0 to 1,", sigma) end
     local ratio = ratio_of(alpha, sigma)
     if ratio <= before then
-      complain("check", t, "there is no more noise than at t = %.4g (sigma / alpha is %.6g after %.6g)", before_t, ratio,
-        before)
+      complain("check", t, "there is no more noise than at t = %.4g (sigma / alpha is %.6g after %.6g)", before_t,
+        ratio, before)
     end
     if t == 0 and ratio > CLEAN then
       complain("check", t, "there is noise already (sigma / alpha is %.4g, expected 0)", ratio)
