@@ -7,7 +7,7 @@ local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
 
 local o = lt.train.options { model = "runs/diffusion/model.safetensors", out = "runs/diffusion", width = 32, steps = 50,
-                             resample = 4, guidance = 1.5, seed = 1 }
+                             resample = 4, guidance = 2, seed = 1 }
 
 local test = lt.data.fashion_mnist "test"
 local model = garments.load(o.model, test, o.width)
@@ -51,9 +51,9 @@ print(("the largest change outside the hole: %g"):format(((filled - x) * (1 - ma
 local others = { "dress", "t-shirt", "trouser", "shirt", "ankle boot", "sandal", "pullover", "sneaker", "bag" }
 for _, strength in ipairs { 0.4, 0.6, 0.8 } do
   row(("told another caption, %.1f"):format(strength), model:sample({ text = others }, {
-    picture = x, strength = strength, guidance = 3, seed = o.seed }))
+    picture = x, strength = strength, guidance = o.guidance, seed = o.seed }))
 end
-row("the captions alone", model:sample({ text = others }, { guidance = 3, seed = o.seed }))
+row("the captions alone", model:sample({ text = others }, { guidance = o.guidance, seed = o.seed }))
 
 -- There and back: the noise that each picture comes from.
 local how = { sampler = "heun", steps = o.steps }
@@ -63,7 +63,7 @@ print(("pictures from their noise, heun in %d steps: mean absolute error %.4f of
   :format(o.steps, (back - x):abs():mean():item() / 2, noise:std():item()))
 row("its noise", noise * 0.4)
 row("painted again", back)
-row("its noise, another caption", model:sample({ text = others }, { noise = noise, guidance = 2 }))
+row("its noise, another caption", model:sample({ text = others }, { noise = noise, guidance = o.guidance }))
 
 -- From one boot to another along the great circle between their noises, which keeps their length.
 local a, b = noise[{ n - 1, n - 1 }], noise[{ n, n }]
