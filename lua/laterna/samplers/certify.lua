@@ -109,10 +109,11 @@ end
 
 local function are_steps(v)
   if type(v) ~= "table" then return false, "a list of numbers of steps" end
-  for i = 1, math.max(1, #v) do
-    if math.type(v[i]) ~= "integer" or v[i] < 1 or v[i] > 10000 or i > 1 and v[i] <= v[i - 1] then
-      return false, "growing integers from 1 to 10000"
-    end
+  local before = 0
+  for i = 1, math.max(1, rawlen(v)) do
+    local n = rawget(v, i)
+    if math.type(n) ~= "integer" or n <= before or n > 10000 then return false, "growing integers from 1 to 10000" end
+    before = n
   end
   return true
 end
