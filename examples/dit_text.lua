@@ -2,41 +2,45 @@
 -- and then paints what captions ask for, with what they leave open at random.
 --
 --   lua5.4 examples/dit_text.lua                         half an hour of training on two cores
+--   lua5.4 examples/dit_text.lua --net unet --out runs/unet_text       the same with a U-Net
 --   lua5.4 examples/dit_text.lua --steps 1000            two minutes
 --   lua5.4 examples/dit_text.lua --paint                 no training: paints with what was trained
+--   lua5.4 examples/dit_text.lua --objects 2             scenes of one or two objects: needs longer
 --
--- The caption's words stand before the patches in one sequence (arXiv 2212.09748 with the caption as tokens), and one
--- vector of the whole caption scales and gates every block. The path from picture to noise is a straight line, and the
--- network says which way it goes (arXiv 2209.03003).
--- Writes <out>/dit_text.png, a row a caption, and <out>/model.safetensors.
+-- The transformer has the caption's words before the patches in one sequence (arXiv 2212.09748 with the caption as
+-- tokens), and one vector of the whole caption scales and gates every block; the U-Net looks at the words where its
+-- feature maps are small. Writes <out>/dit_text.png, a row a caption, <out>/model.safetensors, and
+-- <out>/samples.safetensors, which judge_scenes.lua reads.
 local lt = require "laterna"
 local nn = lt.nn
+local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
 
 local o = lt.train.options {
-  steps = 12000, batch = 32, patch = 4, dim = 256, depth = 6, heads = 4, positions = "fixed", caption = "tokens",
-  lr = 6e-4, precision = "bf16", pictures = 40000, seed = 1, guidance = 2, sampling_steps = 30, out = "runs/dit_text",
-  paint = false,
+  net = "dit", steps = 17000, batch = 32, objects = 1, pictures = 60000, precision = "bf16", seed = 1, guidance = 2,
+  sampling_steps = 20, samples = 500, out = "runs/dit_text", paint = false,
 }
 
 lt.manual_seed(o.seed)
 lt.precision(o.precision)
-local train = lt.data.scenes { n = o.pictures, seed = o.seed }
-local model = lt.diffusion {
-  net = nn.DiT {
-    channels = 3, size = 32, patch = o.patch, dim = o.dim, depth = o.depth, heads = o.heads,
-    positions = o.positions, text = 64, caption = o.caption,
-  },
-  text = lt.text.Encoder(train.captions, { dim = 64 }), schedule = "flow", predict = "velocity",
-}
-local ema = lt.optim.Ema(model, function(k) return math.min(0.999, (1 + k) / (10 + k)) end)
+local train = lt.data.scenes { n = o.pictures, seed = o.seed, objects = o.objects == 1 and 1 or nil }
+local text = lt.text.Encoder(train.captions, { dim = 96, depth = 2 })
+local model, rate
+if o.net == "dit" then
+  local net = nn.DiT {
+    channels = 3, size = 32, patch = 4, dim = 192, depth = 6, heads = 3, text = 96, caption = "tokens",
+  }
+  model, rate = lt.diffusion { net = net, text = text, schedule = "flow", predict = "velocity" }, 6e-4
+else
+  local net = nn.UNet { channels = 3, size = 32, width = 32, multipliers = { 1, 2, 4 }, blocks = 1, text = 96 }
+  model, rate = lt.diffusion { net = net, text = text, schedule = "cosine", predict = "v" }, 1e-3
+end
+local ema = lt.optim.Ema(model, function(step) return math.min(0.9995, (1 + step) / (10 + step)) end)
 
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
   local opt = lt.optim.AdamW(model:parameters(), {
-    betas = { 0.9, 0.99 }, weight_decay = 0,
-    lr = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(500, o.steps // 10), final = 0.02 * o.lr }),
-  })
+    lr = lt.optim.schedule.cosine(rate, o.steps, { warmup = math.min(200, o.steps // 10), final = 0.01 * rate }) })
   local run = lt.train.run {
     save = o.out, steps = o.steps, data = train:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
     ema = ema, resume = o.resume,
@@ -54,21 +58,31 @@ else
   lt.save(o.out .. "/model.safetensors", ema.model:state())
 end
 
+local function paint(captions, guidance, seed)
+  return ema.model:sample({ text = captions }, { steps = o.sampling_steps, guidance = guidance, seed = seed })
+end
+
 local captions = {
-  "a large red heart on the grass", "a small yellow star, night sky", "a large striped blue ring at the top",
-  "a green square to the left of a pink circle", "a checked purple diamond on the sand",
-  "a white moon above a black cross, sunset", "a brown hexagon", "an orange triangle, sea", "",
+  "a large red heart on the grass", "a small yellow star, night sky", "a large striped blue ring, snow",
+  "a checked purple diamond on the sand", "a white moon at the top, sunset", "a brown hexagon in front of a brick wall",
+  "an orange triangle", "a black cross, tiles", "",
 }
 local rows, labels = {}, {}
 for i, caption in ipairs(captions) do
   local same = {}
   for k = 1, 8 do same[k] = caption end
-  rows[i] = ema.model:sample({ text = same }, {
-    steps = o.sampling_steps, guidance = caption == "" and 1 or o.guidance, seed = 1,
-  })
-  labels[i] = caption == "" and "(no caption)" or caption
+  rows[i], labels[i] = paint(same, caption == "" and 1 or o.guidance, 1), caption == "" and "(no caption)" or caption
 end
 local picture = lt.grid(rows, { row_labels = labels })
 lt.save_png(o.out .. "/dit_text.png", picture)
 lt.show(picture)
-print("wrote " .. o.out .. "/dit_text.png")
+
+local asked, wanted = prompts.test(o.samples, o.seed)
+local pictures = {}
+for first = 1, #asked, 50 do
+  local part = table.move(asked, first, math.min(first + 49, #asked), 1, {})
+  pictures[#pictures + 1] = (paint(part, o.guidance, 1000 + first) * 127.5 + 127.5):byte()
+end
+lt.save(o.out .. "/samples.safetensors", { pictures = lt.cat(pictures) },
+  { captions = table.concat(asked, "\n"), wanted = table.concat(wanted, "\n") })
+print("wrote " .. o.out .. "/dit_text.png and samples.safetensors")
