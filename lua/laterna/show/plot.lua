@@ -5,6 +5,7 @@ local check = require "laterna.check"
 local chart_png = require "laterna.show.chart_png"
 local chart_text = require "laterna.show.chart_text"
 local figure = require "laterna.show.figure"
+local schedule = require "laterna.show.schedule"
 local series = require "laterna.show.series"
 local terminal = require "laterna.show.terminal"
 
@@ -80,17 +81,32 @@ local function in_terminal(fname, kind, what, given)
   out:write(chart_text(figure_of({ fname, 1 }, kind, what, o), o))
 end
 
+-- The options of one panel of several: what it needs, under what the caller wants; the title stands above the first.
+local function of_panel(i, panel, given)
+  local o = {}
+  for key, v in pairs(panel.options) do o[key] = v end
+  for key, v in next, given or {} do o[key] = v end
+  if i > 1 then o.title, o.ylim, o.logy = nil, nil, nil end
+  return o
+end
+
 --- Draws curves in the terminal: braille dots in colours, or ASCII where the output is no terminal or no UTF-8.
 -- @tparam function|table|tensor data a function of one number (as many curves as it returns numbers, drawn from 0 to
 -- 1); a list of numbers or a tensor (n), drawn over 1..n; `{x = numbers, y = numbers, label = "loss"}`; a list of
 -- these; or a table of named ones, `{loss = {...}, lr = {...}}`. NaN and infinity are gaps, and the legend says so.
+-- A noise schedule is known by what it is (laterna.schedule's check accepts it) and shown as alpha and sigma, with
+-- log-SNR below, unless labels, from or to are given.
 -- @tparam[opt] table options `from`, `to` (0 and 1: where functions are drawn), `labels` (names of the curves),
 -- `title`, `xlabel`, `ylabel`, `logy`, `xlim`, `ylim` ({lowest, highest}), `width` (columns), `height` (rows of the
 -- plot itself), `ascii`, `out` (io.stdout), `tty` (true or false: do not ask whether `out` is a terminal)
 -- @raise empty data, what is no number (named with its place), unknown options
 -- @function plot
 local function line(_, data, given)
-  in_terminal("plot", "line", data, given)
+  if not schedule.is(data, given) then return in_terminal("plot", "line", data, given) end
+  options("plot", 2, given, "line", ON_TEXT)
+  for i, panel in ipairs(schedule.panels(data)) do
+    in_terminal("plot", "line", panel.data, of_panel(i, panel, given))
+  end
 end
 
 --- Draws how often values occur.
@@ -120,8 +136,18 @@ function plot.save(path, data, given)
   local kind = type(given) == "table" and rawget(given, "kind") or "line"
   check.one_of("plot.save", 3, "kind", kind, { "line", "scatter", "histogram" })
   local o = options("plot.save", 3, given, kind, AS_PNG)
-  local page = chart_png(figure_of({ "plot.save", 2 }, kind, data, o), o)
-  core.save_png(path, core.from_string(page:bytes(), { page.h, page.w, 3 }, { dtype = "uint8" }))
+  local function page(what, of)
+    local drawn = chart_png(figure_of({ "plot.save", 2 }, kind, what, of), of)
+    return core.from_string(drawn:bytes(), { drawn.h, drawn.w, 3 }, { dtype = "uint8" })
+  end
+  if not schedule.is(data, given) then return core.save_png(path, page(data, o)) end
+  local pages = {}
+  for i, panel in ipairs(schedule.panels(data)) do
+    local of = options("plot.save", 3, of_panel(i, panel, given), kind, AS_PNG)
+    of.height = math.max(80, of.height // 2)
+    pages[i] = page(panel.data, of)
+  end
+  core.save_png(path, core.cat(pages, 1))
 end
 
 return setmetatable(plot, { __call = line })

@@ -1,0 +1,58 @@
+-- Times for training: within (0,1], as they are said to be spread, the same from the same generator.
+local core = require "laterna.core"
+local draw = require "laterna.diffusion.draw"
+local fails = require "spec.support.fails"
+local schedules = require "laterna.schedule"
+
+local flow = schedules.flow()
+local all = { uniform = draw.uniform(), stratified = draw.stratified(), log_normal = draw.log_normal(),
+              logit_normal = draw.logit_normal() }
+
+describe("draw", function()
+  it("gives n times in (0,1], the same from the same seed", function()
+    for name, f in pairs(all) do
+      local t = f(1000, core.generator(3), flow)
+      assert.same({ 1000 }, t.shape, name)
+      assert.is_true(t:min():item() > 0 and t:max():item() <= 1, name)
+      assert.same(t:totable(), f(1000, core.generator(3), flow):totable(), name)
+      assert.not_same(t:totable(), f(1000, core.generator(4), flow):totable(), name)
+      assert.same({ 1 }, f(1, core.generator(1), flow).shape)
+    end
+  end)
+
+  it("is uniform", function()
+    for _, name in ipairs { "uniform", "stratified" } do
+      local t = all[name](10000, core.generator(1), flow)
+      assert.near(0.5, t:mean():item(), 0.01, name)
+      assert.near(1 / 12, t:var():item(), 0.003, name)
+    end
+    local list = all.stratified(16, core.generator(5), flow):totable()
+    for i, t in ipairs(list) do assert.equal(i - 1, math.floor(t * 16)) end -- one in each part
+  end)
+
+  it("is normal in log(sigma / alpha), whatever the schedule", function()
+    for _, f in ipairs { schedules.edm(), flow, schedules.cosine() } do
+      local list = draw.log_normal { mean = -0.5, std = 0.8 }(4000, core.generator(2), f):totable()
+      local sum, square = 0, 0
+      for _, t in ipairs(list) do
+        local z = math.log(schedules.ratio(f, t))
+        sum, square = sum + z, square + z * z
+      end
+      local mean = sum / #list
+      assert.near(-0.5, mean, 0.05)
+      assert.near(0.8, (square / #list - mean * mean) ^ 0.5, 0.04)
+    end
+  end)
+
+  it("is normal in the logit of t", function()
+    local t = draw.logit_normal { mean = 0.3, std = 0.7 }(10000, core.generator(2))
+    local z = (t / (1 - t)):log()
+    assert.near(0.3, z:mean():item(), 0.03)
+    assert.near(0.7, z:std():item(), 0.03)
+  end)
+
+  it("refuses in words", function()
+    fails("std", draw.log_normal, { std = 0 })
+    fails('unknown option "sigma"', draw.logit_normal, { sigma = 1 })
+  end)
+end)

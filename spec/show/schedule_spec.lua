@@ -1,0 +1,59 @@
+-- A noise schedule is known by what it is, and shown whole.
+local plot = require "laterna.show.plot"
+local schedules = require "laterna.schedule"
+local core = require "laterna.core"
+local fails = require "spec.support.fails"
+
+local function late(t) return math.cos(math.pi / 2 * t ^ 1.5), math.sin(math.pi / 2 * t ^ 1.5) end
+
+-- What is written to a terminal of plain text.
+local function written(f, options)
+  local parts = {}
+  local o = { out = { write = function(_, ...) parts[#parts + 1] = table.concat { ... } end }, tty = false, width = 60,
+    height = 8 }
+  for key, v in pairs(options or {}) do o[key] = v end
+  plot(f, o)
+  return table.concat(parts)
+end
+
+describe("a schedule, plotted", function()
+  it("shows alpha and sigma, and log-SNR below", function()
+    for _, f in ipairs { late, schedules.cosine(), schedules.flow(), schedules.linear() } do
+      local text = written(f)
+      local above, below = text:find("alpha", 1, true), text:find("log-SNR", 1, true)
+      assert.is_truthy(above and text:find("sigma", 1, true) and below and below > above)
+      assert.is_falsy(text:find("nan", 1, true) or text:find("inf", 1, true))
+    end
+  end)
+
+  it("shows sigma alone where alpha is 1", function()
+    local text = written(schedules.edm())
+    assert.is_truthy(text:find("sigma (alpha is 1)", 1, true) and text:find("log-SNR", 1, true))
+  end)
+
+  it("is any function of two numbers where labels are given, or where it is no schedule", function()
+    assert.is_falsy(written(late, { labels = { "a", "b" } }):find("log-SNR", 1, true))
+    assert.is_falsy(written(late, { to = 0.5 }):find("log-SNR", 1, true))
+    assert.is_falsy(written(function(t) return t, 1 - t end):find("log-SNR", 1, true))
+    assert.is_falsy(written(math.sin):find("log-SNR", 1, true))
+    assert.is_falsy(written(function(t) return 1 - t, t, t end):find("log-SNR", 1, true))
+  end)
+
+  it("has its title once", function()
+    local _, times = written(late, { title = "late" }):gsub("late", "")
+    assert.equal(1, times)
+    fails('unknown option "titel"', plot, late, { titel = "late" })
+  end)
+
+  it("is two panels in one PNG", function()
+    local path = os.tmpname()
+    plot.save(path, late, { width = 300, height = 240 })
+    local picture = core.load_png(path)
+    os.remove(path)
+    assert.same({ 240, 300, 3 }, picture.shape)
+    -- Something is drawn in both halves: not all of a half is one colour.
+    for _, half in ipairs { picture[{ 1, 120 }], picture[{ 121, 240 }] } do
+      assert.is_true(half:float():std():item() > 1)
+    end
+  end)
+end)
