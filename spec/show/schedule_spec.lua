@@ -31,9 +31,32 @@ describe("a schedule, plotted", function()
     assert.is_truthy(text:find("sigma (alpha is 1)", 1, true) and text:find("log-SNR", 1, true))
   end)
 
+  it("shares one height among both, t above t", function()
+    for _, f in ipairs { late, schedules.edm(), schedules.flow() } do
+      local rows, corners = 0, {}
+      for line in written(f, { height = 14, width = 72 }):gmatch "([^\n]*)\n" do
+        rows = rows + 1
+        assert.is_true(#line <= 72)
+        corners[#corners + 1] = line:find("+-", 1, true) or line:find("++-", 1, true)
+      end
+      assert.equal(14 + 2 * 3 + 1, rows) -- a legend, the axis and its numbers for each; "t"
+      assert.equal(2, #corners)
+      assert.equal(corners[1], corners[2])
+    end
+  end)
+
+  it("shows log-SNR from -20 to 20 at most, though it is infinite at t = 0", function()
+    local text = written(schedules.edm(), { height = 30 })
+    assert.is_truthy(text:find("\n *20 %+"))
+    assert.is_falsy(text:find("\n *[3-9]0 %+", (text:find("log-SNR", 1, true))))
+  end)
+
   it("is any function of two numbers where labels are given, or where it is no schedule", function()
     assert.is_falsy(written(late, { labels = { "a", "b" } }):find("log-SNR", 1, true))
-    assert.is_falsy(written(late, { to = 0.5 }):find("log-SNR", 1, true))
+    for _, o in ipairs { { to = 0.5 }, { from = 0.1 }, { ylim = { 0, 1 } }, { logy = true }, { ylabel = "y" } } do
+      assert.is_falsy(written(late, o):find("log-SNR", 1, true))
+    end
+    assert.is_truthy(written(late, { title = "t", xlabel = "time", xlim = { 0, 0.5 } }):find("log-SNR", 1, true))
     assert.is_falsy(written(function(t) return t, 1 - t end):find("log-SNR", 1, true))
     assert.is_falsy(written(math.sin):find("log-SNR", 1, true))
     assert.is_falsy(written(function(t) return 1 - t, t, t end):find("log-SNR", 1, true))

@@ -69,13 +69,13 @@ local function draw_data(page, fig, box, size)
 end
 
 --- Draws a figure.
--- @tparam table o `width`, `height` in pixels
+-- @tparam table o `width`, `height` in pixels, `size` of the letters
 -- @treturn canvas
 return function(fig, o)
   local page = canvas.new(o.width, o.height)
-  local size = math.max(9, math.min(18, math.min(o.width / 36, o.height / 24)))
+  local size = o.size
   local box = { y_ticks = fig.y:ticks(math.max(2, math.floor(o.height / (size * 4.5)))) }
-  local left = 0
+  local left = canvas.text_width(fig.room or "", size)
   for _, tick in ipairs(box.y_ticks) do left = math.max(left, canvas.text_width(tick.text, size)) end
   box.x = math.floor(left + size * (fig.ylabel and 3 or 1.3))
   box.w = math.max(8, o.width - box.x - math.floor(size * 1.6))

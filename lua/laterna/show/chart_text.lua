@@ -132,7 +132,7 @@ end
 -- @tparam table o `width` (columns in all), `height` (rows of the plotting area), `ascii`, `colour`
 return function(fig, o)
   local signs = o.ascii and PLAIN or FANCY
-  local rows, labels, left = o.height, {}, 0
+  local rows, labels, left = o.height, {}, #(fig.room or "")
   for _, tick in ipairs(fig.y:ticks(math.max(2, rows * 2 // 5))) do
     labels[rows - math.floor(tick.at * (rows - 1) + 0.5)] = tick.text
     left = math.max(left, #tick.text)

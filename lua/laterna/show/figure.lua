@@ -132,9 +132,10 @@ end
 
 --- Curves or clouds of points on axes.
 -- @tparam string kind "line" or "scatter"
--- @tparam table list of {label, x = {...}, y = {...}}
+-- @tparam table list of {label, x = {...}, y = {...}, number = which colour and mark; by default its place}
 -- @tparam table o `title`, `xlabel`, `ylabel`, `logy`, `xlim`, `ylim`
--- @return {kind, title, xlabel, ylabel, x = axis, y = axis, series = {{colour, runs}}, legend = {{text, colour}}}
+-- @return {kind, title, xlabel, ylabel, x = axis, y = axis, series = {{colour, runs}}, legend = {{text, colour}}}; a
+-- field room, text that numbers at the y axis leave room for at least, may be added
 function figure.curves(kind, list, o)
   local xs, ys = {}, {}
   for k, s in ipairs(list) do xs[k], ys[k] = s.x, o.xlim and within(s, o.xlim) or s.y end
@@ -143,10 +144,11 @@ function figure.curves(kind, list, o)
   local self = { kind = kind, title = o.title, xlabel = o.xlabel, ylabel = o.ylabel, x = x, y = y, series = {},
     legend = {} }
   for k, s in ipairs(list) do
-    local colour = figure.colour(k)
-    self.series[k] = { colour = colour, number = k, runs = (kind == "scatter" and points_of or runs_of)(s, x, y) }
+    local number = s.number or k
+    local colour = figure.colour(number)
+    self.series[k] = { colour = colour, number = number, runs = (kind == "scatter" and points_of or runs_of)(s, x, y) }
     local text = legend_text(s, x, y)
-    if text then self.legend[#self.legend + 1] = { text = text, colour = colour, number = k } end
+    if text then self.legend[#self.legend + 1] = { text = text, colour = colour, number = number } end
   end
   return self
 end

@@ -61,12 +61,14 @@ end
 -- Names may be anything that a table has as keys: no escape code of theirs reaches the terminal.
 local function clean(text) return text and text:gsub("%c", "?") .. "" end
 
-local function figure_of(at, kind, what, o)
+-- One figure, or the two of a noise schedule. `given` are the options as they came, without defaults.
+local function figures_of(at, kind, what, o, given)
   for _, key in ipairs { "title", "xlabel", "ylabel" } do o[key] = clean(o[key]) end
-  if kind == "histogram" then return figure.histogram(series.flat(at, "values", what), o) end
+  if kind == "histogram" then return { figure.histogram(series.flat(at, "values", what), o) } end
+  if kind == "line" and schedule.is(what, given) then return schedule.figures(at, what, o) end
   local list = kind == "scatter" and series.read_points(at, what) or series.read(at, what, o)
   for k, s in ipairs(list) do s.label = clean(o.labels and rawget(o.labels, k) or s.label) end
-  return figure.curves(kind, list, o)
+  return { figure.curves(kind, list, o) }
 end
 
 local function in_terminal(fname, kind, what, given)
@@ -76,37 +78,30 @@ local function in_terminal(fname, kind, what, given)
   if o.ascii == nil then o.ascii = not o.tty or not terminal.utf8() end
   local columns, rows = terminal.size()
   o.width = o.width or (o.tty and math.max(20, math.min(100, columns - 1)) or 72)
-  o.height = o.height or math.max(5, math.min(16, rows - 6))
   o.colour = terminal.colour(o.tty) and not o.ascii
-  out:write(chart_text(figure_of({ fname, 1 }, kind, what, o), o))
-end
-
--- The options of one panel of several: what it needs, under what the caller wants; the title stands above the first.
-local function of_panel(i, panel, given)
-  local o = {}
-  for key, v in pairs(panel.options) do o[key] = v end
-  for key, v in next, given or {} do o[key] = v end
-  if i > 1 then o.title, o.ylim, o.logy = nil, nil, nil end
-  return o
+  local figures = figures_of({ fname, 1 }, kind, what, o, given)
+  local height = o.height or math.max(5, math.min(16, rows - 4 - 3 * #figures))
+  local heights = #figures == 1 and { height } or schedule.split(height, 3)
+  for k, fig in ipairs(figures) do
+    o.height = heights[k]
+    out:write(chart_text(fig, o))
+  end
 end
 
 --- Draws curves in the terminal: braille dots in colours, or ASCII where the output is no terminal or no UTF-8.
 -- @tparam function|table|tensor data a function of one number (as many curves as it returns numbers, drawn from 0 to
 -- 1); a list of numbers or a tensor (n), drawn over 1..n; `{x = numbers, y = numbers, label = "loss"}`; a list of
 -- these; or a table of named ones, `{loss = {...}, lr = {...}}`. NaN and infinity are gaps, and the legend says so.
--- A noise schedule is known by what it is (laterna.schedule's check accepts it) and shown as alpha and sigma, with
--- log-SNR below, unless labels, from or to are given.
+-- A noise schedule, which is a function that returns two numbers and passes `lt.schedule.check`, is drawn as alpha and
+-- sigma, and below them its log-SNR, from -20 to 20 at most; not so with `labels`, `from`, `to`, `ylim`, `logy` or
+-- `ylabel`, which make it a function like any other. The two share the height.
 -- @tparam[opt] table options `from`, `to` (0 and 1: where functions are drawn), `labels` (names of the curves),
 -- `title`, `xlabel`, `ylabel`, `logy`, `xlim`, `ylim` ({lowest, highest}), `width` (columns), `height` (rows of the
 -- plot itself), `ascii`, `out` (io.stdout), `tty` (true or false: do not ask whether `out` is a terminal)
 -- @raise empty data, what is no number (named with its place), unknown options
 -- @function plot
 local function line(_, data, given)
-  if not schedule.is(data, given) then return in_terminal("plot", "line", data, given) end
-  options("plot", 2, given, "line", ON_TEXT)
-  for i, panel in ipairs(schedule.panels(data)) do
-    in_terminal("plot", "line", panel.data, of_panel(i, panel, given))
-  end
+  in_terminal("plot", "line", data, given)
 end
 
 --- Draws how often values occur.
@@ -136,18 +131,16 @@ function plot.save(path, data, given)
   local kind = type(given) == "table" and rawget(given, "kind") or "line"
   check.one_of("plot.save", 3, "kind", kind, { "line", "scatter", "histogram" })
   local o = options("plot.save", 3, given, kind, AS_PNG)
-  local function page(what, of)
-    local drawn = chart_png(figure_of({ "plot.save", 2 }, kind, what, of), of)
-    return core.from_string(drawn:bytes(), { drawn.h, drawn.w, 3 }, { dtype = "uint8" })
+  local figures = figures_of({ "plot.save", 2 }, kind, data, o, given)
+  local heights = #figures == 1 and { o.height } or schedule.split(o.height, 40)
+  -- Letters of one size in both.
+  local size = math.max(9, math.min(18, o.width / 36, o.height / (24 + 6 * (#figures - 1))))
+  local pages, height = {}, 0
+  for k, fig in ipairs(figures) do
+    pages[k] = chart_png(fig, { width = o.width, height = heights[k], size = size }):bytes()
+    height = height + heights[k]
   end
-  if not schedule.is(data, given) then return core.save_png(path, page(data, o)) end
-  local pages = {}
-  for i, panel in ipairs(schedule.panels(data)) do
-    local of = options("plot.save", 3, of_panel(i, panel, given), kind, AS_PNG)
-    of.height = math.max(80, of.height // 2)
-    pages[i] = page(panel.data, of)
-  end
-  core.save_png(path, core.cat(pages, 1))
+  core.save_png(path, core.from_string(table.concat(pages), { height, o.width, 3 }, { dtype = "uint8" }))
 end
 
 return setmetatable(plot, { __call = line })

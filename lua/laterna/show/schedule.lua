@@ -1,54 +1,73 @@
---- A noise schedule, seen: alpha and sigma above, log-SNR below.
+--- A noise schedule as two figures: alpha and sigma, and below them log-SNR, whose numbers are on a scale of their own.
 -- @module laterna.show.schedule
+local figure = require "laterna.show.figure"
 local schedules = require "laterna.schedule"
+local series = require "laterna.show.series"
 
 local schedule = {}
 
-local POINTS = 401
-local FARTHEST = 20 -- log-SNR beyond is as good as infinite; no curve goes there
+local DEEPEST = 20 -- log-SNR beyond this, of either sign, is off the figure: at the ends it tends to infinity
+local UPPER = 0.55 -- alpha's and sigma's part of the height
 
---- Is this a schedule, and nothing said of how to draw it? A function of two numbers that laterna.schedule accepts.
--- @param f
--- @tparam ?table given the caller's options
+-- Whoever asks for one of these means a function of two values like any other.
+local PLAIN = { "labels", "from", "to", "ylim", "logy", "ylabel" }
+
+--- Is this a noise schedule, to be drawn as one? A function that returns two numbers, is what laterna.schedule.check
+-- demands, and comes without options that say what else to make of it.
+-- @param what anything
+-- @tparam[opt] table given options of plot
 -- @treturn boolean
-function schedule.is(f, given)
-  if type(f) ~= "function" and type(f) ~= "table" then return false end
-  for _, key in ipairs { "labels", "from", "to", "kind" } do
+function schedule.is(what, given)
+  for _, key in ipairs(PLAIN) do
     if type(given) == "table" and rawget(given, key) ~= nil then return false end
   end
-  local ok, n = pcall(function() return select("#", f(0.5)) end)
-  return ok and n == 2 and (pcall(schedules.check, f))
+  local said = table.pack(pcall(what, 0))
+  return said.n == 3 and pcall(schedules.check, what)
 end
 
--- y of t at even times, where it is finite.
-local function curve(label, y)
-  local c = { x = {}, y = {}, label = label }
-  for k = 0, POINTS - 1 do
-    local t = k / (POINTS - 1)
-    local v = y(t)
+-- log-SNR where it is a finite number, and the limits of its axis, in tens.
+local function log_snr(alpha, sigma)
+  local curve, low, high = { x = {}, y = {}, label = "log-SNR", number = 3 }, DEEPEST, -DEEPEST
+  for k, t in ipairs(alpha.x) do
+    local v = 2 * math.log(alpha.y[k] / sigma.y[k])
     if math.abs(v) < math.huge then
-      c.x[#c.x + 1] = t
-      c.y[#c.y + 1] = v
+      curve.x[#curve.x + 1], curve.y[#curve.y + 1] = t, v
+      low, high = math.min(low, v), math.max(high, v)
     end
   end
-  return c
+  local function within(v) return math.max(-DEEPEST, math.min(DEEPEST, v)) end
+  return curve, { within(math.floor(low / 10) * 10), within(math.ceil(high / 10) * 10) }
 end
 
---- What to draw, one above the other: a list of {data, options}.
--- @tparam function f a schedule
--- @treturn table
-function schedule.panels(f)
-  local exploding = (f(0.5)) == 1
-  local signal = curve("log-SNR", function(t)
-    local v = schedules.log_snr(f, t)
-    return math.abs(v) <= FARTHEST and v or math.huge
-  end)
-  local first = exploding and curve("sigma (alpha is 1)", function(t) return select(2, f(t)) end)
-    or { curve("alpha", function(t) return (f(t)) end), curve("sigma", function(t) return select(2, f(t)) end) }
-  return {
-    { data = first, options = { xlim = { 0, 1 } } },
-    { data = signal, options = { xlim = { 0, 1 }, xlabel = "t" } },
+--- The two figures.
+-- @tparam table at {function, number of the argument}: what errors are about
+-- @tparam function what a schedule
+-- @tparam table o `title`, `xlabel` (t), `xlim`
+-- @treturn {figure,figure}
+function schedule.figures(at, what, o)
+  local alpha, sigma = table.unpack(series.read(at, what, { from = 0, to = 1 }))
+  alpha.label, sigma.label, sigma.number = "alpha", "sigma", 2
+  local snr, ylim = log_snr(alpha, sigma)
+  local above = { alpha, sigma }
+  if math.max(table.unpack(sigma.y)) > 1 + 1e-6 then -- then alpha is 1 throughout
+    above, sigma.label = { sigma }, "sigma (alpha is 1)"
+  end
+  local xlim = o.xlim or { 0, 1 }
+  local figures = {
+    figure.curves("line", above, { title = o.title, xlim = xlim }),
+    figure.curves("line", { snr }, { xlabel = o.xlabel or "t", xlim = xlim, ylim = ylim }),
   }
+  for _, fig in ipairs(figures) do fig.room = "-10.0" end -- one below the other, t above t
+  return figures
+end
+
+--- The heights of the two figures in a height.
+-- @tparam integer height
+-- @tparam integer least of each
+-- @treturn {integer,integer}
+function schedule.split(height, least)
+  local upper = math.max(least, math.floor(height * UPPER + 0.5))
+  return { upper, math.max(least, height - upper) }
 end
 
 return schedule
