@@ -82,6 +82,7 @@ describe("changed schedules", function()
     local a, s = builtin.shifted(0.6)
     assert.near(1, a * a + s * s, 1e-12)
     assert.equal(1, (schedule.shift(schedule.edm(), 3)(0.4)))
+    fails("expected it to fall", schedule.zero_terminal, function() return 0.8, 0.6 end)
     fails("expected alpha^2 + sigma^2 = 1", schedule.shift, function(t) return 1 - t, t * t end, 2)
   end)
 end)
@@ -95,6 +96,7 @@ describe("what is no schedule", function()
     { "never destroyed", function(t) return 1 - 0.5 * t, 0.5 * t end, "t = 1" },
     { "noise already", function(t) return 1 - t, 0.1 + 0.9 * t end, "t = 0" },
     { "NaN", function(t) return 1 - t, t > 0.3 and 0 / 0 or t end, "t = 0.301" },
+    { "sigma is infinite", function(t) return 1, t / (1 - t) end, "t = 1" },
     { "sigma is missing", function(t) return 1 - t end, "t = 0" },
     { "alpha is a string", function(t) return "1", t end, "t = 0" },
     { "raises an error", function(t) if t > 0.2 then error "oh" end return 1 - t, t end, "t = 0.201" },
@@ -113,6 +115,11 @@ describe("what is no schedule", function()
     fails("unknown option last2", schedule.linear, { last2 = 1 })
     fails("steps: expected an integer", schedule.linear, { steps = 1.5 })
     fails("t: expected a number from 0 to 1", schedule.ratio, schedule.flow(), 1.5)
+    fails("alpha is a string", schedule.betas, function() return "1", 0 end, 10)
+    fails("raises an error, a table, at t = 0.5", schedule.invert, function(t)
+      if t > 0 and t < 1 then error {} end
+      return 1 - t, t
+    end, 1)
     fails("ratio: expected a number", schedule.invert, schedule.flow(), 0 / 0)
   end)
 end)

@@ -61,6 +61,21 @@ describe("spacing", function()
     assert.same({ 999, 856, 713, 570, 428, 285, 142 }, steps(spacings.trailing(schedules.linear, 7)))
     assert.same({ 999, 666, 333, 0 }, steps(spacings.rounded(schedules.linear, 4)))
     assert.same({ 901 }, steps(spacing.leading { offset = 901 } (schedules.linear, 1)))
+    assert.same({ 751, 501, 251, 1 }, steps(spacing.leading { offset = 1 } (schedules.linear, 4)))
+    for n = 1, 1000 do falls(spacing.leading { offset = 1 } (schedules.flow, n), n, "leading from 1") end
+  end)
+
+  -- NumPy 2 says, as diffusers asks it: linspace(0, 999, n).round(), arange(1000, 0, -1000 / n).round() - 1 (which is
+  -- one number too long for 62 of the n: the first n count), arange(n) * (1000 // n). All of them for n = 1..1000
+  -- (2..1000 of linspace, which for n = 1 gives 0, where nothing can begin), falling, h = (31 h + step) mod (2^31 - 1).
+  it("rounds as NumPy does, for every n", function()
+    for name, want in pairs { rounded = 328834378, trailing = 173175107, leading = 1628150008 } do
+      local h = 0
+      for n = name == "rounded" and 2 or 1, 1000 do
+        for _, step in ipairs(steps(spacings[name](schedules.flow, n))) do h = (31 * h + step) % 2147483647 end
+      end
+      assert.equal(want, h, name)
+    end
   end)
 
   it("is Karras's list of sigmas", function()
@@ -87,5 +102,8 @@ describe("spacing", function()
     fails("first: expected a number", spacing.uniform, schedules.flow, 3, 2)
     fails("sigma_min: expected less", spacing.karras { sigma_min = 90 }, schedules.edm, 3)
     fails("unknown option rho2", spacing.karras, { rho2 = 1 })
+    fails("rho: expected a number", spacing.karras, { rho = "7" })
+    fails("offset: expected an integer", spacing.leading, { offset = 0.5 })
+    fails("round: expected boolean", spacing.linspace, { round = 1 })
   end)
 end)

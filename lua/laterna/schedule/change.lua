@@ -26,7 +26,11 @@ function change.zero_terminal(schedule)
   if kind_of("zero_terminal", schedule) ~= "preserving" then
     refuse.fail("zero_terminal", 1, "schedule: expected one that preserves the variance, alpha^2 + sigma^2 = 1")
   end
-  local first, last = (schedule(0)), (schedule(1))
+  local first, last = (tools.at("zero_terminal", schedule, 0)), (tools.at("zero_terminal", schedule, 1))
+  if first <= last then
+    refuse.fail("zero_terminal", 1, "schedule: alpha is %.4g at t = 0 and %.4g at t = 1, expected it to fall", first,
+      last)
+  end
   local scale = first / (first - last)
   return function(t)
     local alpha = t >= 1 and 0 or ((schedule(t)) - last) * scale

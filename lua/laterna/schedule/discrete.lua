@@ -2,6 +2,7 @@
 -- t = n / T; at t = 0 there is no noise. (Others count from 0: their step n is at t = (n + 1) / T.)
 -- @module laterna.schedule.discrete
 local refuse = require "laterna.schedule.refuse"
+local tools = require "laterna.schedule.tools"
 
 local discrete = {}
 
@@ -90,7 +91,7 @@ function discrete.betas(schedule, steps, max)
   refuse.integer("betas", 2, "steps", steps, 1, 1000000)
   max = refuse.number("betas", 3, "max", max == nil and 0.999 or max, 0, 1)
   local function alpha_bar(t)
-    local alpha, sigma = schedule(t)
+    local alpha, sigma = tools.at("betas", schedule, t)
     return alpha * alpha / (alpha * alpha + sigma * sigma)
   end
   local list, before = {}, alpha_bar(0)

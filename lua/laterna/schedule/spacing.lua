@@ -30,12 +30,13 @@ function spacing.uniform(schedule, n, first)
   return times
 end
 
--- From whole steps k of T, counted from 1, to times; a first time below 1 shrinks them all.
-local function whole(fname, options, more, step)
+-- From whole steps k of T, counted from 1, to times; a first time below 1 shrinks them all. `also` checks more options.
+local function whole(fname, options, more, step, also)
   local defaults = { steps = 1000 }
   for key, v in pairs(more) do defaults[key] = v end
   local o = refuse.options(fname, 1, options, defaults)
   local total = refuse.integer(fname, 1, "steps", o.steps, 1, 1000000)
+  if also then also(o, total) end
   return function(schedule, n, first)
     first = check_call(fname, schedule, n, first)
     if n > total then refuse.fail(fname, 2, "n: expected at most %d steps, got %d", total, n) end
@@ -57,26 +58,33 @@ end
 -- @tparam[opt] table options steps=1000 (T)
 -- @treturn function a spacing for n up to T
 function spacing.trailing(options)
-  return whole("trailing", options, {}, function(i, n, total) return round(total - (i - 1) * total / n) end)
-end
-
---- Of T whole steps every (T // n)th, the first one, 1, among them, and so the last ones never: what DDPM and DDIM did.
--- @tparam[opt] table options steps=1000 (T), offset=0
--- @treturn function a spacing for n up to T
-function spacing.leading(options)
-  return whole("leading", options, { offset = 0 }, function(i, n, total, o)
-    return math.min(total, (n - i) * (total // n) + 1 + refuse.integer("leading", 1, "offset", o.offset, 0, total - 1))
+  return whole("trailing", options, {}, function(i, n, total)
+    -- The difference as NumPy's arange has it, whose last bit decides which way some halves are rounded.
+    local difference = (total - total / n) - total
+    return round(total + (i - 1) * difference)
   end)
 end
 
---- From T down to 1 in n equal parts, both among them; not rounded unless asked.
+--- Of T whole steps every (T // n)th, the first one, 1, among them, and so the last ones never: what DDPM and DDIM did.
+-- @tparam[opt] table options steps=1000 (T), offset=0: this many steps later, as far as there is room below T
+-- @treturn function a spacing for n up to T
+function spacing.leading(options)
+  return whole("leading", options, { offset = 0 }, function(i, n, total, o)
+    local every = total // n
+    return (n - i) * every + 1 + math.min(o.offset, total - 1 - (n - 1) * every)
+  end, function(o, total) refuse.integer("leading", 1, "offset", o.offset, 0, total - 1) end)
+end
+
+--- From T down to 1 in n equal parts, both among them; not rounded unless asked. One step begins at T.
 -- @tparam[opt] table options steps=1000 (T), round=false
 -- @treturn function a spacing for n up to T
 function spacing.linspace(options)
   return whole("linspace", options, { round = false }, function(i, n, total, o)
-    if n == 1 then return total end
-    local at = (total - 1) * ((n - i) / (n - 1))
+    if i == 1 then return total end
+    local at = (n - i) * ((total - 1) / (n - 1)) -- the product in NumPy's order, for its halves
     return (o.round and round(at) or at) + 1
+  end, function(o)
+    if type(o.round) ~= "boolean" then refuse.fail("linspace", 1, "round: expected boolean, got %s", type(o.round)) end
   end)
 end
 
@@ -86,6 +94,7 @@ local function by_ratio(fname, options, more, warp)
   for key, v in pairs(more) do defaults[key] = v end
   local o = refuse.options(fname, 1, options, defaults)
   refuse.number(fname, 1, "sigma_min", o.sigma_min, 1e-6, 1e6)
+  if o.rho then refuse.number(fname, 1, "rho", o.rho, 0.1, 100) end
   if o.sigma_max then refuse.number(fname, 1, "sigma_max", o.sigma_max, o.sigma_min * (1 + 1e-6), 1e9) end
   return function(schedule, n, first)
     first = check_call(fname, schedule, n, first)
@@ -111,7 +120,7 @@ end
 -- @treturn function a spacing
 function spacing.karras(options)
   return by_ratio("karras", options, { rho = 7 }, function(most, least, u, o)
-    local k = 1 / refuse.number("karras", 1, "rho", o.rho, 0.1, 100)
+    local k = 1 / o.rho
     return (most ^ k + u * (least ^ k - most ^ k)) ^ (1 / k)
   end)
 end

@@ -11,6 +11,14 @@ local function complain(fname, t, message, ...)
   refuse.fail(fname, 1, "schedule: %s at t = %.4g", message:format(...), t)
 end
 
+local function demand(fname, t, name, v)
+  if type(v) ~= "number" then
+    complain(fname, t, "%s is %s, expected a number,", name, v == nil and "missing" or "a " .. type(v))
+  end
+  if v ~= v then complain(fname, t, "%s is not a number (NaN)", name) end
+  if math.abs(v) == math.huge then complain(fname, t, "%s is infinite", name) end
+end
+
 --- alpha and sigma at t, or words about what came instead.
 -- @tparam string fname to be named in errors
 -- @tparam function f
@@ -19,14 +27,14 @@ end
 -- @treturn number sigma
 function tools.at(fname, f, t)
   local ok, alpha, sigma = pcall(f, t)
-  if not ok then complain(fname, t, "the function raises an error, %s,", tostring(alpha)) end
-  for name, v in pairs { alpha = alpha or false, sigma = sigma or false } do
-    if type(v) ~= "number" then
-      complain(fname, t, "%s is %s, expected a number,", name, v and "a " .. type(v) or "missing")
-    end
-    if v ~= v then complain(fname, t, "%s is not a number (NaN)", name) end
+  if ok and type(alpha) == "number" and type(sigma) == "number" and alpha - alpha == 0 and sigma - sigma == 0 then
+    return alpha, sigma
   end
-  return alpha, sigma
+  if not ok then
+    complain(fname, t, "the function raises an error, %s,", type(alpha) == "string" and alpha or "a " .. type(alpha))
+  end
+  demand(fname, t, "alpha", alpha)
+  demand(fname, t, "sigma", sigma)
 end
 
 local look = tools.at
@@ -105,7 +113,7 @@ function tools.invert(schedule, ratio)
   while true do
     local middle = low + (high - low) / 2
     if middle <= low or middle >= high then return high end
-    local there = ratio_of(schedule(middle))
+    local there = ratio_of(look("invert", schedule, middle))
     if there == ratio then return middle end
     if there < ratio then low = middle else high = middle end
   end
