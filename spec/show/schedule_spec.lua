@@ -45,7 +45,7 @@ describe("a schedule, plotted", function()
     end
   end)
 
-  it("shows log-SNR from -20 to 20 at most, though it is infinite at t = 0", function()
+  it("shows log-SNR from 20 to -20, though it is infinite at t = 0", function()
     local text = written(schedules.edm(), { height = 30 })
     assert.is_truthy(text:find("\n *20 %+"))
     assert.is_falsy(text:find("\n *[3-9]0 %+", (text:find("log-SNR", 1, true))))

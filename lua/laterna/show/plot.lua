@@ -93,7 +93,7 @@ end
 -- 1); a list of numbers or a tensor (n), drawn over 1..n; `{x = numbers, y = numbers, label = "loss"}`; a list of
 -- these; or a table of named ones, `{loss = {...}, lr = {...}}`. NaN and infinity are gaps, and the legend says so.
 -- A noise schedule, which is a function that returns two numbers and passes `lt.schedule.check`, is drawn as alpha and
--- sigma, and below them its log-SNR, from -20 to 20 at most; not so with `labels`, `from`, `to`, `ylim`, `logy` or
+-- sigma, and below them its log-SNR, from 20 to -20; not so with `labels`, `from`, `to`, `ylim`, `logy` or
 -- `ylabel`, which make it a function like any other. The two share the height.
 -- @tparam[opt] table options `from`, `to` (0 and 1: where functions are drawn), `labels` (names of the curves),
 -- `title`, `xlabel`, `ylabel`, `logy`, `xlim`, `ylim` ({lowest, highest}), `width` (columns), `height` (rows of the

@@ -6,7 +6,8 @@ local series = require "laterna.show.series"
 
 local schedule = {}
 
-local DEEPEST = 20 -- log-SNR beyond this, of either sign, is off the figure: at the ends it tends to infinity
+-- At the ends log-SNR tends to infinity. The same limits for all schedules, so that they can be compared.
+local LIMITS = { -20, 20 }
 local UPPER = 0.55 -- alpha's and sigma's part of the height
 
 -- Whoever asks for one of these means a function of two values like any other.
@@ -25,18 +26,14 @@ function schedule.is(what, given)
   return said.n == 3 and pcall(schedules.check, what)
 end
 
--- log-SNR where it is a finite number, and the limits of its axis, in tens.
+-- log-SNR where it is a finite number.
 local function log_snr(alpha, sigma)
-  local curve, low, high = { x = {}, y = {}, label = "log-SNR", number = 3 }, DEEPEST, -DEEPEST
+  local curve = { x = {}, y = {}, label = "log-SNR", number = 3 }
   for k, t in ipairs(alpha.x) do
     local v = 2 * math.log(alpha.y[k] / sigma.y[k])
-    if math.abs(v) < math.huge then
-      curve.x[#curve.x + 1], curve.y[#curve.y + 1] = t, v
-      low, high = math.min(low, v), math.max(high, v)
-    end
+    if math.abs(v) < math.huge then curve.x[#curve.x + 1], curve.y[#curve.y + 1] = t, v end
   end
-  local function within(v) return math.max(-DEEPEST, math.min(DEEPEST, v)) end
-  return curve, { within(math.floor(low / 10) * 10), within(math.ceil(high / 10) * 10) }
+  return curve
 end
 
 --- The two figures.
@@ -47,7 +44,7 @@ end
 function schedule.figures(at, what, o)
   local alpha, sigma = table.unpack(series.read(at, what, { from = 0, to = 1 }))
   alpha.label, sigma.label, sigma.number = "alpha", "sigma", 2
-  local snr, ylim = log_snr(alpha, sigma)
+  local snr = log_snr(alpha, sigma)
   local above = { alpha, sigma }
   if math.max(table.unpack(sigma.y)) > 1 + 1e-6 then -- then alpha is 1 throughout
     above, sigma.label = { sigma }, "sigma (alpha is 1)"
@@ -55,7 +52,7 @@ function schedule.figures(at, what, o)
   local xlim = o.xlim or { 0, 1 }
   local figures = {
     figure.curves("line", above, { title = o.title, xlim = xlim }),
-    figure.curves("line", { snr }, { xlabel = o.xlabel or "t", xlim = xlim, ylim = ylim }),
+    figure.curves("line", { snr }, { xlabel = o.xlabel or "t", xlim = xlim, ylim = LIMITS }),
   }
   for _, fig in ipairs(figures) do fig.room = "-10.0" end -- one below the other, t above t
   return figures
