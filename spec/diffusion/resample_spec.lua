@@ -64,6 +64,20 @@ describe("resample", function()
     assert.is_true(often < 0.5 * once, ("%g, %g"):format(once, often))
   end)
 
+  it("wraps every sampler, with the calls that it announces", function()
+    for _, name in ipairs { "ddpm", "euler_ancestral", "heun", "dpm2", "dpmpp_2s_ancestral", "dpmpp_2m", "dpmpp_2m_sde",
+                            "dpmpp_sde", "unipc", "lms", "lcm" } do
+      local calls, announced = 0, nil
+      local model = ideal.gaussian("cosine", "v", 0.1, 0.3)
+      local x = model:sample({ n = 2 }, { sampler = name, steps = 7, resample = 3, jump = 3, callback = function(at)
+        calls, announced = calls + 1, at.calls
+        assert.equal(calls, at.step)
+      end })
+      assert.equal(announced, calls, name)
+      assert.is_true(x:abs():max():item() <= 1, name)
+    end
+  end)
+
   it("refuses in words", function()
     assert.has_error(function() resample(5) end, "bad argument #1 to 'resample' (inner: expected callable, got 5)")
     assert.has_error(function() resample(samplers.ddim, { repeats = 0 }) end)
