@@ -2,7 +2,7 @@
 -- many, and to say with one call what the teacher says with guidance. Then it teaches a student of two steps, and that
 -- one a student of one.
 --
---   lua5.4 examples/diffusion.lua && lua5.4 examples/few_steps.lua          seven minutes on two cores
+--   lua5.4 examples/diffusion.lua && lua5.4 examples/few_steps.lua          six minutes on two cores
 --   lua5.4 examples/few_steps.lua --paint                                   no training: paints with what was trained
 --
 -- Writes <out>/few_steps.png: a row a painter, all from the same noise; for each painter <out>/<name>.safetensors,
