@@ -21,7 +21,7 @@ multistep.dpmpp_2m = solver.define("dpmpp_2m", { lower_order_final = { "boolean"
     local from, to = s.knots[i], s.knots[i + 1]
     x, x0 = s:ask(from, x)
     local h = math.log(from.ratio) - math.log(to.ratio)
-    local first_order = i == 1 or to.sigma == 0 or i == s.n and o.lower_order_final
+    local first_order = i == 1 or to.sigma == 0 or h_before <= solver.NEAR * h or i == s.n and o.lower_order_final
     local extra = first_order and 0 or h / h_before / 2 -- 0 after a knot with alpha = 0
     local c = to.sigma / from.sigma
     local d = to.alpha - c * from.alpha -- alpha' (1 - e^-h)
@@ -74,12 +74,15 @@ multistep.lms = solver.define("lms", { order = { "integer", 4, min = 1, max = 4 
     else
       local span = to.ratio - from.ratio
       local nodes = { 0 }
-      for j, e in ipairs(earlier) do nodes[j + 1] = (e.ratio - from.ratio) / span end
+      for j, e in ipairs(earlier) do
+        nodes[j + 1] = (e.ratio - from.ratio) / span
+        if nodes[j] - nodes[j + 1] < solver.NEAR then nodes[j + 1] = nil break end
+      end
       local w = multistep.weights(nodes)
       local c = to.alpha * span
       -- eps at this knot is (x - alpha x0) / sigma
       local tensors, numbers = { x, x0 }, { to.alpha / from.alpha + c * w[1] / from.sigma, -c * w[1] / from.ratio }
-      for j, e in ipairs(earlier) do tensors[j + 2], numbers[j + 2] = e.eps, c * w[j + 1] end
+      for j = 2, #nodes do tensors[j + 1], numbers[j + 1] = earlier[j - 1].eps, c * w[j] end
       if o.order > 1 then
         local eps = core.combine({ x, x0 }, { 1 / from.sigma, -1 / from.ratio })
         table.insert(earlier, 1, { eps = eps, ratio = from.ratio })

@@ -21,6 +21,10 @@ local prediction = require "laterna.prediction"
 local schedules = require "laterna.schedule"
 
 local solver = {}
+
+--- Of a step, the least part by which an earlier knot must be away to be worth remembering: what float32 rounds is
+-- divided by that distance.
+solver.NEAR = 1e-4
 local combine = core.combine
 local NOTHING_LEFT = 1e-12 -- an alpha of cos(pi / 2) is 0 to the eye of the one who wrote it
 

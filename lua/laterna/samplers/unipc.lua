@@ -76,10 +76,16 @@ end
 local function higher(sum, to, seen, order, o)
   local function lambda(k) return -math.log(k.ratio) end
   local h = lambda(to) - lambda(seen[0])
+  if h == 0 then return nil end
   local big_b = o.variant == "bh1" and -h or math.exp(-h) - 1
   local scale = -to.alpha * big_b
   local r, b, factorial = {}, {}, 1
-  for m = 1, order - 1 do r[m] = (lambda(seen[m]) - lambda(seen[0])) / h end
+  for m = 1, order - 1 do
+    local back = (lambda(seen[m]) - lambda(seen[0])) / h
+    if (r[m - 1] or 0) - back < solver.NEAR then break end
+    r[m] = back
+  end
+  order = #r + 1
   for k, psi in ipairs(integrals(-h, order)) do
     factorial = factorial * k
     b[k] = factorial * psi / big_b
