@@ -107,6 +107,12 @@ local function is_schedule(f)
   return ok and type(alpha) == "number" and type(sigma) == "number"
 end
 
+-- What check says of a schedule, as an error of certify's argument i.
+local function check_schedule(i, f)
+  local ok, message = pcall(schedules.check, f)
+  if not ok then check.fail("certify", i, "%s", tostring(message)) end
+end
+
 local function are_steps(v)
   if type(v) ~= "table" then return false, "a list of numbers of steps" end
   local before = 0
@@ -157,8 +163,11 @@ local function certify(f, options)
   })
   if o.least >= o.most then check.fail("certify", 2, "least: expected less than most, %g, got %g", o.most, o.least) end
   return core.no_grad(function()
-    if not is_schedule(f) then return measure(f, o.schedule or schedules.cosine(), o) end
-    schedules.check(f)
+    if not is_schedule(f) then
+      if o.schedule then check_schedule(2, o.schedule) end
+      return measure(f, o.schedule or schedules.cosine(), o)
+    end
+    check_schedule(1, f)
     o.spacing = o.spacing or "uniform"
     local reports = { dpmpp_2m = measure(multistep.dpmpp_2m, f, o), heun = measure(ode.heun, f, o) }
     local a, b = reports.dpmpp_2m.order, reports.heun.order
