@@ -26,8 +26,43 @@ describe("draw", function()
       assert.near(0.5, t:mean():item(), 0.01, name)
       assert.near(1 / 12, t:var():item(), 0.003, name)
     end
-    local list = all.stratified(16, core.generator(5), flow):totable()
-    for i, t in ipairs(list) do assert.equal(i - 1, math.floor(t * 16)) end -- one in each part
+  end)
+
+  it("is stratified: one in each part, all as far along in theirs, by a draw for each batch", function()
+    local generator, firsts = core.generator(5), {}
+    for batch = 1, 200 do
+      local list = all.stratified(16, generator, flow):totable()
+      for i, t in ipairs(list) do
+        assert.equal(i - 1, math.floor(t * 16))
+        if i > 1 then assert.near(1 / 16, t - list[i - 1], 1e-4) end
+      end
+      firsts[batch] = list[1] * 16
+    end
+    local t = core.tensor(firsts)
+    assert.near(0.5, t:mean():item(), 0.06)
+    assert.near(1 / 12, t:var():item(), 0.015)
+  end)
+
+  it("has the papers' numbers where none are given", function()
+    local edm = schedules.edm()
+    local ratios = (all.log_normal(10000, core.generator(6), edm):log() * 7 + math.log(80)) -- log(80 t^7)
+    assert.near(-1.2, ratios:mean():item(), 0.04)
+    assert.near(1.2, ratios:std():item(), 0.04)
+    local t = all.logit_normal(10000, core.generator(6))
+    local z = (t / (1 - t)):log()
+    assert.near(0, z:mean():item(), 0.04)
+    assert.near(1, z:std():item(), 0.04)
+  end)
+
+  it("never comes nearer to the clean picture than 1e-4, nor beyond noise", function()
+    local least = 1e-4 - 1e-9
+    for _, name in ipairs { "log_normal", "logit_normal" } do
+      local t = draw[name] { mean = -40 }(50, core.generator(1), flow)
+      assert.is_true(t:min():item() >= least and t:max():item() < 1.1e-4, name)
+      assert.equal(1, draw[name] { mean = 40 }(50, core.generator(1), schedules.edm()):max():item(), name)
+    end
+    assert.is_true(all.uniform(200000, core.generator(1)):min():item() >= least)
+    assert.is_true(all.log_normal(20000, core.generator(1), flow):min():item() < 0.005)
   end)
 
   it("is normal in log(sigma / alpha), whatever the schedule", function()

@@ -53,6 +53,25 @@ describe("weight", function()
     end
   end)
 
+  it("has the papers' numbers, worked by hand", function()
+    -- alpha = .8, sigma = .6: snr = 16/9, snr + 1 = 25/9. P2 in eps (k = gamma = 1): 9/25. Min-SNR (gamma = 1) in eps:
+    -- 9/16, in v: 9/25; with the paper's gamma = 5 more than this snr: 1 in eps, 16/25 in v.
+    assert.near(0.36, as("eps", weight.p2(), 0.8, 0.6), 1e-12)
+    assert.near(0.5625, as("eps", weight.min_snr(1), 0.8, 0.6), 1e-12)
+    assert.near(0.36, as("v", weight.min_snr(1), 0.8, 0.6), 1e-12)
+    assert.near(1, as("eps", weight.min_snr(), 0.8, 0.6), 1e-12)
+    assert.near(0.64, as("v", weight.min_snr(), 0.8, 0.6), 1e-12)
+    -- alpha = sqrt(.9), sigma = sqrt(.1): snr = 9. Min-SNR 5/9 in eps, 5/10 in v.
+    assert.near(5 / 9, as("eps", weight.min_snr(), 0.9 ^ 0.5, 0.1 ^ 0.5), 1e-12)
+    assert.near(0.5, as("v", weight.min_snr(), 0.9 ^ 0.5, 0.1 ^ 0.5), 1e-12)
+    -- EDM: lambda(2) = (4 + .25) / (2 * .5)^2 for the paper's sigma_data = .5, and (4 + 1) / 4 for 1, which is ours.
+    assert.near(4.25, weight.edm(0.5)(1 / 4), 1e-12)
+    assert.near(1.25, weight.edm()(1 / 4), 1e-12)
+    -- With alpha^2 + sigma^2 = 1 an error e in v is one of sigma e in x0, and of alpha e in eps.
+    assert.near(9 / 25, as("v", weight.constant(), 0.8, 0.6), 1e-12)
+    assert.near(16 / 25, as("v", weight.snr(), 0.8, 0.6), 1e-12)
+  end)
+
   it("refuses in words", function()
     fails("gamma", weight.min_snr, 0)
     fails('unknown option "g"', weight.p2, { g = 1 })

@@ -3,6 +3,7 @@ local plot = require "laterna.show.plot"
 local schedules = require "laterna.schedule"
 local core = require "laterna.core"
 local fails = require "spec.support.fails"
+local show = require "laterna.show.schedule"
 
 local function late(t) return math.cos(math.pi / 2 * t ^ 1.5), math.sin(math.pi / 2 * t ^ 1.5) end
 
@@ -29,6 +30,41 @@ describe("a schedule, plotted", function()
   it("shows sigma alone where alpha is 1", function()
     local text = written(schedules.edm())
     assert.is_truthy(text:find("sigma (alpha is 1)", 1, true) and text:find("log-SNR", 1, true))
+  end)
+
+  -- The curve of a figure as {t, value} for points inside its limits.
+  local function points(fig, low, high)
+    local list = {}
+    for _, run in ipairs(fig.series[1].runs) do
+      for _, p in ipairs(run) do
+        if p[1] > 0 and p[2] > 0 and p[2] < 1 then list[#list + 1] = { p[1], low + p[2] * (high - low) } end
+      end
+    end
+    return list
+  end
+
+  it("has log-SNR at its true height, and no word of the ends where it is infinite", function()
+    local below = show.figures({ "plot", 1 }, schedules.flow(), {})[2]
+    local list = points(below, -20, 20)
+    assert.is_true(#list > 350)
+    for _, p in ipairs(list) do assert.near(2 * math.log((1 - p[1]) / p[1]), p[2], 1e-9) end
+    assert.same({ "log-SNR" }, { below.legend[1].text, below.legend[2] })
+    below = show.figures({ "plot", 1 }, schedules.edm { sigma_max = 80, rho = 7 }, {})[2]
+    for _, p in ipairs(points(below, -20, 20)) do
+      assert.near(-2 * math.log(80) - 14 * math.log(p[1]), p[2], 1e-9)
+    end
+  end)
+
+  it("has alpha and sigma at their true heights, and no alpha where it is 1 throughout", function()
+    local above = show.figures({ "plot", 1 }, late, { xlim = { 0, 1 } })[1]
+    assert.same({ "alpha", "sigma" }, { above.legend[1].text, above.legend[2].text })
+    for k, f in ipairs { math.cos, math.sin } do
+      for _, p in ipairs(above.series[k].runs[1]) do
+        assert.near(above.y:position(f(math.pi / 2 * p[1] ^ 1.5)), p[2], 1e-9)
+      end
+    end
+    above = show.figures({ "plot", 1 }, schedules.edm(), {})[1]
+    assert.same({ 1, "sigma (alpha is 1)" }, { #above.series, above.legend[1].text })
   end)
 
   it("shares one height among both, t above t", function()
