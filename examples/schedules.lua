@@ -1,8 +1,8 @@
 -- Four noise schedules, one of them invented here: the same network, captions, budget and noise to paint from, side by
 -- side. A schedule is a function of time, t = 0 (the picture) to t = 1 (noise), that gives alpha and sigma.
 --
---   lua5.4 examples/schedules.lua                      six minutes on two cores
---   lua5.4 examples/schedules.lua --steps 500          one and a half
+--   lua5.4 examples/schedules.lua                      nine minutes on two cores
+--   lua5.4 examples/schedules.lua --steps 500          two and a half
 --   lua5.4 examples/schedules.lua --only late,cosine   two of them
 --
 -- Writes <out>/schedules.png (a row a schedule), <out>/log_snr.png (how they differ) and <out>/table.md: how many of
