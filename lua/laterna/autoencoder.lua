@@ -18,10 +18,6 @@ local core = require "laterna.core"
 local detail = require "laterna.detail"
 local nn = require "laterna.nn"
 
-local function is_module(v)
-  return nn.is_module(v), "a module"
-end
-
 local function is_prior(v)
   return nn.is_module(v) and type(v.log_prob) == "function" and type(v.draw) == "function",
     "a prior: a module with log_prob and draw"
@@ -45,9 +41,9 @@ end
 -- @treturn autoencoder
 local Autoencoder = nn.class("autoencoder", function(self, options)
   local o = check.options("autoencoder", 1, options, {
-    extractor = { is_module, required = true }, generator = { is_generator, required = true }, text = is_module,
-    detail = { "integer", required = true, min = 1 }, beta = { "number", 1, min = 0 }, free = { "number", 0, min = 0 },
-    prior = is_prior,
+    extractor = { nn.module_rule, required = true }, generator = { is_generator, required = true },
+    text = nn.module_rule, detail = { "integer", required = true, min = 1 }, beta = { "number", 1, min = 0 },
+    free = { "number", 0, min = 0 }, prior = is_prior,
   })
   for key, value in pairs(o) do self[key] = value end
 end)

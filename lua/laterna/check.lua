@@ -39,7 +39,11 @@ local function expected(fname, i, name, what, v)
   check.fail(fname, i, "%s: expected %s, got %s", name, what, check.describe(v))
 end
 
-local function is(v, kind)
+--- Is v of a kind: Lua's names of types, "tensor" (not freed), "integer" (3.0 is one), "callable".
+-- @param v anything
+-- @tparam string kind
+-- @treturn boolean
+function check.is(v, kind)
   if kind == "tensor" then return check.is_tensor(v) and (pcall(v.dim, v)) end
   if kind == "integer" then return type(v) == "number" and math.tointeger(v) ~= nil end
   if kind ~= "callable" then return type(v) == kind end
@@ -50,7 +54,7 @@ end
 --- Checks a type: Lua's names, "tensor" (not freed), "integer" (3.0 is one), "callable"; or any of "number|nil".
 function check.type(fname, i, name, v, kinds)
   for kind in kinds:gmatch "[^|]+" do
-    if is(v, kind) then return v end
+    if check.is(v, kind) then return v end
   end
   expected(fname, i, name, kinds:gsub("|", " or "), v)
 end
@@ -92,6 +96,11 @@ local function option(fname, i, key, v, rule)
   local ok, what = kind(v)
   if not ok then expected(fname, i, key, what or "another value", v) end
   return v
+end
+
+--- For check.options: is it a generator?
+function check.is_generator(v)
+  return type(v) == "userdata" and (debug.getmetatable(v) or {}).__name == "laterna.Generator", "a generator"
 end
 
 --- An option table (nil: none): a new table with every known key, checked, or its default. Unknown keys are errors.

@@ -31,13 +31,8 @@ local weight = require "laterna.diffusion.weight"
 
 local SNR_MIN, SNR_MAX = 1e-9, 1e9 -- weights are not asked beyond, where the price of nothing would be infinite
 
-local function is_callable(v)
-  local ok = pcall(check.type, "", 1, "", v, "callable")
-  return ok, "a module or a function"
-end
-
-local function is_module(v)
-  return nn.is_module(v), "a module"
+local function is_net(v)
+  return check.is(v, "callable"), "a module or a function"
 end
 
 local function is_space(v)
@@ -47,7 +42,7 @@ end
 
 local function is_schedule(v)
   if type(v) == "string" then return type(rawget(schedules, v)) == "function", "a schedule's name or function" end
-  return is_callable(v), "a function of t that gives alpha and sigma, or the name of one of lt.schedule"
+  return check.is(v, "callable"), "a function of t that gives alpha and sigma, or the name of one of lt.schedule"
 end
 
 local function is_size(v)
@@ -82,7 +77,7 @@ end
 -- @treturn diffusion
 local Diffusion = nn.class("diffusion", function(self, options)
   local o = check.options("diffusion", 1, options, {
-    net = { is_callable, required = true }, text = is_module, schedule = { is_schedule, "cosine" },
+    net = { is_net, required = true }, text = nn.module_rule, schedule = { is_schedule, "cosine" },
     predict = { "string", "v", one_of = prediction.kinds }, sigma_data = { "number", 1, min = 1e-6 },
     weight = "callable", draw = "callable", drop = { "number", 0.1, min = 0, max = 1 }, space = is_space,
     size = is_size,

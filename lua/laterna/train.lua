@@ -27,10 +27,6 @@ local Run = {}
 Run.__index = Run
 Run.__name = "run"
 
-local function is_model(v)
-  return nn.is_module(v), "a module"
-end
-
 local function is_data(v)
   if type(v) == "function" then return true end
   local ok, next_batch = pcall(function() return v.next end)
@@ -59,7 +55,7 @@ end
 
 local KNOWN = {
   save = "string", steps = { "integer", required = true, min = 0 }, data = is_data,
-  model = { is_model, required = true }, optimizer = is_optimizers, ema = is_ema,
+  model = { nn.module_rule, required = true }, optimizer = is_optimizers, ema = is_ema,
   every = { "integer", 1000, min = 1 }, log_every = { "integer", 1, min = 1 },
   resume = "boolean", seed = "integer", on_step = "callable", progress = { "boolean", true },
   nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = "string",

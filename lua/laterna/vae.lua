@@ -24,10 +24,6 @@ local detail = require "laterna.detail"
 local likelihood = require "laterna.likelihood"
 local nn = require "laterna.nn"
 
-local function is_module(v)
-  return nn.is_module(v), "a module"
-end
-
 -- The size of z: one number, or height, width and channels.
 local function is_detail(v)
   local list = type(v) == "table" and v or { v }
@@ -52,7 +48,8 @@ end
 -- @treturn vae
 local Vae = nn.class("vae", function(self, options)
   local o = check.options("vae", 1, options, {
-    decoder = { is_module, required = true }, encoder = is_module, text = is_module, likelihood = is_module,
+    decoder = { nn.module_rule, required = true }, encoder = nn.module_rule, text = nn.module_rule,
+    likelihood = nn.module_rule,
     detail = { is_detail, required = true }, beta = { "number", 1, min = 0 }, free = { "number", 0, min = 0 },
   })
   for key, value in pairs(o) do self[key] = value end

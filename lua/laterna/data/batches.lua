@@ -103,7 +103,7 @@ function Batches:load_state(state)
 end
 
 local KNOWN = {
-  seed = "integer", generator = seeds.is_generator, shuffle = { "boolean", true }, drop_last = { "boolean", true },
+  seed = "integer", generator = check.is_generator, shuffle = { "boolean", true }, drop_last = { "boolean", true },
   epochs = { "integer", nil, min = 1 }, flip = { "boolean", false }, augment = "callable",
 }
 

@@ -21,9 +21,4 @@ function seed.derive(base, i)
   return scramble((scramble((i & MASK) ~ key) + key) & MASK)
 end
 
---- For check.options: is it a generator?
-function seed.is_generator(v)
-  return type(v) == "userdata" and (debug.getmetatable(v) or {}).__name == "laterna.Generator", "a generator"
-end
-
 return seed

@@ -5,12 +5,8 @@ local core = require "laterna.core"
 
 local noise = {}
 
-local function is_generator(v)
-  return type(v) == "userdata" and (debug.getmetatable(v) or {}).__name == "laterna.Generator", "a generator"
-end
-
 --- The options of sample that belong here, for check.options.
-noise.options = { seed = "integer", seeds = "table", generator = is_generator }
+noise.options = { seed = "integer", seeds = "table", generator = check.is_generator }
 
 --- The source that these options name: seed gives picture i a generator of its own, seeded with seed + i - 1.
 -- @tparam string fname

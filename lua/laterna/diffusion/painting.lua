@@ -16,7 +16,7 @@ local painting = {}
 local function is_sampler(v)
   local words = "a sampler or the name of one of lt.samplers"
   if type(v) == "string" then return type(samplers[v]) == "function", words end
-  return pcall(check.type, "", 1, "", v, "callable"), words
+  return check.is(v, "callable"), words
 end
 
 local OPTIONS = {

@@ -12,6 +12,8 @@ local nn = {
   clone = clone,
   --- nn.is_module(value)
   is_module = walk.is_module,
+  --- nn.module_rule: for check.options, an option that is a module.
+  module_rule = function(v) return walk.is_module(v), "a module" end,
   --- Initialisers: nn.init.kaiming_uniform_(t, ...) and others.
   init = require "laterna.nn.initialise",
   --- Where a patch is: nn.position.fixed(h, w, d) and nn.position.rotary(h, w, d).

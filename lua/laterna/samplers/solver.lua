@@ -31,16 +31,12 @@ local NOTHING_LEFT = 1e-12 -- an alpha of cos(pi / 2) is 0 to the eye of the one
 local Sampler = {}
 Sampler.__index = Sampler
 
-local function is_generator(v)
-  return type(v) == "userdata" and (debug.getmetatable(v) or {}).__name == "laterna.Generator"
-end
-
 local function is_noise(v)
   if type(v) ~= "table" then
-    return is_generator(v) or type(v) == "function", "a generator, a list of generators or a function"
+    return check.is_generator(v) or type(v) == "function", "a generator, a list of generators or a function"
   end
   for _, g in ipairs(v) do
-    if not is_generator(g) then return false, "a list of generators only" end
+    if not check.is_generator(g) then return false, "a list of generators only" end
   end
   return #v > 0, "at least one generator"
 end

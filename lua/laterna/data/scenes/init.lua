@@ -67,7 +67,7 @@ end
 function scenes.caption(scene, options)
   want_words("caption", "scene", scene)
   local o = check.options("caption", 2, options, {
-    mention = { "string|table", "all" }, generator = seeds.is_generator,
+    mention = { "string|table", "all" }, generator = check.is_generator,
   })
   if o.mention == "random" and not o.generator then check.fail("caption", 2, "option generator is missing") end
   local m = captions.mention(scene, o.mention, o.generator)
