@@ -15,6 +15,7 @@
 --     local pictures = model:sample({ text = { "ankle boot", "bag" } }, { sampler = "dpmpp_2m", steps = 20 })
 -- @module laterna.diffusion
 local check = require "laterna.check"
+local columns = require "laterna.diffusion.columns"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local distil = require "laterna.diffusion.distil"
@@ -101,7 +102,7 @@ local function input_scale(self, alpha, sigma)
   return (alpha * alpha * d * d + sigma * sigma) ^ -0.5
 end
 
---- What the network says, unread: the one place where it is called to paint.
+--- What the network says, unread: the one place where it is called.
 -- @tparam Tensor x (n,h,w,c), noised to time t
 -- @tparam number|Tensor t of all, or (n), a time a picture
 -- @tparam[opt] table cond as the network takes it: {tokens, mask, pooled, detail}
@@ -112,13 +113,13 @@ function Diffusion:predict(x, t, cond)
   if not one and (check.type("predict", 2, "t", t, "number|tensor"):dim() ~= 1 or t:size(1) ~= x:size(1)) then
     check.fail("predict", 2, "t: expected a number or (%d), got (%s)", x:size(1), table.concat(t.shape, ","))
   end
-  local times = one and { t } or t:totable()
-  local scales, far = {}, 0
-  for i, time in ipairs(times) do
-    scales[i] = input_scale(self, self.schedule(time))
-    far = math.max(far, math.abs(scales[i] - 1))
-  end
-  if far > 1e-6 then x = x * core.tensor(scales):view(-1, 1, 1, 1) end
+  local far = 0
+  local scale = columns(one and { t } or t:totable(), function(time)
+    local s = input_scale(self, self.schedule(time))
+    far = math.max(far, math.abs(s - 1))
+    return s
+  end)
+  if far > 1e-6 then x = x * scale end
   return self.net(x, one and core.full({ x:size(1) }, t) or t, cond)
 end
 
@@ -148,23 +149,16 @@ local function forget(self, captions, generator)
   return kept
 end
 
--- For each picture's time: alpha, sigma, the input's scale, what the target is made of, and the weight of its error.
+-- For each picture's time: alpha, sigma, what the target is made of, and the weight of its error.
 local function coefficients(self, t)
-  local rows = { {}, {}, {}, {}, {}, {} }
-  for i, time in ipairs(t:totable()) do
+  return columns(t:totable(), function(time)
     local alpha, sigma = self.schedule(time)
     local p, q = prediction.target(self.kind, alpha, sigma, self.sigma_data)
-    local price = 1
-    if self.price then
-      local snr = math.min(SNR_MAX, math.max(SNR_MIN, (alpha / sigma) ^ 2))
-      local _, b = prediction.coefficients(self.kind, math.max(alpha, sigma * SNR_MIN ^ 0.5), sigma, self.sigma_data)
-      price = self.price(snr, time) * b * b
-    end
-    local row = { alpha, sigma, input_scale(self, alpha, sigma), p, q, price }
-    for k, v in ipairs(row) do rows[k][i] = v end
-  end
-  for k, list in ipairs(rows) do rows[k] = core.tensor(list):view(-1, 1, 1, 1) end
-  return table.unpack(rows)
+    if not self.price then return alpha, sigma, p, q end
+    local snr = math.min(SNR_MAX, math.max(SNR_MIN, (alpha / sigma) ^ 2))
+    local _, b = prediction.coefficients(self.kind, math.max(alpha, sigma * SNR_MIN ^ 0.5), sigma, self.sigma_data)
+    return alpha, sigma, p, q, self.price(snr, time) * b * b
+  end)
 end
 
 local function noise_for(x, given, generator)
@@ -191,12 +185,12 @@ function Diffusion:loss(x, cond)
   local told = guidance.encode("loss", 2, self,
     { n = n, text = forget(self, cond.text, generator), detail = cond.detail }, n)
   local t = self.times(n, generator, self.schedule)
-  local alpha, sigma, scale, p, q, price = coefficients(self, t)
+  local alpha, sigma, p, q, price = coefficients(self, t)
   local eps = noise_for(x, cond.noise, generator)
-  local said = self.net((x * alpha + eps * sigma) * scale, t, told)
+  local said = self:predict(x * alpha + eps * sigma, t, told)
   local error2 = (said - (x * p + eps * q)):square()
-  local mse = error2:detach():mean()
-  return self.price and (error2 * price):mean() or error2:mean(), { mse = mse:item() }
+  local mean = error2:mean()
+  return price and (error2 * price):mean() or mean, { mse = mean:item() }
 end
 
 Diffusion.sample, Diffusion.encode, Diffusion.bits_per_dim = painting.sample, encode.encode, likelihood.bits_per_dim

@@ -20,6 +20,7 @@
 -- with x = teacher:sample({text = captions}, {noise = noise}).
 -- @module laterna.diffusion.distil
 local check = require "laterna.check"
+local columns = require "laterna.diffusion.columns"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local guidance = require "laterna.diffusion.guidance"
@@ -30,19 +31,6 @@ local prediction = require "laterna.prediction"
 local distil = {}
 
 local HUBER = 0.00054 -- of the root of the number of values: Song and Dhariwal 2023, arXiv 2310.14189, section 3.3
-
--- Numbers that f gives for each of a list of times, as tensors (n,1,1,1).
-local function columns(times, f)
-  local lists = {}
-  for i, t in ipairs(times) do
-    for k, v in ipairs { f(t, i) } do
-      lists[k] = lists[k] or {}
-      lists[k][i] = v
-    end
-  end
-  for k, list in ipairs(lists) do lists[k] = core.tensor(list):view(-1, 1, 1, 1) end
-  return table.unpack(lists)
-end
 
 -- The step's two factors, of x_t and of x0. From a time to itself nothing happens, at 0 too.
 local function factors(model, t, s)
@@ -93,11 +81,12 @@ local function miss(student, x, t, goal, s, told)
 end
 
 local function scored(error2, huber)
-  local mse = error2:detach():mean():item()
-  if not huber then return error2:mean(), { mse = mse } end
+  local mean = error2:mean()
+  local log = { mse = mean:item() }
+  if not huber then return mean, log end
   local pixels = error2:numel() // error2:size(1)
   local c = HUBER * pixels ^ 0.5
-  return ((error2:flatten(2):sum(2) + c * c):sqrt() - c):mean() * pixels ^ -0.5, { mse = mse }
+  return ((error2:flatten(2):sum(2) + c * c):sqrt() - c):mean() * pixels ^ -0.5, log
 end
 
 -- A time a picture, from a number or a tensor (n).

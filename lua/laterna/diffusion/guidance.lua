@@ -8,6 +8,7 @@
 -- not wanted.
 -- @module laterna.diffusion.guidance
 local check = require "laterna.check"
+local columns = require "laterna.diffusion.columns"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 
@@ -78,9 +79,7 @@ end
 
 -- For each of the times t (n) the guidance where it is in the interval, and 1 elsewhere, as (n,1,1,1).
 local function within(t, lo, hi, amount)
-  local list = t:totable()
-  for i, time in ipairs(list) do list[i] = (time < lo or time > hi) and 1 or amount end
-  return core.tensor(list):view(-1, 1, 1, 1)
+  return columns(t:totable(), function(time) return (time < lo or time > hi) and 1 or amount end)
 end
 
 --- The prediction that a sampler asks for: a function of x and t. Guidance 1 is the caption alone and 0 what is set
