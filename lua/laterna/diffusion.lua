@@ -28,6 +28,7 @@ local nn = require "laterna.nn"
 local painting = require "laterna.diffusion.painting"
 local prediction = require "laterna.prediction"
 local schedules = require "laterna.schedule"
+local fault_of = require("laterna.schedule.tools").fault
 local weight = require "laterna.diffusion.weight"
 
 local SNR_MIN, SNR_MAX = 1e-9, 1e9 -- weights are not asked beyond, where the price of nothing would be infinite
@@ -55,8 +56,8 @@ end
 -- What a schedule is refused for, as an argument of this function.
 local function checked(schedule)
   if type(schedule) == "string" then return schedules[schedule]() end
-  local ok, message = pcall(schedules.check, schedule)
-  if not ok then check.fail("diffusion", 1, "%s", (tostring(message):gsub("^[^:]+:%d+: ", ""))) end
+  local fault = fault_of(schedule)
+  if fault then check.fail("diffusion", 1, "%s", fault) end
   return schedule
 end
 

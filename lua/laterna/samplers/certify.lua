@@ -12,6 +12,7 @@ local multistep = require "laterna.samplers.multistep"
 local ode = require "laterna.samplers.ode"
 local prediction = require "laterna.prediction"
 local schedules = require "laterna.schedule"
+local fault_of = require("laterna.schedule.tools").fault
 local solver = require "laterna.samplers.solver"
 
 local FLOOR = 4e-6 -- below this float32's rounding is a part of the error
@@ -109,8 +110,8 @@ end
 
 -- What check says of a schedule, as an error of certify's argument i.
 local function check_schedule(i, f)
-  local ok, message = pcall(schedules.check, f)
-  if not ok then check.fail("certify", i, "%s", tostring(message)) end
+  local fault = fault_of(f)
+  if fault then check.fail("certify", i, "%s", fault) end
 end
 
 local function are_steps(v)

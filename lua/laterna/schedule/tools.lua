@@ -7,34 +7,41 @@ local tools = {}
 local CLEAN, DESTROYED = 0.02, 5 -- ratios that count as no noise at t = 0, and as nothing but noise at t = 1
 local GRID = 1000
 
-local function complain(fname, t, message, ...)
-  refuse.fail(fname, 1, "schedule: %s at t = %.4g", message:format(...), t)
+local function words(t, message, ...)
+  return ("schedule: %s at t = %.4g"):format(message:format(...), t)
 end
 
-local function demand(fname, t, name, v)
+-- What is wrong with one of the two numbers, or nil.
+local function fault_of(t, name, v)
   if type(v) ~= "number" then
-    complain(fname, t, "%s is %s, expected a number,", name, v == nil and "missing" or "a " .. type(v))
+    return words(t, "%s is %s, expected a number,", name, v == nil and "missing" or "a " .. type(v))
   end
-  if v ~= v then complain(fname, t, "%s is not a number (NaN)", name) end
-  if math.abs(v) == math.huge then complain(fname, t, "%s is infinite", name) end
+  if v ~= v then return words(t, "%s is not a number (NaN)", name) end
+  if math.abs(v) == math.huge then return words(t, "%s is infinite", name) end
 end
 
---- alpha and sigma at t, or words about what came instead.
+-- alpha and sigma at t; or nil, nil and words about what came instead.
+local function peek(f, t)
+  local ok, alpha, sigma = pcall(f, t)
+  if not ok then
+    local raised = type(alpha) == "string" and alpha or "a " .. type(alpha)
+    return nil, nil, words(t, "the function raises an error, %s,", raised)
+  end
+  local fault = fault_of(t, "alpha", alpha) or fault_of(t, "sigma", sigma)
+  if fault then return nil, nil, fault end
+  return alpha, sigma
+end
+
+--- alpha and sigma at t, or an error about what came instead.
 -- @tparam string fname to be named in errors
 -- @tparam function f
 -- @tparam number t
 -- @treturn number alpha
 -- @treturn number sigma
 function tools.at(fname, f, t)
-  local ok, alpha, sigma = pcall(f, t)
-  if ok and type(alpha) == "number" and type(sigma) == "number" and alpha - alpha == 0 and sigma - sigma == 0 then
-    return alpha, sigma
-  end
-  if not ok then
-    complain(fname, t, "the function raises an error, %s,", type(alpha) == "string" and alpha or "a " .. type(alpha))
-  end
-  demand(fname, t, "alpha", alpha)
-  demand(fname, t, "sigma", sigma)
+  local alpha, sigma, fault = peek(f, t)
+  if fault then refuse.fail(fname, 1, "%s", fault) end
+  return alpha, sigma
 end
 
 local look = tools.at
@@ -52,33 +59,47 @@ local function times()
   return list
 end
 
+-- Are alpha and sigma in range at t, and is there more noise than before? What is wrong, or nil; and their ratio.
+local function fault_at(t, alpha, sigma, before, before_t)
+  local ratio = ratio_of(alpha, sigma)
+  if alpha < 0 or alpha > 1 + 1e-9 then return words(t, "alpha is %.6g, expected 0 to 1,", alpha) end
+  if sigma < 0 then return words(t, "sigma is %.6g, expected at least 0,", sigma) end
+  if sigma > 1 + 1e-9 and alpha < 1 - 1e-9 then return words(t, "sigma is %.6g, expected 0 to 1,", sigma) end
+  if ratio <= before then
+    return words(t, "there is no more noise than at t = %.4g (sigma / alpha is %.6g after %.6g)", before_t, ratio,
+      before)
+  end
+  if t == 0 and ratio > CLEAN then
+    return words(t, "there is noise already (sigma / alpha is %.4g, expected 0)", ratio)
+  end
+  return nil, ratio
+end
+
+--- What keeps a function from being a schedule, in words with the time at which it shows; nil where nothing does.
+-- @tparam function schedule
+-- @treturn ?string
+function tools.fault(schedule)
+  local before, before_t = -1, nil
+  for _, t in ipairs(times()) do
+    local alpha, sigma, fault = peek(schedule, t)
+    if fault then return fault end
+    fault, before = fault_at(t, alpha, sigma, before, before_t)
+    if fault then return fault end
+    before_t = t
+  end
+  if before < DESTROYED then
+    return words(1, "the picture is never destroyed: sigma / alpha is %.4g, expected at least %g,", before, DESTROYED)
+  end
+end
+
 --- Is a function a schedule? alpha within [0,1]; sigma at least 0, and at most 1 where alpha is less than 1; the ratio
 -- sigma / alpha strictly growing from (almost) 0 to at least 5.
 -- @tparam function schedule
 -- @treturn function the same
 -- @raise what is wrong, and the time at which it shows
 function tools.check(schedule)
-  refuse.callable("check", 1, "schedule", schedule)
-  local before, before_t = -1, nil
-  for _, t in ipairs(times()) do
-    local alpha, sigma = look("check", schedule, t)
-    if alpha < 0 or alpha > 1 + 1e-9 then complain("check", t, "alpha is %.6g, expected 0 to 1,", alpha) end
-    if sigma < 0 then complain("check", t, "sigma is %.6g, expected at least 0,", sigma) end
-    if sigma > 1 + 1e-9 and alpha < 1 - 1e-9 then complain("check", t, "sigma is %.6g, expected 0 to 1,", sigma) end
-    local ratio = ratio_of(alpha, sigma)
-    if ratio <= before then
-      complain("check", t, "there is no more noise than at t = %.4g (sigma / alpha is %.6g after %.6g)", before_t,
-        ratio, before)
-    end
-    if t == 0 and ratio > CLEAN then
-      complain("check", t, "there is noise already (sigma / alpha is %.4g, expected 0)", ratio)
-    end
-    before, before_t = ratio, t
-  end
-  if before < DESTROYED then
-    complain("check", 1, "the picture is never destroyed: sigma / alpha is %.4g, expected at least %g,", before,
-      DESTROYED)
-  end
+  local fault = tools.fault(refuse.callable("check", 1, "schedule", schedule))
+  if fault then refuse.fail("check", 1, "%s", fault) end
   return schedule
 end
 

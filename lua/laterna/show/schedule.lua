@@ -1,7 +1,7 @@
 --- A noise schedule as two figures: alpha and sigma, and below them log-SNR, whose numbers are on a scale of their own.
 -- @module laterna.show.schedule
 local figure = require "laterna.show.figure"
-local schedules = require "laterna.schedule"
+local schedules = require "laterna.schedule.tools"
 local series = require "laterna.show.series"
 
 local schedule = {}
@@ -23,7 +23,7 @@ function schedule.is(what, given)
     if type(given) == "table" and rawget(given, key) ~= nil then return false end
   end
   local said = table.pack(pcall(what, 0))
-  return said.n == 3 and pcall(schedules.check, what)
+  return said.n == 3 and not schedules.fault(what)
 end
 
 -- log-SNR where it is a finite number.
