@@ -241,6 +241,12 @@ describe("churn", function()
   end)
 
   it("refuses solvers that remember earlier steps, and what it does not know", function()
+    local own = samplers.define("own", nil, nil, function(s)
+      s.remembers = true
+      return (s:ask(s.knots[1]))
+    end)
+    fails("own goes on from x0 of earlier steps", samplers.churn(own, { churn = 1 }), schedule.flow(), 2,
+      { predict = "v" })
     for _, name in ipairs { "dpmpp_2m", "dpmpp_2m_sde", "lms", "unipc" } do
       fails("single steps", samplers.churn(samplers[name], { churn = 10 }), cosine, 5, { predict = "v" })
     end

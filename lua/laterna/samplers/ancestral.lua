@@ -5,8 +5,6 @@
 -- path may begin with nothing but noise. The next x is alpha' x0 + down eps + up z, with down^2 + up^2 = sigma'^2 and
 -- z drawn.
 -- @module laterna.samplers.ancestral
-local schedule = require "laterna.schedule"
-
 local ancestral = {}
 
 -- A step over more than this much of log(alpha/sigma) begins at (almost) nothing but noise.
@@ -47,7 +45,7 @@ function ancestral.middle(s, from, to, ratio, r)
   local long = from.ratio > ratio * math.exp(LONG)
   local wanted = long and ratio * math.exp(1) or from.ratio ^ (1 - r) * ratio ^ r
   if wanted <= to.ratio then return to, r end
-  return s:knot_at(schedule.invert(s.schedule, wanted)), long and 0.5 or r
+  return s:knot_with(from, to, wanted), long and 0.5 or r
 end
 
 return ancestral

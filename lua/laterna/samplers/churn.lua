@@ -5,7 +5,6 @@ local core = require "laterna.core"
 local schedule = require "laterna.schedule"
 
 local MOST = math.sqrt(2) - 1
-local REMEMBER = { dpmpp_2m = true, dpmpp_2m_sde = true, lms = true, unipc = true }
 
 local OPTIONS = {
   churn = { "number", required = true, min = 0 }, tmin = { "number", 0, min = 0 }, tmax = { "number", 1, max = 1 },
@@ -78,7 +77,7 @@ return function(inner, options)
     if type(whole) ~= "table" or type(whole.knots) ~= "table" then
       check.fail("churn", 1, "inner: expected a function that gives a sampler with knots, got %s",
         check.describe(whole))
-    elseif REMEMBER[whole.name] then
+    elseif whole.remembers then
       check.fail("churn", 1, "inner: expected a solver of single steps; %s goes on from x0 of earlier steps, "
         .. "which fresh noise would belie", whole.name)
     end

@@ -16,6 +16,7 @@ local multistep = {}
 -- steps.
 -- @function dpmpp_2m
 multistep.dpmpp_2m = solver.define("dpmpp_2m", { lower_order_final = { "boolean", false } }, nil, function(s, o)
+  s.remembers = true
   local x, x0, x0_before, h_before
   for i = 1, s.n do
     local from, to = s.knots[i], s.knots[i + 1]
@@ -64,6 +65,7 @@ end
 -- A knot with alpha = 0 is left by Euler's step and forgotten.
 -- @function lms
 multistep.lms = solver.define("lms", { order = { "integer", 4, min = 1, max = 4 } }, nil, function(s, o)
+  s.remembers = true
   local x, x0
   local earlier = {} -- newest first: { eps =, ratio = }
   for i = 1, s.n do

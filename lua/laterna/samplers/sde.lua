@@ -31,6 +31,7 @@ end
 sde.dpmpp_2m_sde = solver.define("dpmpp_2m_sde",
   { eta = ETA, s_noise = S_NOISE, solver_type = { "string", "midpoint", one_of = { "midpoint", "heun" } } }, nil,
   function(s, o)
+    s.remembers = true
     local eta = o.eta
     local x, x0, before, last
     for i = 1, s.n do

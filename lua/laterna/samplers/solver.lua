@@ -57,12 +57,9 @@ end
 
 -- ---- times and knots ----------------------------------------------------------------------------------------------
 
-local function read_times(name, times)
+local function read_times(name, schedule, times)
   if type(times) == "number" then
-    local n = check.integer(name, 2, "times", times, 1, 100000)
-    local list = {}
-    for i = 0, n do list[i + 1] = 1 - i / n end
-    return list
+    return schedules.spacing.uniform(schedule, check.integer(name, 2, "times", times, 1, 100000))
   end
   check.type(name, 2, "times", times, "table|integer")
   local list = {}
@@ -268,7 +265,8 @@ end
 -- all; `done`, how many were made; `x0`, the last guess of the picture; `n`, the number of intervals; `knots`, n + 1 of
 -- them; `s:step(x, prediction)`. Options of all samplers: predict="eps" (a kind of laterna.prediction), sigma_data=1,
 -- clip (true: x0 to [-1,1]; or a function of x0), noise (a generator, one for each picture, or a function (shape) ->
--- tensor; by default the default generator).
+-- tensor; by default the default generator). A body that goes on from x0 of earlier intervals says so before it first
+-- asks, `s.remembers = true`: wrappers that add noise between steps, as churn does, then refuse it.
 -- @tparam string name for messages
 -- @tparam[opt] table known options of its own, as for check.options
 -- @tparam[opt] function calls (s, options) -> number of network calls; one an interval by default
@@ -284,7 +282,7 @@ function solver.define(name, known, calls, body)
   for key, rule in pairs(COMMON) do all[key] = rule end
   return function(schedule, times, options)
     check.type(name, 1, "schedule", schedule, "callable")
-    times = read_times(name, times)
+    times = read_times(name, schedule, times)
     local o = check.options(name, 3, options, all)
     local s = setmetatable({ name = name, schedule = schedule, options = o, n = #times - 1, done = 0 }, Sampler)
     s.knots = make_knots(name, schedule, times, o.predict)

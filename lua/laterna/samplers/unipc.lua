@@ -120,6 +120,7 @@ unipc.unipc = solver.define("unipc", {
   variant = { "string", "bh2", one_of = { "bh1", "bh2" } },
   corrector = { "boolean", true }, lower_order_final = { "boolean", true },
 }, nil, function(s, o)
+  s.remembers = true
   local x, x0, correct
   local seen = {} -- [0] newest: { x0 =, ratio = }
   for i = 1, s.n do
