@@ -8,7 +8,7 @@
 -- Writes <out>/few_steps.png: a row a painter, all from the same noise; for each painter <out>/<name>.safetensors,
 -- which judge.lua reads (--samples); and the students' weights.
 local lt = require "laterna"
-local nn = lt.nn
+local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
 
 local o = lt.train.options {
   teacher = "runs/diffusion/model.safetensors", width = 32, out = "runs/few_steps", steps = 600, batch = 32,
@@ -17,11 +17,7 @@ local o = lt.train.options {
 
 lt.manual_seed(o.seed)
 local train = lt.data.fashion_mnist "train"
-local teacher = lt.diffusion {
-  net = nn.UNet { channels = 1, width = o.width, multipliers = { 1, 2, 2 }, text = 64 },
-  text = lt.text.Encoder(train.captions, { dim = 64, depth = 1 }), schedule = "cosine", predict = "v",
-}
-teacher:load_state((lt.load(o.teacher)))
+local teacher = garments.load(o.teacher, train, o.width)
 
 -- A student of `parts` steps; in each the teacher takes `substeps`.
 local function distil(from, parts, substeps, guidance, steps)

@@ -4,10 +4,11 @@ local nn = lt.nn
 local garments = {}
 
 -- A new model, for the captions of a data set.
-function garments.model(captions, width)
+function garments.model(captions, width, schedule)
   return lt.diffusion {
     net = nn.UNet { channels = 1, width = width or 32, multipliers = { 1, 2, 2 }, text = 64 },
-    text = lt.text.Encoder(captions, { dim = 64, depth = 1 }), schedule = "cosine", predict = "v",
+    text = lt.text.Encoder(captions, { dim = 64, depth = 1 }), predict = "v",
+    schedule = schedule or "cosine",
   }
 end
 

@@ -14,13 +14,6 @@ local o = lt.train.options { samples = "runs/paint/samples.safetensors", epochs 
                              keep = "runs/judge/classifier.safetensors" }
 local judge, train, test = judges.fashion(o)
 
--- The caption that the classifier would give each picture.
-local function names(pictures)
-  local named = judge:logits(pictures):argmax(2):totable()
-  for i, class in ipairs(named) do named[i] = train.classes[class] end
-  return named
-end
-
 -- Mean distance between neighbours in a list of pictures, a pixel (0: all the same).
 local function spread(pictures)
   local x = pictures:float() * (2 / 255) - 1
@@ -55,7 +48,7 @@ local function by_caption(pictures, captions, named)
 end
 
 print(("classifier: %.1f %% of the test pictures named right"):format(
-  100 * lt.metrics.accuracy(names(test.images), test.captions)))
+  100 * lt.metrics.accuracy(judge:names(test.images, train.classes), test.captions)))
 local files, rows, most = {}, {}, 0
 for file in o.samples:gmatch "[^,]+" do files[#files + 1] = file end
 local features = judge:features(test.images)
@@ -71,11 +64,11 @@ for _, file in ipairs(files) do
   local painted, about = lt.load(file)
   local captions = {}
   for caption in about.captions:gmatch "[^\n]+" do captions[#captions + 1] = caption end
-  local named = names(painted.pictures)
+  local named = judge:names(painted.pictures, train.classes)
   if #files == 1 then by_caption(painted.pictures, captions, named) end
   row(file, painted.pictures, captions, named)
 end
 local real = train:subset(1, most) -- the floor: as many pictures as were painted are this far from the test set
-row("training pictures", real.images, real.captions, names(real.images))
+row("training pictures", real.images, real.captions, judge:names(real.images, train.classes))
 print(("%-44s %6s %9s %9s %9s"):format("samples", "number", "named", "Frechet", "variety"))
 print(table.concat(rows, "\n"))

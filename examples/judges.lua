@@ -1,6 +1,7 @@
 -- Classifiers that judge painted pictures, for the other scripts: each is trained on real pictures once and kept in a
 -- file. Pictures are bytes, (n,h,w,c). A judge knows
 --   logits(pictures)     (n,k) what the classifier says
+--   names(pictures, classes)   a list: the class that it finds likeliest in each, by name
 --   features(pictures)   (n,d) what its last convolution sees, averaged over the picture; to compare sets of pictures
 local lt = require "laterna"
 local nn = lt.nn
@@ -21,6 +22,12 @@ local function ask(f, pictures)
 end
 
 function Judge:logits(pictures) return ask(self, pictures) end
+
+function Judge:names(pictures, classes)
+  local named = self:logits(pictures):argmax(2):totable()
+  for i, class in ipairs(named) do named[i] = classes[class] end
+  return named
+end
 
 function Judge:features(pictures) return ask(function(x) return self.body(x):mean { 2, 3 } end, pictures) end
 

@@ -24,9 +24,7 @@ local counts = {}
 for n in o.steps:gmatch "%d+" do counts[#counts + 1] = math.tointeger(tonumber(n)) end
 
 local function named_right(pictures, captions)
-  local named = judge:logits(pictures):argmax(2):totable()
-  for i, class in ipairs(named) do named[i] = train.classes[class] end
-  return 100 * lt.metrics.accuracy(named, captions)
+  return 100 * lt.metrics.accuracy(judge:names(pictures, train.classes), captions)
 end
 
 local lines, curves, rows = {}, {}, {}

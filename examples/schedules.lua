@@ -29,10 +29,7 @@ local real = judge:features(test.images)
 -- The model of a schedule after o.steps, and the mean loss of the last tenth of them.
 local function trained(name, schedule)
   lt.manual_seed(o.seed)
-  local model = lt.diffusion {
-    net = lt.nn.UNet { channels = 1, width = o.width, multipliers = { 1, 2, 2 }, text = 64 },
-    text = lt.text.Encoder(train.captions, { dim = 64, depth = 1 }), schedule = schedule, predict = "v",
-  }
+  local model = garments.model(train.captions, o.width, schedule)
   local opt = lt.optim.AdamW(model:parameters(), {
     lr = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(100, o.steps // 10), final = 0.01 * o.lr }) })
   local ema = lt.optim.Ema(model, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
@@ -68,8 +65,7 @@ for _, entry in ipairs(schedules) do
   if o.only == "" or ("," .. o.only .. ","):find("," .. name .. ",", 1, true) then
     local model, loss = trained(name, schedule)
     local pictures, captions = garments.paint(model, train.classes, o.samples, how)
-    local named = judge:logits(pictures):argmax(2):totable()
-    for i, class in ipairs(named) do named[i] = train.classes[class] end
+    local named = judge:names(pictures, train.classes)
     say(("| %s | %.1f | %.3f | %.4f |"):format(name, 100 * lt.metrics.accuracy(named, captions),
       lt.metrics.frechet(judge:features(pictures), real), loss))
     rows[#rows + 1], names[#names + 1] = pictures[{ 1, math.min(10, o.samples) }], name
