@@ -7,8 +7,7 @@
 local check = require "laterna.check"
 local class = require("laterna.nn.module").class
 local conv = require "laterna.nn.conv"
-local norm = require "laterna.nn.norm"
-local resblock = require "laterna.nn.resblock"
+local levels = require "laterna.nn.levels"
 
 local SAME = { padding = 1 }
 
@@ -23,21 +22,6 @@ local function read(fname, i, options, known)
   return o
 end
 
-local function row_of_blocks(width, o)
-  local row = {}
-  for i = 1, o.blocks do row[i] = resblock.ResBlock(width, width, o.told) end
-  return row
-end
-
-local function run(blocks, h, c)
-  for _, block in ipairs(blocks) do h = block(h, c) end
-  return h
-end
-
-local function finish(width)
-  return norm.GroupNorm(resblock.groups_of(width), width, { activation = "silu" })
-end
-
 --- (n,h,w,channels), (n,condition) -> (n,h/2^levels,w/2^levels,out). Each level halves the picture and doubles the
 -- width, then come `blocks` residual blocks, to which the condition vector speaks.
 -- @function SpatialEncoder
@@ -46,15 +30,9 @@ end
 local SpatialEncoder = class("SpatialEncoder", function(self, out, options)
   out = check.integer("SpatialEncoder", 1, "out", out, 1)
   local o = read("SpatialEncoder", 2, options, OPTIONS)
-  local width = o.width
-  self.input = conv.Conv2d(o.channels, width, 3, SAME)
-  self.down, self.blocks = {}, {}
-  for level = 1, o.levels do
-    self.down[level] = conv.Conv2d(width, 2 * width, 4, { stride = 2, padding = 1 })
-    width = 2 * width
-    self.blocks[level] = row_of_blocks(width, o)
-  end
-  self.norm = finish(width)
+  self.input = conv.Conv2d(o.channels, o.width, 3, SAME)
+  local width = levels.shrinking(self, o.width, o, o.told)
+  self.norm = levels.finish(width)
   self.out = conv.Conv2d(width, out, 3, SAME)
 end)
 
@@ -68,9 +46,7 @@ function SpatialEncoder:forward(x, c)
     check.fail("SpatialEncoder", 1, "x: expected (n,h,w,c) with sides that %d divides, got (%s)", times,
       table.concat(x.shape, ","))
   end
-  local h = self.input(x)
-  for level, down in ipairs(self.down) do h = run(self.blocks[level], down(h), c) end
-  return self.out(self.norm(h))
+  return self.out(self.norm(levels.shrink(self, self.input(x), c)))
 end
 
 local DECODER = {
@@ -86,25 +62,17 @@ local SpatialDecoder = class("SpatialDecoder", function(self, inputs, out, optio
   inputs = check.integer("SpatialDecoder", 1, "inputs", inputs, 1)
   out = check.integer("SpatialDecoder", 2, "out", out, 1)
   local o = read("SpatialDecoder", 3, options, DECODER)
-  local width = o.width << o.levels
-  self.input = conv.Conv2d(inputs, width, 3, SAME)
-  self.blocks, self.up = {}, {}
-  for level = 1, o.levels do
-    self.blocks[level] = row_of_blocks(width, o)
-    self.up[level] = conv.ConvTranspose2d(width, width // 2, 4, { stride = 2, padding = 1 })
-    width = width // 2
-  end
-  self.norm = finish(width)
-  self.out = conv.Conv2d(width, out, 3, SAME)
+  self.input = conv.Conv2d(inputs, o.width << o.levels, 3, SAME)
+  levels.growing(self, o.width, o, o.told)
+  self.norm = levels.finish(o.width)
+  self.out = conv.Conv2d(o.width, out, 3, SAME)
 end)
 
 --- @tparam Tensor z (n,h,w,inputs)
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor (n,h*2^levels,w*2^levels,out)
 function SpatialDecoder:forward(z, c)
-  local h = self.input(z)
-  for level, up in ipairs(self.up) do h = up(run(self.blocks[level], h, c)) end
-  return self.out(self.norm(h))
+  return self.out(self.norm(levels.grow(self, self.input(z), c)))
 end
 
 return { SpatialEncoder = SpatialEncoder, SpatialDecoder = SpatialDecoder }
