@@ -14,9 +14,7 @@ local function tiny(o)
   return nn.DiT(all)
 end
 
-local function pictures(n, h, w, c)
-  return core.randn(n, h, w, c, { generator = core.generator(1) }), core.rand(n, { generator = core.generator(2) })
-end
+local pictures = denoiser.pictures
 
 local WAYS = { "tokens", "cross", "pooled" }
 local POSITIONS = { "fixed", "rope" }
@@ -117,15 +115,7 @@ describe("nn.DiT", function()
     for _, way in ipairs { "tokens", "cross" } do
       for _, positions in ipairs(POSITIONS) do
         local net = denoiser.shake(tiny { text = 6, caption = way, positions = positions })
-        local cond = denoiser.condition(2, 4, 6, { padding = 2 })
-        local y = net(x, t, cond)
-        local tokens = cond.tokens:clone()
-        tokens[1][{ 3, 4 }]:fill_(50)
-        local changed = { tokens = tokens, mask = cond.mask, pooled = cond.pooled }
-        close(net(x, t, changed), y, 1e-5)
-        tokens[1][2]:fill_(50)
-        assert.is_true(denoiser.apart(net(x, t, changed)[1], y[1]) > 1e-4)
-        close(net(x, t, changed)[2], y[2], 1e-5)
+        local cond, y = denoiser.passes_over_padding(net, x, t, 1e-5)
         -- no mask: all are words
         assert.is_true(denoiser.apart(net(x, t, { tokens = cond.tokens, pooled = cond.pooled })[1], y[1]) > 1e-4)
       end
@@ -163,12 +153,7 @@ describe("nn.DiT", function()
   end)
 
   it("is all in its state", function()
-    local x, t = pictures(2, 8, 8, 1)
-    local a, b = denoiser.shake(tiny { text = 6 }), denoiser.shake(tiny { text = 6 }, 77)
-    local cond = denoiser.condition(2, 3, 6)
-    assert.is_true(denoiser.apart(a(x, t, cond), b(x, t, cond)) > 1e-3)
-    b:load_state(a:state())
-    assert.equal(0, denoiser.apart(a(x, t, cond), b(x, t, cond)))
+    denoiser.is_in_its_state(tiny, pictures(2, 8, 8, 1))
   end)
 
   it("refuses in words", function()

@@ -1,6 +1,5 @@
 -- The U-Net: shapes for any sides and options, a start at zero, no dead parameter, and that what it is told matters.
 
-local close = require "spec.support.close"
 local core = require "laterna.core"
 local denoiser = require "spec.support.denoiser"
 local fails = require "spec.support.fails"
@@ -13,9 +12,7 @@ local function tiny(o)
   return nn.UNet(all)
 end
 
-local function pictures(n, h, w, c)
-  return core.randn(n, h, w, c, { generator = core.generator(1) }), core.rand(n, { generator = core.generator(2) })
-end
+local pictures = denoiser.pictures
 
 describe("nn.UNet", function()
   before_each(function() core.manual_seed(11) end)
@@ -74,16 +71,7 @@ describe("nn.UNet", function()
 
   it("passes over padding, and each picture hears its own caption", function()
     local x, t = pictures(2, 8, 8, 1)
-    local net = denoiser.shake(tiny { text = 6 })
-    local cond = denoiser.condition(2, 4, 6, { padding = 2 })
-    local y = net(x, t, cond)
-    local tokens = cond.tokens:clone()
-    tokens[1][{ 3, 4 }]:fill_(50)
-    local changed = { tokens = tokens, mask = cond.mask, pooled = cond.pooled }
-    close(net(x, t, changed), y, 1e-6)
-    tokens[1][2]:fill_(50)
-    assert.is_true(denoiser.apart(net(x, t, changed)[1], y[1]) > 1e-4)
-    close(net(x, t, changed)[2], y[2], 1e-6)
+    denoiser.passes_over_padding(denoiser.shake(tiny { text = 6 }), x, t, 1e-6)
   end)
 
   it("takes no condition for a condition that says nothing", function()
@@ -124,12 +112,7 @@ describe("nn.UNet", function()
   end)
 
   it("is all in its state", function()
-    local x, t = pictures(2, 8, 8, 1)
-    local a, b = denoiser.shake(tiny { text = 6 }), denoiser.shake(tiny { text = 6 }, 77)
-    local cond = denoiser.condition(2, 3, 6)
-    assert.is_true(denoiser.apart(a(x, t, cond), b(x, t, cond)) > 1e-3)
-    b:load_state(a:state())
-    assert.equal(0, denoiser.apart(a(x, t, cond), b(x, t, cond)))
+    denoiser.is_in_its_state(tiny, pictures(2, 8, 8, 1))
   end)
 
   it("refuses in words", function()
