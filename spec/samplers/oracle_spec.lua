@@ -5,7 +5,7 @@
 -- Tolerances are those of the tests, 1e-2 and 1e-3.
 local core = require "laterna.core"
 local lt = require "laterna"
-local ode = require "laterna.samplers.ode"
+local ancestral = require "laterna.samplers.ancestral"
 
 local T = 1000
 local schedule = lt.schedule.linear()
@@ -78,7 +78,8 @@ describe("outside figures:", function()
     local function variance(from, to)
       local a, b = schedule((from + 1) / T)
       local c, d = schedule((to + 1) / T)
-      return ode.deviation(1, { alpha = a, sigma = b }, { alpha = c, sigma = d }) ^ 2
+      local _, up = ancestral.split({ alpha = a, sigma = b }, { alpha = c, sigma = d }, 1)
+      return up ^ 2
     end
     assert.near(.14771, variance(420, 400), 1e-5)
     assert.near(.32460, variance(980, 960), 1e-5)

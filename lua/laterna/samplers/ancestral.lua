@@ -7,6 +7,9 @@
 -- @module laterna.samplers.ancestral
 local ancestral = {}
 
+--- The options of samplers that draw noise: eta, how much of it, 0 none; s_noise, times the deviation of what is drawn.
+ancestral.eta, ancestral.s_noise = { "number", 1, min = 0 }, { "number", 1, min = 0 }
+
 -- A step over more than this much of log(alpha/sigma) begins at (almost) nothing but noise.
 local LONG = 5
 

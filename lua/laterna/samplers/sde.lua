@@ -7,8 +7,7 @@ local solver = require "laterna.samplers.solver"
 
 local sde = {}
 
-local ETA = { "number", 1, min = 0 }
-local S_NOISE = { "number", 1, min = 0 }
+local ETA, S_NOISE = ancestral.eta, ancestral.s_noise
 
 -- The weight of the change of x0 since the last step, in units of alpha', for h = log(alpha/sigma) over the step and
 -- over the last one: by the midpoint rule, or exact for an x0 that moves in a straight line in h (Heun's).

@@ -6,8 +6,7 @@ local solver = require "laterna.samplers.solver"
 
 local stochastic = {}
 
-local ETA = { "number", 1, min = 0 }
-local S_NOISE = { "number", 1, min = 0 }
+local ETA, S_NOISE = ancestral.eta, ancestral.s_noise
 
 -- x' = alpha' x0 + down eps + up z, eps = (x - alpha x0) / sigma.
 local function onward(s, from, to, x, x0, down, up)
