@@ -171,6 +171,7 @@ static void use(const set *chosen)
     products[LT_PRECISION_BF16] = *chosen->bf16;
     lt_k.isa = chosen->isa;
     lt_k.peak = chosen->peak ? chosen->peak : lt_k.peak;
+    lt_k.gemm_float32 = lt_k.gemm;
     lt_k.gemm = &gemm;
     lt_k.conv = &conv;
     lt_k.attention = &attention;

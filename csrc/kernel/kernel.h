@@ -24,6 +24,7 @@ typedef struct {
     const lt_norm_kernels *norm;
     const lt_update_kernels *update;
     const lt_gemm_kernels *gemm;
+    const lt_gemm_kernels *gemm_float32; // whatever the precision, for what rounded inputs would spoil
     const lt_conv_kernels *conv;
     const lt_pool_kernels *pool;
     const lt_resample_kernels *resample;

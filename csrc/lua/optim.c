@@ -1,4 +1,5 @@
 // Optimizer steps and gradient clipping over lists of parameters, in place.
+#include "optim/muon.h"
 #include "optim/sweep.h"
 
 #include <math.h>
@@ -131,6 +132,36 @@ static int lion_update(lua_State *L)
     return 0;
 }
 
+/*** One step of Muon (Jordan et al. 2024; the size of steps as Liu et al. 2025, arXiv 2502.16982, equation 4):
+m = momentum m + (1 - momentum) g; u = g + momentum (m - g) (nesterov) or m;
+p = (1 - lr weight_decay) p - 0.2 lr sqrt(max(rows, columns)) orthogonal(u), where orthogonal brings the singular values
+of u to between 0.7 and 1.2 by five steps of Newton and Schulz. More than two axes are a matrix of shape[1] rows.
+@function muon_update
+@tparam {Tensor,...} params of two axes or more
+@tparam {Tensor,...} momenta shaped like params, zeros to begin with
+@tparam table options lr, momentum (0.95), nesterov (true), weight_decay (0), steps (5), eps (1e-7) */
+static int muon_update(lua_State *L)
+{
+    double lr = NAN, momentum = 0.95, decay = 0, eps = 1e-7;
+    bool nesterov = true;
+    int64_t steps = 5;
+    const lt_option options[] = {{"lr", LT_OPTION_NUMBER, &lr, 0, 0},
+                                 {"momentum", LT_OPTION_NUMBER, &momentum, 0, 1},
+                                 {"nesterov", LT_OPTION_BOOLEAN, &nesterov, 0, 0},
+                                 {"weight_decay", LT_OPTION_NUMBER, &decay, 0, 0},
+                                 {"steps", LT_OPTION_INTEGER, &steps, 1, 100},
+                                 {"eps", LT_OPTION_NUMBER, &eps, 0, 1},
+                                 {NULL, 0, NULL, 0, 0}};
+    lua_settop(L, 3);
+    const lt_tensors params = list(L, 1, "params"), m = list(L, 2, "momenta");
+    lt_arg_options(L, 3, options);
+    if (isnan(lr))
+        return lt_bad_argument(L, 3, "lr: expected number");
+    LT_TRY(L, lt_muon_update(params, m,
+                             (lt_muon){(float)lr, (float)momentum, (float)decay, (float)eps, nesterov, (int)steps}));
+    return 0;
+}
+
 /*** target = decay target + (1 - decay) source for every pair.
 @function ema_update
 @tparam {Tensor,...} targets
@@ -184,10 +215,15 @@ static int clip_grad_value(lua_State *L)
 void lt_open_update(lua_State *L)
 {
     static const lt_function functions[] = {
-        {"sgd_update", sgd_update, LT_IN_MODULE},           {"adam_update", adam_update, LT_IN_MODULE},
-        {"rmsprop_update", rmsprop_update, LT_IN_MODULE},   {"lion_update", lion_update, LT_IN_MODULE},
-        {"ema_update", ema_update, LT_IN_MODULE},           {"clip_grad_norm", clip_grad_norm, LT_IN_MODULE},
-        {"clip_grad_value", clip_grad_value, LT_IN_MODULE}, {NULL, NULL, 0},
+        {"sgd_update", sgd_update, LT_IN_MODULE},
+        {"adam_update", adam_update, LT_IN_MODULE},
+        {"rmsprop_update", rmsprop_update, LT_IN_MODULE},
+        {"lion_update", lion_update, LT_IN_MODULE},
+        {"muon_update", muon_update, LT_IN_MODULE},
+        {"ema_update", ema_update, LT_IN_MODULE},
+        {"clip_grad_norm", clip_grad_norm, LT_IN_MODULE},
+        {"clip_grad_value", clip_grad_value, LT_IN_MODULE},
+        {NULL, NULL, 0},
     };
     lt_register(L, functions);
 }

@@ -33,7 +33,7 @@ struct sweep {
 
 // ---- checks ---------------------------------------------------------------------------------------------------------
 
-static lt_tensor *gradient_of(const lt_tensor *p)
+lt_tensor *lt_gradient_of(const lt_tensor *p)
 {
     return p->node && lt_is_leaf(p) ? p->node->grad : NULL;
 }
@@ -44,7 +44,7 @@ static int check_param(const lt_tensor *p, int i)
         return lt_fail_arg(1, "params: item %d: expected float32 tensor, got %s", i + 1, lt_dtype_name(p->dtype));
     if (p->node && !lt_is_leaf(p))
         return lt_fail_arg(1, "params: item %d is the result of '%s', not a parameter", i + 1, p->node->name);
-    const lt_tensor *g = gradient_of(p);
+    const lt_tensor *g = lt_gradient_of(p);
     if (g && !lt_same_shape(p, g))
         return lt_fail_arg(1, "params: item %d has shape %s, its gradient %s", i + 1, lt_shape_text(p),
                            lt_shape_text(g));
@@ -98,7 +98,7 @@ static int64_t add_spans(lt_tensors list, span *spans, int64_t n)
     return n;
 }
 
-static int check_all(lt_tensors params, lt_tensors a, const char *a_name, lt_tensors b, const char *b_name)
+int lt_check_update(lt_tensors params, lt_tensors a, const char *a_name, lt_tensors b, const char *b_name)
 {
     for (int i = 0; i < params.n; i++)
         if (check_param(params.tensor[i], i) != LT_OK)
@@ -153,7 +153,7 @@ static int run(sweep *s, lt_tensors params, lt_tensors a, lt_tensors b, lt_tenso
     if (!s->part)
         return LT_FAIL;
     for (int i = 0; i < params.n; i++) {
-        lt_tensor *p = params.tensor[i], *g = sources.tensor ? sources.tensor[i] : gradient_of(p);
+        lt_tensor *p = params.tensor[i], *g = sources.tensor ? sources.tensor[i] : lt_gradient_of(p);
         if (!g || p->size == 0)
             continue;
         s->part[s->n++] = (part){p->size, pieces, lt_f32(p), state_of(a, i), state_of(b, i), lt_f32(g)};
@@ -183,7 +183,7 @@ static void sgd(const sweep *s, const part *p, int64_t at, int64_t n)
 int lt_sgd_update(lt_tensors params, lt_tensors momenta, lt_sgd set)
 {
     sweep s = {.set = {.sgd = set}, .update = sgd};
-    if (check_all(params, momenta, "momenta", none, "") != LT_OK)
+    if (lt_check_update(params, momenta, "momenta", none, "") != LT_OK)
         return LT_FAIL;
     return run(&s, params, momenta, none, none);
 }
@@ -196,7 +196,7 @@ static void adam(const sweep *s, const part *p, int64_t at, int64_t n)
 int lt_adam_update(lt_tensors params, lt_tensors exp_avg, lt_tensors exp_avg_sq, lt_adam set)
 {
     sweep s = {.set = {.adam = set}, .update = adam};
-    if (check_all(params, exp_avg, "exp_avg", exp_avg_sq, "exp_avg_sq") != LT_OK)
+    if (lt_check_update(params, exp_avg, "exp_avg", exp_avg_sq, "exp_avg_sq") != LT_OK)
         return LT_FAIL;
     return run(&s, params, exp_avg, exp_avg_sq, none);
 }
@@ -209,7 +209,7 @@ static void rmsprop(const sweep *s, const part *p, int64_t at, int64_t n)
 int lt_rmsprop_update(lt_tensors params, lt_tensors square_avg, lt_tensors momenta, lt_rmsprop set)
 {
     sweep s = {.set = {.rmsprop = set}, .update = rmsprop};
-    if (check_all(params, square_avg, "square_avg", momenta, "momenta") != LT_OK)
+    if (lt_check_update(params, square_avg, "square_avg", momenta, "momenta") != LT_OK)
         return LT_FAIL;
     return run(&s, params, square_avg, momenta, none);
 }
@@ -222,7 +222,7 @@ static void lion(const sweep *s, const part *p, int64_t at, int64_t n)
 int lt_lion_update(lt_tensors params, lt_tensors exp_avg, lt_lion set)
 {
     sweep s = {.set = {.lion = set}, .update = lion};
-    if (check_all(params, exp_avg, "exp_avg", none, "") != LT_OK)
+    if (lt_check_update(params, exp_avg, "exp_avg", none, "") != LT_OK)
         return LT_FAIL;
     return run(&s, params, exp_avg, none, none);
 }
@@ -247,7 +247,7 @@ int lt_ema_update(lt_tensors targets, lt_tensors sources, float decay)
             return lt_fail_arg(2, "sources: item %d: expected float32 %s, got %s %s", i + 1, lt_shape_text(t),
                                lt_dtype_name(from->dtype), lt_shape_text(from));
     }
-    if (check_all(targets, none, "", none, "") != LT_OK)
+    if (lt_check_update(targets, none, "", none, "") != LT_OK)
         return LT_FAIL;
     return run(&s, targets, none, none, sources);
 }
@@ -268,7 +268,7 @@ int lt_clip_grad_norm(lt_tensors params, double max_norm, double *norm)
     if (check_gradients(params) != LT_OK)
         return LT_FAIL;
     for (int i = 0; i < params.n; i++) {
-        const lt_tensor *g = gradient_of(params.tensor[i]);
+        const lt_tensor *g = lt_gradient_of(params.tensor[i]);
         sum += g ? lt_k.reduce->dot(g->size, lt_f32(g), lt_f32(g)) : 0;
     }
     *norm = sqrt(sum);
@@ -276,7 +276,7 @@ int lt_clip_grad_norm(lt_tensors params, double max_norm, double *norm)
     if (scale >= 1)
         return LT_OK;
     for (int i = 0; i < params.n; i++) { // a NaN norm makes every gradient NaN: it is seen
-        lt_tensor *g = gradient_of(params.tensor[i]);
+        lt_tensor *g = lt_gradient_of(params.tensor[i]);
         if (!g)
             continue;
         lt_k.pointwise->mul_scalar.forward(g->size, lt_f32(g), lt_f32(g), &scale);
@@ -291,7 +291,7 @@ int lt_clip_grad_value(lt_tensors params, float limit)
     if (check_gradients(params) != LT_OK)
         return LT_FAIL;
     for (int i = 0; i < params.n; i++) {
-        lt_tensor *g = gradient_of(params.tensor[i]);
+        lt_tensor *g = lt_gradient_of(params.tensor[i]);
         if (!g)
             continue;
         lt_k.pointwise->clamp.forward(g->size, lt_f32(g), lt_f32(g), range);

@@ -18,6 +18,12 @@ int lt_rmsprop_update(lt_tensors params, lt_tensors square_avg, lt_tensors momen
 int lt_lion_update(lt_tensors params, lt_tensors exp_avg, lt_lion settings);
 int lt_ema_update(lt_tensors targets, lt_tensors sources, float decay); // shapes in pairs
 
+// What every update checks before it writes: the types and shapes of all lists, and that no memory is written twice.
+// Lists may be absent; names are for messages.
+int lt_check_update(lt_tensors params, lt_tensors a, const char *a_name, lt_tensors b, const char *b_name);
+
+lt_tensor *lt_gradient_of(const lt_tensor *p); // NULL: backward has not reached it
+
 // All gradients times min(1, max_norm / (norm + 1e-6)); *norm is their joint 2-norm before.
 int lt_clip_grad_norm(lt_tensors params, double max_norm, double *norm);
 int lt_clip_grad_value(lt_tensors params, float limit); // each number into [-limit, limit]

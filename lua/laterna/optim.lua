@@ -96,6 +96,47 @@ optim.Lion = optimizer.define("Lion", {
     weight_decay = o.weight_decay })
 end)
 
+local muon = optimizer.define("Muon", {
+  lr = { learning_rate, 1e-3 }, rule = { "string", "muon", one_of = { "muon", "adamw" } },
+  momentum = { "number", 0.95, min = 0, max = 1 }, nesterov = { "boolean", true },
+  ns_steps = { "integer", 5, min = 1, max = 100 }, betas = { betas, { 0.9, 0.999 } }, eps = EPS,
+  weight_decay = { "number", 0.01, min = 0 },
+}, function(o)
+  return o.rule == "muon" and { "momentum" } or { "exp_avg", "exp_avg_sq" }
+end, function(params, slots, o, count)
+  if o.rule == "muon" then
+    core.muon_update(params, slots.momentum, { lr = o.lr, momentum = o.momentum, nesterov = o.nesterov,
+      weight_decay = o.weight_decay, steps = o.ns_steps })
+  else
+    core.adam_update(params, slots.exp_avg, slots.exp_avg_sq, { lr = o.lr, beta1 = o.betas[1], beta2 = o.betas[2],
+      eps = o.eps, weight_decay = o.weight_decay, decoupled = true, step = count })
+  end
+end)
+
+--- Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon): momentum whose matrices are made orthogonal,
+-- so that a step changes every direction of a layer by the same amount. Steps are scaled to the size of AdamW's (Liu et
+-- al. 2025, https://arxiv.org/abs/2502.16982, equation 4), so its learning rates serve, or a few times more. Weights of
+-- convolutions are matrices of as many rows as they have output channels. What is no matrix (biases, scales) goes by
+-- AdamW: a list of parameters is parted by itself, and a group says `rule = "muon"` (the default) or `rule = "adamw"`,
+-- which is also the usual rule for embeddings and last layers.
+-- @function Muon
+-- @tparam table params
+-- @tparam table options {lr=1e-3, momentum=0.95, nesterov=true, ns_steps=5, weight_decay=0.01; for AdamW
+-- betas={0.9,0.999}, eps=1e-8}
+function optim.Muon(params, options)
+  if type(params) ~= "table" or not check.is_tensor(rawget(params, 1)) then return muon(params, options) end
+  local matrices, rest = { params = {}, rule = "muon" }, { params = {}, rule = "adamw" }
+  for i = 1, #params do
+    local p = check.type("Muon", 1, ("params[%d]"):format(i), params[i], "tensor")
+    table.insert(p:dim() >= 2 and matrices.params or rest.params, p)
+  end
+  local groups = {}
+  for _, group in ipairs { matrices, rest } do
+    if #group.params > 0 then groups[#groups + 1] = group end
+  end
+  return muon(groups, options)
+end
+
 -- Cheap, since it runs at every step: the native function looks closer.
 local function tensors(fname, params)
   check.type(fname, 1, "params", params, "table")

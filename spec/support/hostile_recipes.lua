@@ -129,6 +129,10 @@ end)
 recipe("lion_update", function()
   return { trained() }, { core.zeros(2, 3) }, { lr = 0.1, beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1 }
 end)
+recipe("muon_update", function()
+  return { trained() }, { core.zeros(2, 3) },
+    { lr = 0.1, momentum = 0.9, nesterov = true, weight_decay = 0.1, steps = 2, eps = 1e-7 }
+end)
 recipe("ema_update", function() return { T(2, 3) }, { T(2, 3) }, 0.9 end)
 recipe("clip_grad_norm clip_grad_value", function() return { trained() }, 1 end)
 
@@ -298,7 +302,7 @@ recipe("plot.save", function() return "plot.png", { 1, 2, 3 }, { kind = "line", 
 recipe("progress", function() return 10, { label = "x", first = 0 } end)
 recipe("nn.init.constant_", function() return T(2, 3), 1 end)
 recipe("nn.class", function() return "Net", function() end end)
-for name in ("SGD Adam AdamW RMSprop Lion"):gmatch "%S+" do
+for name in ("SGD Adam AdamW RMSprop Lion Muon"):gmatch "%S+" do
   recipe("optim." .. name, function() return net():parameters(), { lr = 0.1, weight_decay = 0.1 } end)
 end
 recipe("optim.Ema", function() return net(), 0.9 end)
