@@ -46,9 +46,24 @@ describe("data.scenes", function()
     local a, b, c = scenes { n = 50, seed = 7 }, scenes { n = 50, seed = 7 }, scenes { n = 50, seed = 8 }
     assert.equal(a.images:to_string(), b.images:to_string())
     assert.same(a.captions, b.captions)
-    assert.same(a.attributes, b.attributes)
+    for i = 1, 50 do assert.same(a.attributes[i], b.attributes[i]) end
     assert.not_equal(a.images:to_string(), c.images:to_string())
     assert.not_same(a.captions, c.captions)
+  end)
+
+  it("makes what is known of a scene when it is asked for, and keeps it", function()
+    local some = scenes { n = 20, seed = 7 }
+    assert.is_nil(next(some.attributes))
+    local scene = some.attributes[12]
+    assert.equal(scene, some.attributes[12])
+    assert.is_nil(some.attributes[21])
+    assert.is_nil(some.attributes[0])
+    assert.is_nil(some.attributes.x)
+    local count = 0
+    for i, m in ipairs(some.mentions) do count = count + (m == some.mentions[i] and 1 or 0) end
+    assert.equal(20, count)
+    scene.background = scene.background == "sea" and "sand" or "sea"
+    assert.not_equal(some.images:to_string(), scenes.draw(some.attributes):to_string())
   end)
 
   it("makes scene i out of seed and i alone", function()

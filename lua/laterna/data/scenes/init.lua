@@ -22,9 +22,21 @@ local function ways(g)
   return function(n) return g:integer(1, n) end
 end
 
-local function draw(list, size, channels)
-  local rows = core.from_string(pack.rows(list), { #list, pack.columns }, { dtype = "float32" })
-  return core.draw_scenes(rows, size, channels)
+local function draw_rows(rows, n, size, channels)
+  return core.draw_scenes(core.from_string(rows, { n, pack.columns }, { dtype = "float32" }), size, channels)
+end
+
+-- A list of n whose items are made when they are first looked at. A large set has millions of small tables to tell
+-- about its scenes; while nobody asks, the garbage collector need not walk through them in every step of a training.
+local function on_demand(n, make)
+  return setmetatable({}, {
+    __len = function() return n end,
+    __index = function(list, i)
+      if math.type(i) ~= "integer" or i < 1 or i > n then return nil end
+      list[i] = make(i)
+      return rawget(list, i)
+    end,
+  })
 end
 
 --- Draws scenes from their attributes: a list such as `dataset.attributes`, or one written or changed by hand. An
@@ -39,7 +51,7 @@ function scenes.draw(list, options)
   })
   if #list == 0 then check.fail("draw", 1, "scenes: expected a list of attribute tables, got an empty one") end
   for i, scene in ipairs(list) do pack.check("draw", "scenes[" .. i .. "]", scene) end
-  return draw(list, o.size, o.channels)
+  return draw_rows(pack.rows(list), #list, o.size, o.channels)
 end
 
 local function want_words(fname, where, scene)
@@ -106,20 +118,30 @@ end
 -- given), and lists to choose from: `shapes`, `colours`, `sizes`, `textures`, `backgrounds`
 -- @treturn Dataset with `attributes` (a table for each picture: `background`, `seed`, `objects` with `shape`, `colour`,
 -- `size`, `texture`, `position`, `x`, `y`, `radius`, `angle`, `rgb`; of two objects `relation`: the first is `relation`
--- the second) and `mentions` (what the caption tells of these, as scenes.caption returns it)
+-- the second) and `mentions` (what the caption tells of these, as scenes.caption returns it); items of both are made
+-- when they are first looked at
 local function new(_, options)
   local o = check.options("scenes", 1, options, KNOWN)
+  for kind, list in pairs(o) do
+    if type(list) == "table" then o[kind] = table.move(list, 1, #list, 1, {}) end -- the caller may change it later
+  end
   local g = core.generator(0)
   local way = ways(g)
-  local attributes, mentions, text = {}, {}, {}
-  for i = 1, o.n do
+  local function attributes(i)
     g:seed(seeds.derive(o.seed, o.first - 1 + i))
-    local scene = sample(g, o)
-    local m = captions.random_mention(scene, g)
-    attributes[i], mentions[i], text[i] = scene, m, captions.write(scene, m, way)
+    return sample(g, o)
   end
-  return dataset.new { images = draw(attributes, o.size, o.channels), captions = text,
-    lists = { attributes = attributes, mentions = mentions } }
+  local function mention(i)
+    local scene = attributes(i)
+    return captions.random_mention(scene, g), scene
+  end
+  local rows, text = {}, {}
+  for i = 1, o.n do
+    local m, scene = mention(i)
+    rows[i], text[i] = pack.rows { scene }, captions.write(scene, m, way)
+  end
+  return dataset.new { images = draw_rows(table.concat(rows), o.n, o.size, o.channels), captions = text,
+    lists = { attributes = on_demand(o.n, attributes), mentions = on_demand(o.n, mention) } }
 end
 
 return setmetatable(scenes, { __call = new })
