@@ -39,9 +39,13 @@ local function head(inputs, outputs)
   return nn.Sequential(function(h) return h:flatten(2) end, nn.Dropout(0.3), nn.Linear(inputs, outputs))
 end
 
+-- Noise in what the judge of scenes learns from, up to so much: it is to judge shapes and colours by what a person sees
+-- of them, not by whether the last bit of grain is gone.
+local GRAIN = 0.1
+
 -- Weights from the file if it was made with the same settings; or else trained, and kept there.
-local function kept_or_trained(judge, o, steps, batches, loss)
-  local made = ("seed %d, %d steps"):format(o.seed, steps)
+local function kept_or_trained(judge, o, steps, batches, loss, how)
+  local made = ("seed %d, %d steps"):format(o.seed, steps) .. (how or "")
   local file = io.open(o.keep)
   local state, about = nil, {}
   if file and file:close() then state, about = lt.load(o.keep) end
@@ -88,6 +92,7 @@ function judges.scenes(o, parts, id)
   local function batches(step)
     local scenes = lt.data.scenes { n = 128, objects = 1, seed = o.seed, first = 128 * (step - 1) + 1 }
     local batch = scenes:batches(128, { shuffle = false }):next()
+    batch.x = batch.x + lt.randn(batch.x.shape) * (lt.rand(128, 1, 1, 1) * GRAIN)
     for i, part in ipairs(parts) do
       local ids = {}
       for k, scene in ipairs(scenes.attributes) do ids[k] = id(scene, part) end
@@ -99,7 +104,7 @@ function judges.scenes(o, parts, id)
     local sum = 0
     for i, of_part in ipairs(judge:split(logits)) do sum = sum + lt.cross_entropy(of_part, batch[i]) end
     return sum
-  end)
+  end, ", noise up to " .. GRAIN)
 end
 
 return judges

@@ -10,14 +10,14 @@ local lt = require "laterna"
 local nn = lt.nn
 
 local o = lt.train.options {
-  vae_steps = 2000, vae_batch = 32, vae_width = 16, beta = 0.05, channels = 4,
-  steps = 2500, batch = 64, width = 64, lr = 1e-3, seed = 1, out = "runs/latent",
+  vae_steps = 1600, vae_batch = 32, vae_width = 16, beta = 0.2, channels = 4,
+  steps = 5000, batch = 64, width = 64, lr = 4e-3, seed = 1, out = "runs/latent",
   guidance = 2, sampler = "dpmpp_2m", sampling_steps = 20, paint = false,
 }
 
 lt.manual_seed(o.seed)
-local train = lt.data.scenes { n = 20000, seed = o.seed }
-local test = lt.data.scenes { n = 10, seed = o.seed, first = 20001 }
+local train = lt.data.scenes { n = 60000, seed = o.seed, objects = 1 }
+local test = lt.data.scenes { n = 10, seed = o.seed, first = 60001, objects = 1 }
 
 -- The VAE. Its price is light: what it writes is not meant to be drawn from N(0, I) but to be learned.
 local vae = lt.vae {
@@ -28,7 +28,7 @@ local vae = lt.vae {
 
 -- Takes the steps of a run: loss(batch) gives what to minimise, and numbers to log.
 local function fit(name, model, ema, steps, batch, lr, loss)
-  local opt = lt.optim.AdamW(model:parameters(), {
+  local opt = lt.optim.Muon(model:parameters(), {
     lr = lt.optim.schedule.cosine(lr, steps, { warmup = math.min(200, steps // 10), final = 0.01 * lr }) })
   local run = lt.train.run {
     save = o.out .. "/" .. name, steps = steps, data = train:batches(batch, { seed = o.seed }), model = model,
@@ -69,7 +69,7 @@ end
 
 local space, first = ema.model.space, test:batches(10, { shuffle = false }):next()
 local rows, labels = { first.x, space:decode((space:encode(first.x))) }, { "originals", "through the VAE" }
-local captions = { "a red star", "a large blue circle", "a green square, night sky", "a yellow heart above a cross" }
+local captions = { "a red star", "a large blue circle", "a green square, night sky", "a yellow heart, brick wall" }
 for _, caption in ipairs(captions) do
   local same = {}
   for i = 1, 10 do same[i] = caption end
