@@ -73,8 +73,12 @@ static int backward(lua_State *L)
                            {"create_graph", LT_OPTION_BOOLEAN, &create, 0, 0},
                            {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, at, options);
-    if (lt_backward(y, dy, retain, create) != LT_OK)
-        return lt_raise(L);
+    lua_State *before = lt_backward_state(L);
+    int status = lt_backward(y, dy, retain, create);
+    lt_backward_state(before);
+    if (status != LT_OK)
+        return lt_raise_backward(L);
+    lt_forget_functions(L);
     return 0;
 }
 
@@ -101,8 +105,12 @@ static int grad(lua_State *L)
         lt_box(L);
         lua_rawseti(L, -2, i + 1);
     }
-    if (lt_grad(y, dy, n, x, out, retain, create) != LT_OK)
-        return lt_raise(L);
+    lua_State *before = lt_backward_state(L);
+    int status = lt_grad(y, dy, n, x, out, retain, create);
+    lt_backward_state(before);
+    if (status != LT_OK)
+        return lt_raise_backward(L);
+    lt_forget_functions(L);
     for (int i = 0; i < n; i++) {
         lua_rawgeti(L, -1, i + 1);
         *(lt_tensor **)lua_touserdata(L, -1) = out[i];

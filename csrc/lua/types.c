@@ -47,6 +47,7 @@ lt_tensor **lt_box(lua_State *L)
     announce(L);
     collect_if_grown(L);
     luaL_checkstack(L, 4, "results");
+    lt_forget_functions(L);
     lt_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
     luaL_setmetatable(L, LT_TENSOR_TYPE);
@@ -89,6 +90,7 @@ static int collect_tensor(lua_State *L)
     lt_tensor *t = *box;
     *box = NULL;
     lt_release(t);
+    lt_forget_functions(L);
     return 0;
 }
 

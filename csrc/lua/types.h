@@ -24,6 +24,13 @@ int lt_copy_into(lt_tensor *t, lt_tensor *source); // broadcast and converted
 // Sets a metamethod of tensors.
 void lt_metamethod(lua_State *L, const char *name, lua_CFunction function);
 
+// Functions that a script wrote for backward, whose nodes are gone: gives them back. Raises nothing.
+void lt_forget_functions(lua_State *L);
+// Backward calls scripts in this state from now on; returns the one before.
+lua_State *lt_backward_state(lua_State *L);
+// Raises what stopped a backward: a script's own error as it came, or what lt_fail... recorded.
+int lt_raise_backward(lua_State *L);
+
 // One function a family, listed in lua/families.h; each is called with the module table on top of the stack.
 #define LT_FAMILY(open) void open(lua_State *L);
 #include "lua/families.h"

@@ -7,53 +7,11 @@
 #include "base/profile.h"
 #include "base/threads.h"
 #include "kernel/kernel.h"
-#include "tensor/tape.h"
-
-typedef struct {
-    lt_node **node; // reachable from y, newest first once sorted
-    size_t count, room;
-} walk;
-
-static int add(walk *w, lt_node *node, unsigned run)
-{
-    if (!node || node->mark == run)
-        return LT_OK;
-    if (w->count == w->room) {
-        size_t room = w->room ? 2 * w->room : 256;
-        lt_node **grown = realloc(w->node, room * sizeof *grown);
-        if (!grown)
-            return lt_fail_memory(room * sizeof *grown);
-        w->node = grown;
-        w->room = room;
-    }
-    node->mark = run;
-    node->needed = false;
-    w->node[w->count++] = node;
-    return LT_OK;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    uint64_t x = (*(lt_node *const *)a)->order, y = (*(lt_node *const *)b)->order;
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-static int collect(walk *w, lt_node *root)
-{
-    static unsigned run;
-    run++;
-    if (add(w, root, run) != LT_OK)
-        return LT_FAIL;
-    for (size_t i = 0; i < w->count; i++)
-        for (int k = 0; k < w->node[i]->inputs; k++)
-            if (add(w, w->node[i]->input[k], run) != LT_OK)
-                return LT_FAIL;
-    qsort(w->node, w->count, sizeof *w->node, newest_first);
-    return LT_OK;
-}
+#include "tensor/custom.h"
+#include "tensor/walk.h"
 
 // Without targets every leaf is asked for; with them, only what lies between y and a target is walked.
-static void mark_needed(walk *w, int n, lt_tensor *const *x)
+static void mark_needed(lt_walk *w, int n, lt_tensor *const *x)
 {
     for (int i = 0; i < n; i++)
         if (x[i]->node)
@@ -155,6 +113,11 @@ static void leave(lt_node *node, bool keep)
             node->freed = true;
         }
     }
+    if (!keep && node->drop) {
+        node->drop(node);
+        node->drop = NULL;
+        node->freed = true;
+    }
 }
 
 static int step(lt_node *node, bool keep)
@@ -194,7 +157,7 @@ static bool leads_on(const lt_node *node)
     return false;
 }
 
-static int visit(walk *w, int n, lt_tensor *const *x, lt_tensor **out, bool keep)
+static int visit(lt_walk *w, int n, lt_tensor *const *x, lt_tensor **out, bool keep)
 {
     for (size_t i = 0; i < w->count; i++) {
         lt_node *node = w->node[i];
@@ -203,6 +166,7 @@ static int visit(walk *w, int n, lt_tensor *const *x, lt_tensor **out, bool keep
         for (int k = 0; k < n; k++)
             if (x[k]->node == node)
                 out[k] = lt_retain(node->sum);
+        w->at = node->order;
         if (node->op ? leads_on(node) && step(node, keep) != LT_OK : !x && accumulate_leaf(node) != LT_OK)
             return LT_FAIL;
         lt_release(node->sum);
@@ -236,25 +200,30 @@ static int check_start(const lt_tensor *y, const lt_tensor *dy)
     return LT_OK;
 }
 
+// A script's backward may free tensors: what the walk starts from and looks for is held, and with it all that it
+// goes through.
 static int run(lt_tensor *y, lt_tensor *dy, int n, lt_tensor *const *x, lt_tensor **out, bool keep, bool create)
 {
     if (check_start(y, dy) != LT_OK)
         return LT_FAIL;
-    walk w = {NULL, 0, 0};
-    int status = collect(&w, y->node);
+    lt_node *root = lt_node_retain(y->node);
+    for (int i = 0; i < n; i++)
+        lt_retain(x[i]);
+    lt_walk w;
+    int status = lt_walk_open(&w, 1, &root, 0);
     if (status == LT_OK) {
         bool old = lt_grad_mode_set(create);
+        lt_walk_enter(&w);
         mark_needed(&w, n, x);
-        y->node->sum = seed(y, dy);
-        status = y->node->sum ? visit(&w, n, x, out, keep) : LT_FAIL;
+        root->sum = seed(y, dy);
+        status = root->sum ? visit(&w, n, x, out, keep) : LT_FAIL;
+        lt_walk_leave(&w);
         lt_grad_mode_set(old);
     }
-    for (size_t i = 0; i < w.count; i++) { // what an error left behind, or what was not needed
-        lt_release(w.node[i]->sum);
-        w.node[i]->sum = NULL;
-        w.node[i]->needed = false;
-    }
-    free(w.node);
+    lt_walk_close(&w);
+    for (int i = 0; i < n; i++)
+        lt_release(x[i]);
+    lt_node_release(root);
     return status;
 }
 
@@ -276,5 +245,73 @@ int lt_grad(lt_tensor *y, lt_tensor *dy, int n, lt_tensor *const *x, lt_tensor *
         lt_release(out[i]);
         out[i] = NULL;
     }
+    return status;
+}
+
+static int check_inside(const lt_walk *running, int n, lt_tensor *const *y, lt_tensor *const *dy)
+{
+    if (!running || running->began == 0)
+        return lt_fail("there is no backward running that gradients could be added to");
+    for (int i = 0; i < n; i++) {
+        if (!y[i]->node)
+            return lt_fail_arg(1, "outputs: number %d wants no gradient (requires_grad is false)", i + 1);
+        if (!lt_same_shape(y[i], dy[i]) || dy[i]->dtype != LT_FLOAT32)
+            return lt_fail_arg(2, "gradients: number %d: expected float32 %s, got %s %s", i + 1, lt_shape_text(y[i]),
+                               lt_dtype_name(dy[i]->dtype), lt_shape_text(dy[i]));
+    }
+    return LT_OK;
+}
+
+// Everything older must lie ahead of the backward that is running.
+static int check_edges(const lt_walk *w)
+{
+    for (size_t i = 0; i < w->count; i++)
+        for (int k = 0; k < w->node[i]->inputs; k++) {
+            const lt_node *input = w->node[i]->input[k];
+            if (input && input->order < w->since && !lt_walk_expects(input))
+                return lt_fail("'%s' was given something that was not there, or not used, when the function ran first",
+                               w->node[i]->name);
+        }
+    return LT_OK;
+}
+
+static int start_inside(lt_node *root, lt_tensor *dy, uint64_t since)
+{
+    if (root->order >= since)
+        return accumulate(&root->sum, dy);
+    if (!lt_walk_expects(root))
+        return lt_fail("a result was not there, or not returned, when the function ran first");
+    return root->needed ? accumulate(&root->sum, dy) : LT_OK;
+}
+
+int lt_backward_inside(int n, lt_tensor *const *y, lt_tensor *const *dy)
+{
+    lt_walk *outer = lt_walk_running(), w;
+    if (check_inside(outer, n, y, dy) != LT_OK)
+        return LT_FAIL;
+    lt_node **root = malloc(((size_t)n + 1) * sizeof *root);
+    if (!root)
+        return lt_fail_memory((size_t)n * sizeof *root);
+    for (int i = 0; i < n; i++)
+        root[i] = lt_node_retain(y[i]->node);
+    const uint64_t since = outer->began;
+    int status = lt_walk_open(&w, (size_t)n, root, since);
+    if (status == LT_OK)
+        status = check_edges(&w);
+    if (status == LT_OK) {
+        bool old = lt_grad_mode_set(false);
+        mark_needed(&w, 0, NULL);
+        for (int i = 0; i < n && status == LT_OK; i++)
+            status = start_inside(root[i], dy[i], since);
+        lt_walk_enter(&w);
+        if (status == LT_OK)
+            status = visit(&w, 0, NULL, NULL, false);
+        lt_walk_leave(&w);
+        lt_grad_mode_set(old);
+    }
+    lt_walk_close(&w);
+    for (int i = 0; i < n; i++)
+        lt_node_release(root[i]);
+    free(root);
     return status;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local bool grad_mode = true;
+static _Thread_local bool grad_mode = true, trace_mode;
 static uint64_t next_order = 1;
 
 bool lt_grad_mode(void)
@@ -17,6 +17,23 @@ bool lt_grad_mode_set(bool on)
     bool old = grad_mode;
     grad_mode = on;
     return old;
+}
+
+bool lt_trace_mode(void)
+{
+    return trace_mode;
+}
+
+bool lt_trace_mode_set(bool on)
+{
+    bool old = trace_mode;
+    trace_mode = on;
+    return old;
+}
+
+uint64_t lt_node_order(void)
+{
+    return next_order;
 }
 
 bool lt_recording(int n, lt_tensor *const *inputs)
@@ -33,8 +50,7 @@ static size_t round_up(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
-// One allocation holds the node, its edges, its saved slots and its attributes.
-static lt_node *node_new(const lt_op *op, int inputs, int saved, size_t attributes)
+lt_node *lt_node_new(const lt_op *op, int inputs, int saved, size_t attributes)
 {
     size_t at_input = round_up(sizeof(lt_node)), at_saved = at_input + round_up((size_t)inputs * sizeof(lt_node *)),
            at_attributes = at_saved + round_up((size_t)saved * sizeof(lt_saved_slot)),
@@ -57,10 +73,26 @@ static lt_node *node_new(const lt_op *op, int inputs, int saved, size_t attribut
     return node;
 }
 
-static void node_shape(lt_node *node, const lt_tensor *t)
+void lt_node_shape(lt_node *node, const lt_tensor *t)
 {
     node->ndim = t->ndim;
     memcpy(node->shape, t->shape, sizeof node->shape);
+}
+
+int lt_node_save(lt_node *node, int i, lt_tensor *t, int input)
+{
+    lt_tensor *kept = lt_tensor_window(t, 0, t->ndim, t->shape);
+    if (!kept)
+        return LT_FAIL;
+    node->saved[i] = (lt_saved_slot){kept, t->storage->version, input};
+    return LT_OK;
+}
+
+static int traced_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
+{
+    return lt_fail("'%s' was part of a function that is computed again in backward: only what that function returned "
+                   "can be differentiated",
+                   node->name);
 }
 
 // Which input a saved tensor is: its place on the tape is the input's place.
@@ -77,9 +109,15 @@ static int role(const lt_tensor *t, const lt_tensor *out, int n, lt_tensor *cons
 lt_tensor *lt_record(lt_tensor *out, const lt_op *op, int n, lt_tensor *const *inputs, int nsaved,
                      lt_tensor *const *saved, const void *attributes, size_t size)
 {
+    static const lt_op traced = {"traced", traced_backward};
     if (!out || !lt_recording(n, inputs))
         return out;
-    lt_node *node = node_new(op, n, nsaved, size);
+    const char *name = op->name;
+    if (trace_mode) {
+        op = &traced;
+        nsaved = 0;
+    }
+    lt_node *node = lt_node_new(op, n, nsaved, size);
     if (!node) {
         lt_release(out);
         return NULL;
@@ -89,19 +127,16 @@ lt_tensor *lt_record(lt_tensor *out, const lt_op *op, int n, lt_tensor *const *i
     for (int i = 0; i < nsaved; i++) {
         lt_tensor *t = saved[i];
         node->saved[i].input = -2;
-        if (!t)
-            continue;
-        lt_tensor *kept = lt_tensor_window(t, 0, t->ndim, t->shape);
-        if (!kept) {
+        if (t && lt_node_save(node, i, t, role(t, out, n, inputs)) != LT_OK) {
             lt_node_release(node);
             lt_release(out);
             return NULL;
         }
-        node->saved[i] = (lt_saved_slot){kept, t->storage->version, role(t, out, n, inputs)};
     }
     if (size)
         memcpy(node->attributes, attributes, size);
-    node_shape(node, out);
+    node->name = name;
+    lt_node_shape(node, out);
     out->node = node;
     return out;
 }
@@ -155,6 +190,8 @@ void lt_node_release(lt_node *node)
     while (pending) {
         lt_node *n = pending;
         pending = n->link;
+        if (n->drop)
+            n->drop(n);
         for (int i = 0; i < n->saved_count; i++)
             lt_release(n->saved[i].tensor);
         for (int i = 0; i < n->inputs; i++)
@@ -178,10 +215,10 @@ int lt_requires_grad(lt_tensor *t, bool on)
     if (!lt_is_leaf(t))
         return lt_fail_arg(1, "self: the result of '%s' has its place on the tape; detach() it first", t->node->name);
     if (on && !t->node) {
-        t->node = node_new(NULL, 0, 0, 0);
+        t->node = lt_node_new(NULL, 0, 0, 0);
         if (!t->node)
             return LT_FAIL;
-        node_shape(t->node, t);
+        lt_node_shape(t->node, t);
     } else if (!on) {
         lt_node_release(t->node);
         t->node = NULL;

@@ -33,13 +33,25 @@ struct lt_node {
     void *attributes;          // a copy of the operation's settings
     int64_t shape[LT_MAX_DIM]; // of the output
     int ndim;
-    bool freed;      // saved tensors were given back by an earlier backward
-    lt_tensor *grad; // leaves: what .grad shows
-    lt_tensor *sum;  // backward's scratch: gradient gathered so far
-    unsigned mark;   // backward's scratch: the run that visited it last
-    bool needed;     // backward's scratch: leads to something whose gradient is asked for
-    lt_node *link;   // release's scratch: the list of nodes to be freed
+    bool freed;                  // saved tensors were given back by an earlier backward
+    void (*drop)(lt_node *node); // gives back what attributes refer to, once; NULL: they refer to nothing
+    lt_tensor *grad;             // leaves: what .grad shows
+    lt_tensor *sum;              // backward's scratch: gradient gathered so far
+    unsigned mark;               // backward's scratch: the run that visited it last
+    bool needed;                 // backward's scratch: leads to something whose gradient is asked for
+    lt_node *link;               // release's scratch: the list of nodes to be freed
 };
+
+// A node that nothing refers to yet: one allocation holds it, its edges, its saved slots and its attributes.
+lt_node *lt_node_new(const lt_op *op, int inputs, int saved, size_t attributes);
+void lt_node_shape(lt_node *node, const lt_tensor *t);
+// Fills a saved slot; `input` as in lt_saved_slot.
+int lt_node_save(lt_node *node, int i, lt_tensor *t, int input);
+uint64_t lt_node_order(void); // of the next node
+
+// While tracing, nodes keep their edges and nothing else: what was used can be told, but not differentiated.
+bool lt_trace_mode(void);
+bool lt_trace_mode_set(bool on); // returns the old mode
 
 // True when gradients are being recorded at all (lt_grad_mode) and any of the inputs has a node.
 bool lt_recording(int n, lt_tensor *const *inputs);

@@ -10,10 +10,13 @@ for name, value in pairs(core) do lt[name] = value end
 --- Tensors by name, to and from a safetensors file.
 lt.save, lt.load = core.save_safetensors, core.load_safetensors
 
+local autograd = require "laterna.autograd"
+lt.autograd_function, lt.checkpoint = autograd.autograd_function, autograd.checkpoint
+
 local parts = {
   nn = "laterna.nn", optim = "laterna.optim", train = "laterna.train",
   data = "laterna.data", text = "laterna.text",
-  profile = "laterna.profile",
+  profile = "laterna.profile", autograd = "laterna.autograd",
   show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
   schedule = "laterna.schedule", prediction = "laterna.prediction", samplers = "laterna.samplers",
   diffusion = "laterna.diffusion", metrics = "laterna.metrics",

@@ -1,0 +1,328 @@
+// Backward that scripts write. Lua's collector does not see what the tape refers to, so functions are kept in a table,
+// by the address of what the tape has of them. Nodes may go at any time, also while Lua is collecting: then a function
+// is only marked, and forgotten when Lua is called next.
+#include "tensor/custom.h"
+
+#include "lua/types.h"
+#include "op/shape.h"
+
+struct owner;
+
+typedef struct function {
+    lt_custom custom;
+    bool adds; // its gradients are added by backward_inside, none is returned
+    struct owner *owner;
+    struct function *next;
+} function;
+
+typedef struct owner {
+    function *dropped;
+} owner;
+
+static const char owner_key = 0; // its address is the registry key
+static _Thread_local lua_State *state;
+static _Thread_local bool raised;
+static bool any_dropped;
+
+lua_State *lt_backward_state(lua_State *L)
+{
+    lua_State *before = state;
+    state = L;
+    return before;
+}
+
+int lt_raise_backward(lua_State *L)
+{
+    bool theirs = raised;
+    raised = false;
+    lt_forget_functions(L);
+    return theirs ? lua_error(L) : lt_raise(L);
+}
+
+// The table of functions on the stack.
+static owner *push_functions(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &owner_key);
+    owner *o = lua_touserdata(L, -1);
+    lua_getiuservalue(L, -1, 1);
+    lua_remove(L, -2);
+    return o;
+}
+
+void lt_forget_functions(lua_State *L)
+{
+    if (!any_dropped || !lua_checkstack(L, 4))
+        return;
+    any_dropped = false;
+    owner *o = push_functions(L);
+    while (o->dropped) {
+        function *f = o->dropped;
+        o->dropped = f->next;
+        lua_pushnil(L);
+        lua_rawsetp(L, -2, f);
+    }
+    lua_pop(L, 1);
+}
+
+static void drop(lt_custom *custom)
+{
+    function *f = (function *)custom;
+    f->next = f->owner->dropped;
+    f->owner->dropped = f;
+    any_dropped = true;
+}
+
+typedef struct {
+    function *f;
+    lt_node *node;
+    int n;
+    lt_tensor *const *dy;
+    lt_tensor **dx;
+} request;
+
+static lt_tensor *gradient_at(lua_State *L, int index, int i)
+{
+    if (!lua_toboolean(L, index))
+        return NULL;
+    lt_tensor **box = luaL_testudata(L, index, LT_TENSOR_TYPE);
+    if (!box || !*box || (*box)->dtype != LT_FLOAT32)
+        luaL_error(L, "autograd_function: backward: result %d: expected a float32 tensor or nil, got %s", i + 1,
+                   box && *box ? lt_dtype_name((*box)->dtype) : lt_type_name(L, index));
+    return *box;
+}
+
+// Runs protected: whatever it raises becomes a failure of the walk.
+static int serve(lua_State *L)
+{
+    const request *r = lua_touserdata(L, 1);
+    const int inputs = r->f->adds ? 0 : r->node->inputs;
+    luaL_checkstack(L, r->n + inputs + 8, "gradients");
+    push_functions(L);
+    lua_rawgetp(L, -1, r->f);
+    lua_getiuservalue(L, -1, 1);
+    for (int i = 0; i < r->n; i++)
+        *lt_box(L) = lt_retain(r->dy[i]);
+    const int first = lua_gettop(L) - r->n;
+    lua_call(L, r->n, inputs);
+    for (int i = 0; i < inputs; i++)
+        gradient_at(L, first + i, i);
+    for (int i = 0; i < inputs; i++) {
+        lt_tensor *t = gradient_at(L, first + i, i);
+        if (!t || !lt_wants(r->node, i))
+            continue;
+        r->dx[i] = lt_detach(t); // it may have been recorded
+        if (!r->dx[i])
+            luaL_error(L, "backward: %s", lt_error_message());
+    }
+    return 0;
+}
+
+static int call(lt_custom *custom, lt_node *node, int n, lt_tensor *const *dy, lt_tensor **dx)
+{
+    request r = {(function *)custom, node, n, dy, dx};
+    lua_State *L = state;
+    if (!lua_checkstack(L, 4))
+        return lt_fail("no room on Lua's stack for the backward of '%s'", node->name);
+    bool grad = lt_grad_mode(), trace = lt_trace_mode_set(false);
+    lua_pushcfunction(L, serve);
+    lua_pushlightuserdata(L, &r);
+    int status = lua_pcall(L, 1, 0, 0); // what it raises stays on top of the stack for lt_raise_backward
+    lt_grad_mode_set(grad);
+    lt_trace_mode_set(trace);
+    if (status == LUA_OK)
+        return LT_OK;
+    raised = true;
+    return lt_fail("error in the backward of '%s'", node->name);
+}
+
+// Keeps the function at a stack index until its node is gone.
+static function *keep(lua_State *L, int index, bool adds)
+{
+    lt_forget_functions(L);
+    function *f = lua_newuserdatauv(L, sizeof *f, 1);
+    lua_pushvalue(L, index);
+    lua_setiuservalue(L, -2, 1);
+    owner *o = push_functions(L);
+    *f = (function){{adds ? "checkpoint" : "autograd_function", call, drop}, adds, o, NULL};
+    lua_pushvalue(L, -2);
+    lua_rawsetp(L, -2, f);
+    lua_pop(L, 2);
+    return f;
+}
+
+// A script's tensors as windows without a place on the tape, in a table on the stack; what cannot have a gradient is
+// left as it is. windows[i] is NULL for those.
+static void detach_all(lua_State *L, int n, lt_tensor *const *t, lt_tensor **windows)
+{
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) {
+        windows[i] = NULL;
+        if (t[i]->dtype != LT_FLOAT32)
+            continue;
+        LT_PUSH(L, lt_detach(t[i]));
+        windows[i] = *(lt_tensor **)lua_touserdata(L, -1);
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+/*** Gives results that a script computed a place on the tape, with a backward that the script wrote; see
+laterna.autograd, which is easier to use.
+@function record_function
+@tparam function backward called with a gradient for each float32 output (zeros where there is none); returns one for
+each input, or nil
+@tparam table inputs tensors
+@tparam table outputs tensors, computed from them while nothing was recorded
+@tparam[opt] table saved tensors that must not be edited until backward has run
+@treturn table the outputs, to be used in their place; unchanged if nothing is recorded, or no input wants a gradient */
+static int record_function(lua_State *L)
+{
+    int inputs, outputs, nsaved = 0, n = 0;
+    lt_tensor **saved = NULL;
+    lt_arg_callable(L, 1, "backward");
+    lua_settop(L, 4);
+    lt_tensor **input = lt_arg_tensors(L, 2, "inputs", &inputs), **output = lt_arg_tensors(L, 3, "outputs", &outputs);
+    if (!lua_isnil(L, 4))
+        saved = lt_arg_tensors(L, 4, "saved", &nsaved);
+    if (!lt_recording(inputs, input)) {
+        lua_pushvalue(L, 3);
+        return 1;
+    }
+    lt_tensor **window = lua_newuserdatauv(L, sizeof *window * ((size_t)outputs + 1), 0);
+    detach_all(L, outputs, output, window);
+    const int table = lua_gettop(L);
+    for (int i = 0; i < outputs; i++) {
+        if (window[i])
+            window[n++] = window[i];
+        else {
+            lua_rawgeti(L, 3, i + 1);
+            lua_rawseti(L, table, i + 1);
+        }
+    }
+    function *f = keep(L, 1, false);
+    int status = lt_custom_record(&f->custom, inputs, input, nsaved, saved, n, window);
+    if (status != LT_OK && lt_collect_for_memory(L))
+        status = lt_custom_record(&f->custom, inputs, input, nsaved, saved, n, window);
+    if (status != LT_OK) {
+        drop(&f->custom);
+        return lt_raise(L);
+    }
+    lua_settop(L, table);
+    return 1;
+}
+
+// Which of the values from..to of the stack are tensors, with a place on the tape or all: into a userdata that is
+// pushed, their stack indices into another.
+static lt_tensor **tensors_between(lua_State *L, int from, int to, bool placed, int *n, int **at)
+{
+    luaL_checkstack(L, 8, "tensors");
+    const size_t room = (size_t)(to < from ? 0 : to - from + 1) + 1;
+    lt_tensor **list = lua_newuserdatauv(L, room * sizeof *list, 0);
+    int *index = lua_newuserdatauv(L, room * sizeof *index, 0);
+    *n = 0;
+    for (int i = from; i <= to; i++) {
+        lt_tensor **box = luaL_testudata(L, i, LT_TENSOR_TYPE);
+        if (!box || !*box || (placed && !(*box)->node))
+            continue;
+        list[*n] = *box;
+        index[(*n)++] = i;
+    }
+    if (at)
+        *at = index;
+    return list;
+}
+
+static int traced_call(lua_State *L, int arguments)
+{
+    bool grad = lt_grad_mode(), trace = lt_trace_mode_set(true);
+    int status = lua_pcall(L, arguments, LUA_MULTRET, 0);
+    lt_trace_mode_set(trace);
+    lt_grad_mode_set(grad);
+    return status;
+}
+
+/*** Calls a function without keeping what its backward would need, and leaves that to a function of the script, which
+computes it again; see laterna.autograd, which is easier to use.
+@function recompute
+@tparam function f
+@tparam function backward called with a gradient for each result of f that has one (zeros where none arrived); it hands
+them to backward_inside
+@param ... arguments of f; tensors among them must not be edited until backward has run
+@return what f returns */
+static int recompute(lua_State *L)
+{
+    lt_arg_callable(L, 1, "f");
+    lt_arg_callable(L, 2, "backward");
+    const int top = lua_gettop(L), arguments = top - 2;
+    luaL_checkstack(L, arguments + 8, "arguments");
+    lua_pushvalue(L, 1);
+    for (int i = 3; i <= top; i++)
+        lua_pushvalue(L, i);
+    if (!lt_grad_mode() || lt_trace_mode()) { // an outer function is computed again as a whole
+        lua_call(L, arguments, LUA_MULTRET);
+        return lua_gettop(L) - top;
+    }
+    const uint64_t since = lt_node_order();
+    if (traced_call(L, arguments) != LUA_OK)
+        return lua_error(L);
+    const int last = lua_gettop(L), results = last - top;
+    int n, nsaved, *at;
+    lt_tensor **saved = tensors_between(L, 3, top, false, &nsaved, NULL),
+              **traced = tensors_between(L, top + 1, last, true, &n, &at);
+    if (n > 0) {
+        lt_tensor **window = lua_newuserdatauv(L, sizeof *window * (size_t)n, 0);
+        detach_all(L, n, traced, window);
+        const int table = lua_gettop(L);
+        function *f = keep(L, 2, true);
+        int status = lt_custom_record_region(&f->custom, since, nsaved, saved, n, traced, window);
+        if (status != LT_OK && lt_collect_for_memory(L))
+            status = lt_custom_record_region(&f->custom, since, nsaved, saved, n, traced, window);
+        if (status != LT_OK) {
+            drop(&f->custom);
+            return lt_raise(L);
+        }
+        for (int i = 0; i < n; i++) {
+            lua_rawgeti(L, table, i + 1);
+            lua_replace(L, at[i]);
+        }
+    }
+    lua_settop(L, last);
+    return results;
+}
+
+/*** For the backward that recompute was given: sends gradients back through what has been computed since that backward
+was called. What comes out at the other end goes to the parameters and tensors that the function used; leaves made in
+that backward get theirs in `.grad`.
+@function backward_inside
+@tparam table outputs tensors computed again, each of which requires a gradient
+@tparam table gradients as many tensors, of the same shapes */
+static int backward_inside(lua_State *L)
+{
+    int n, m;
+    lua_settop(L, 2);
+    lt_tensor **y = lt_arg_tensors(L, 1, "outputs", &n), **dy = lt_arg_tensors(L, 2, "gradients", &m);
+    if (m != n)
+        return lt_bad_argument(L, 2, "gradients: expected %d, got %d", n, m);
+    lua_State *before = lt_backward_state(L);
+    int status = lt_backward_inside(n, y, dy);
+    lt_backward_state(before);
+    if (status != LT_OK)
+        return lt_raise_backward(L);
+    lt_forget_functions(L);
+    return 0;
+}
+
+void lt_open_custom(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"record_function", record_function, LT_IN_MODULE},
+        {"recompute", recompute, LT_IN_MODULE},
+        {"backward_inside", backward_inside, LT_IN_MODULE},
+        {NULL, NULL, 0},
+    };
+    owner *o = lua_newuserdatauv(L, sizeof *o, 1);
+    o->dropped = NULL;
+    lua_newtable(L);
+    lua_setiuservalue(L, -2, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &owner_key);
+    lt_register(L, functions);
+}
