@@ -16,7 +16,7 @@ lt.autograd_function, lt.checkpoint = autograd.autograd_function, autograd.check
 local parts = {
   nn = "laterna.nn", optim = "laterna.optim", train = "laterna.train",
   data = "laterna.data", text = "laterna.text",
-  profile = "laterna.profile", autograd = "laterna.autograd",
+  edit = "laterna.edit", profile = "laterna.profile", autograd = "laterna.autograd",
   show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
   schedule = "laterna.schedule", prediction = "laterna.prediction", samplers = "laterna.samplers",
   diffusion = "laterna.diffusion", metrics = "laterna.metrics",

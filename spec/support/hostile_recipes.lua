@@ -303,6 +303,18 @@ for _, method in ipairs{ "log_prob", "draw" } do
     return require("laterna.prior").Flow(R["prior.Flow"]()), T(2, 4), T(2, 3)
   end)
 end
+local function editable()
+  return {
+    encode = function(_, x) return x:flatten(2) end, parts = function(_, z) return { z } end,
+    sample = function() return T(2, 2, 2, 1) end, join = function(_, parts) return parts[1] end,
+  }
+end
+recipe("edit.interpolate", function() return T(2, 3), T(2, 3), 3, { kind = "linear" } end)
+recipe("edit.direction", function() return T(2, 3), T(4, 3) end)
+recipe("edit.attribute", function() return editable(), T(2, 2, 2, 1), { "a", "b" }, "a", { batch = 1 } end)
+recipe("edit.walk", function() return T(2, 3), T(1, 3), { -1, 0 } end)
+recipe("edit.swap", function() return editable(), T(2, 3), T(2, 3), { 1 } end)
+recipe("edit.temperatures", function() return editable(), { n = 2 }, { 0.5, 1 }, { seed = 1 } end)
 recipe("metrics.accuracy metrics.total_variation", function() return { 1, 2 }, { 1, 3 } end)
 recipe("metrics.variety", function() return T(4, 3) end)
 recipe("plot", function() return { 1, 2, 3 }, { width = 20, height = 5 } end)
