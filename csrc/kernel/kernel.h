@@ -14,6 +14,7 @@
 #include "kernel/reduce.h"
 #include "kernel/resample.h"
 #include "kernel/softmax.h"
+#include "kernel/spline.h"
 #include "kernel/update.h"
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct {
     const lt_pool_kernels *pool;
     const lt_resample_kernels *resample;
     const lt_attention_kernels *attention;
+    const lt_spline_kernels *spline;
     const lt_peak_kernels *peak;
 } lt_kernels;
 

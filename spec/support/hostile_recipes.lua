@@ -99,6 +99,7 @@ recipe("attention", function()
   return T(2, 3, 2, 4), T(2, 5, 2, 4), T(2, 5, 2, 4), { mask = T(2, 5), causal = false, scale = 0.5 }
 end)
 recipe("attention_qkv", function() return T(2, 3, 24), 2, { mask = T(2, 3), causal = false, scale = 0.5 } end)
+recipe("spline", function() return T(2, 3), T(2, 3, 5), { inverse = true, bound = 4, least = 0.01 } end)
 recipe("softmax log_softmax", function() return T(2, 3), 2 end)
 local function told(c)
   return { eps = 1e-5, scale = T(2, c), shift = T(2, c), activation = "leaky_relu", slope = 0.1 }
