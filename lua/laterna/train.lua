@@ -209,13 +209,14 @@ local function advance(self)
   end
   if batch == nil then return finish(self) end
   self.step, self.in_step = self.step + 1, true
+  finite.step = self.step
   return self.step, self.data and batch
 end
 
 -- However the loop ends, by an error or a break too: the signal and the terminal are given back.
 local function leave(self)
   core.catch_interrupt(false)
-  self.running, self.in_step = false, false
+  self.running, self.in_step, finite.step = false, false, nil
   if self.bar then self.bar:finish() end
   self.bar = nil
   if self.log_file then self.log_file:close() end

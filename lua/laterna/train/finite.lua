@@ -4,6 +4,8 @@ local core = require "laterna.core"
 
 local finite = {}
 
+-- finite.step: the step that a run's loop is in, or nil; for messages of what is called there.
+
 -- x - x is 0 for a number, and NaN for NaN and the infinities; a NaN survives any sum.
 local function is_finite(t)
   return core.no_grad(function() return (t - t):sum():item() end) == 0

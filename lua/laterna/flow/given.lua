@@ -1,0 +1,67 @@
+--- What a flow is given from outside: the condition as its layers take it, and random numbers.
+-- @module laterna.flow.given
+local check = require "laterna.check"
+local condition = require "laterna.condition"
+local core = require "laterna.core"
+
+local given = {}
+
+-- Some captions are left out, so that the model knows what it paints without one.
+local function forget(self, text, generator)
+  if not self.training or self.drop == 0 or type(text) ~= "table" or text.pooled then return text end
+  local chance, kept = core.rand(#text, { generator = generator }):totable(), {}
+  for i, caption in ipairs(text) do kept[i] = chance[i] < self.drop and "" or caption end
+  return kept
+end
+
+--- A condition as layers take it: {tokens, mask, pooled, detail}; nil where there is nothing to tell.
+-- @tparam string fname
+-- @tparam integer i which argument cond is
+-- @tparam flow flow
+-- @tparam[opt] table cond {n, text, detail}
+-- @tparam integer n examples
+-- @treturn ?table
+function given.encode(fname, i, flow, cond, n)
+  check.type(fname, i, "cond", cond, "table|nil")
+  local detail = cond and cond.detail
+  local asked = { text = cond and forget(flow, cond.text, cond.generator) }
+  local text = condition.text(fname, i, flow.text, asked, n)
+  if not text and not detail then return nil end
+  text = text or {}
+  return { tokens = text.tokens, mask = text.mask, pooled = text.pooled, detail = detail }
+end
+
+--- The same for painting: with guidance, what the layers are to compare with.
+-- @tparam string fname
+-- @tparam integer i which argument cond is; the options are the next
+-- @tparam flow flow
+-- @tparam[opt] table cond
+-- @tparam integer n
+-- @tparam number guidance 1 for none
+-- @treturn ?table
+function given.guided(fname, i, flow, cond, n, guidance)
+  local told = given.encode(fname, i, flow, cond, n)
+  if guidance == 1 then return told end
+  if not flow.text or not told then check.fail(fname, i + 1, "guidance: this flow reads no captions") end
+  told.without = given.encode(fname, i, flow, { detail = cond and cond.detail }, n)
+  told.guidance = guidance
+  return told
+end
+
+--- The options that say where random numbers come from, for check.options.
+given.options = { seed = "integer", generator = check.is_generator }
+
+--- N(0, I), (n,d): with a seed example i has a generator of its own, seeded with seed + i - 1.
+-- @tparam integer n
+-- @tparam integer d
+-- @tparam table o seed, generator
+-- @treturn Tensor (n,d)
+function given.noise(n, d, o)
+  check.type("noise", 3, "options", o, "table")
+  if not o.seed then return core.randn({ n, d }, { generator = o.generator }) end
+  local list = {}
+  for k = 1, n do list[k] = core.generator(o.seed + k - 1) end
+  return core.randn_each(list, { d })
+end
+
+return given

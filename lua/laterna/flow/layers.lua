@@ -1,0 +1,11 @@
+--- The invertible layers by name: `lt.flow.layers.Conv1x1(4)`.
+-- @module laterna.flow.layers
+local layers = {}
+
+for _, file in ipairs { "actnorm", "conv1x1", "coupling", "rearrange", "container", "logit", "dequantise" } do
+  for name, value in pairs(require("laterna.flow." .. file)) do layers[name] = value end
+end
+layers.spline = require "laterna.flow.spline"
+layers.Net = require("laterna.flow.told").Net
+
+return layers

@@ -1,0 +1,44 @@
+--- Which layer was the first to give a number that is not finite.
+-- @module laterna.flow.watch
+local check = require "laterna.check"
+local core = require "laterna.core"
+
+local watch = {}
+local watching, culprit
+
+-- x - x is 0 for a number, and NaN for NaN and the infinities; a NaN survives any sum.
+local function is_finite(t)
+  return core.no_grad(function() return (t - t):sum():item() end) == 0
+end
+
+watch.is_finite = is_finite
+
+--- One layer of a container: y, logdet = layer(x, cond), or its inverse.
+-- @tparam module layer
+-- @tparam boolean inverse
+-- @tparam Tensor x
+-- @tparam[opt] table cond
+-- @treturn Tensor
+-- @treturn Tensor (n)
+function watch.step(layer, inverse, x, cond)
+  check.type("step", 1, "layer", layer, "table")
+  local y, logdet
+  if inverse then y, logdet = layer:inverse(x, cond) else y, logdet = layer(x, cond) end
+  check.type("flow", nil, "what a layer gave", y, "tensor")
+  check.type("flow", nil, "the log-determinant of a layer", logdet, "tensor")
+  if watching and not culprit and not (is_finite(y) and is_finite(logdet)) then culprit = layer end
+  return y, logdet
+end
+
+--- Runs f once more, nothing recorded, and looks at what every layer gives.
+-- @tparam function f
+-- @treturn ?module the first whose numbers are not finite; the innermost
+function watch.first(f)
+  check.type("first", 1, "f", f, "callable")
+  watching, culprit = true, nil
+  local ok = pcall(core.no_grad, f)
+  watching = false
+  return ok and culprit or nil
+end
+
+return watch
