@@ -49,15 +49,16 @@ function Sequence:inverse(y, cond)
   return y, total
 end
 
--- The size of what comes out, and the sizes of the parts that noise has.
+-- The size of what comes out; the sizes of the parts that noise has, where a layer cuts it into such.
 function Sequence:resized(size)
   for i = 1, #self do size = layer.resized(self[i], size) end
   return size
 end
 
 function Sequence:part_sizes()
-  local last = self[#self]
-  return last.part_sizes and last:part_sizes() or nil
+  for i = #self, 1, -1 do
+    if self[i].part_sizes then return self[i]:part_sizes() end
+  end
 end
 
 local function numbers(size)

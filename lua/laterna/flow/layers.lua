@@ -2,7 +2,8 @@
 -- @module laterna.flow.layers
 local layers = {}
 
-for _, file in ipairs { "actnorm", "conv1x1", "coupling", "rearrange", "container", "logit", "dequantise" } do
+local FILES = { "actnorm", "conv1x1", "coupling", "rearrange", "container", "logit", "dequantise", "prior" }
+for _, file in ipairs(FILES) do
   for name, value in pairs(require("laterna.flow." .. file)) do layers[name] = value end
 end
 layers.spline = require "laterna.flow.spline"

@@ -6,7 +6,8 @@
 --    sides, 3 times at most; 1 for vectors
 --  - steps=8 a level; hidden=128 channels of the networks, a number or a list of one for each level; depth=1 and kernel
 --    (3; 1 for vectors) of the networks, see laterna.flow.told
---  - text=0 and detail=0: sizes of cond.pooled and cond.detail; heads=0 of attention in the last level's networks
+--  - text=0 and detail=0: sizes of cond.pooled and cond.detail, which every network is told, and a ConditionalAffine at
+--    the end; heads=0 of attention in the last level's networks
 --  - bound: of the couplings' log-scales, or of the interval of their splines
 --  - logit=1e-5: alpha of a Logit at the front, false for none; for pictures only
 -- @module laterna.flow.models
@@ -17,6 +18,7 @@ local conv1x1 = require "laterna.flow.conv1x1"
 local coupling = require "laterna.flow.coupling"
 local layer = require "laterna.flow.layer"
 local logit = require "laterna.flow.logit"
+local prior = require "laterna.flow.prior"
 local rearrange = require "laterna.flow.rearrange"
 
 local models = {}
@@ -83,9 +85,13 @@ local function build(o, squeezes, steps)
     size = table.move(size, 1, #size - 1, 1, {})
     size[#size + 1] = level < o.levels and c - c // 2 or c
   end
-  local net = container.MultiScale(levels, { size = o.size })
-  if not o.pictures or not o.logit then return net end
-  return container.Sequence { logit.Logit { alpha = o.logit }, net }
+  local net = { container.MultiScale(levels, { size = o.size }) }
+  if o.pictures and o.logit then table.insert(net, 1, logit.Logit { alpha = o.logit }) end
+  if o.text + o.detail > 0 then
+    local d = net[#net]:resized()[1]
+    net[#net + 1] = prior.ConditionalAffine(d, { text = o.text, detail = o.detail })
+  end
+  return #net > 1 and container.Sequence(net) or net[1]
 end
 
 local KINDS = {

@@ -3,7 +3,9 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 
-local LEAST = 2e-3 -- of a bin's width and height, as a part of the whole; and of a derivative
+-- Of a bin's width and height, as a part of the whole, and of a derivative: float32 cannot run back through what is
+-- much flatter.
+local LEAST = 1e-2
 
 -- Parts of [-bound,bound] from any numbers: sizes (..,k) and the knots before each, (..,k).
 local function bins(numbers, bound)
@@ -54,7 +56,7 @@ end
 -- (eq. 4; the derivative is eq. 5, the inverse eqs. 6 to 8).
 -- @function spline
 -- @tparam Tensor x (..)
--- @tparam Tensor widths (..,k), any numbers: parts by softmax, none below 0.002
+-- @tparam Tensor widths (..,k), any numbers: parts by softmax, none below 0.01
 -- @tparam Tensor heights (..,k), the same
 -- @tparam Tensor derivatives (..,k-1), any numbers, by softplus; 0 is derivative 1. All zeros are the identity
 -- @tparam[opt=false] boolean inverse from y to x

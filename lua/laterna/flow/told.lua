@@ -14,18 +14,24 @@ told.options = {
   heads = { "integer", 0, min = 0 }, dropout = { "number", 0, min = 0, max = 0.99 },
 }
 
-local function convolution(inputs, outputs, kernel)
-  if kernel == 1 then return nn.Linear(inputs, outputs) end
+-- Linear where the network is for vectors too: the option kernel is 1.
+local function convolution(inputs, outputs, kernel, o)
+  if o.kernel == 1 then return nn.Linear(inputs, outputs) end
   return nn.Conv2d(inputs, outputs, kernel, { padding = kernel // 2 })
 end
 
--- What a picture is to be told, as one vector (n,k).
-local function vector(self, n, cond)
+--- What an example is to be told, as one vector: pooled caption and detail side by side.
+-- @tparam table widths {pooled, detail}, the sizes that are expected; 0: not wanted
+-- @tparam integer n examples
+-- @tparam[opt] table cond
+-- @treturn ?Tensor (n,k); nil where both widths are 0
+function told.vector(widths, n, cond)
+  check.type("vector", 1, "widths", widths, "table")
+  check.type("vector", 3, "cond", cond, "table|nil")
   local parts = {}
   for _, key in ipairs { "pooled", "detail" } do
-    local width = self.widths[key]
-    local v = cond and cond[key]
-    if width > 0 then
+    local width, v = widths[key], cond and cond[key]
+    if width ~= 0 then
       check.type("flow", 2, "cond." .. key, v, "tensor")
       if v:dim() ~= 2 or v:size(1) ~= n or v:size(2) ~= width then
         check.fail("flow", 2, "cond.%s: expected (%d,%d), got (%s)", key, n, width, table.concat(v.shape, ","))
@@ -49,13 +55,13 @@ local Net = nn.class("CouplingNet", function(self, inputs, outputs, options)
   local o = check.options("Net", 3, options, told.options)
   if o.kernel % 2 == 0 then check.fail("Net", 3, "kernel: expected an odd number, got %d", o.kernel) end
   self.widths = { pooled = o.text, detail = o.detail }
-  self.first = convolution(inputs, o.hidden, o.kernel)
+  self.first = convolution(inputs, o.hidden, o.kernel, o)
   self.middle = {}
-  for i = 1, o.depth do self.middle[i] = convolution(o.hidden, o.hidden, 1) end
+  for i = 1, o.depth do self.middle[i] = convolution(o.hidden, o.hidden, 1, o) end
   if o.text + o.detail > 0 then self.film = nn.Linear(o.text + o.detail, o.hidden * (1 + o.depth)) end
   if o.heads > 0 then self.attention = nn.SpatialAttention(o.hidden, o.heads, { context = o.text }) end
   if o.dropout > 0 then self.dropout = nn.Dropout(o.dropout) end
-  self.last = convolution(o.hidden, outputs, o.kernel)
+  self.last = convolution(o.hidden, outputs, o.kernel, o)
   nn.init.zeros_(self.last.weight)
   nn.init.zeros_(self.last.bias)
 end)
@@ -69,7 +75,7 @@ local function shifted(layer, x, shift)
 end
 
 function Net:forward(x, cond)
-  local v = vector(self, x:size(1), cond)
+  local v = told.vector(self.widths, x:size(1), cond)
   local shifts = v and { self.film(v):chunk(1 + #self.middle, 2) } or {}
   local h = shifted(self.first, x, shifts[1]):relu()
   if self.attention then h = self.attention(h, cond and cond.tokens, cond and cond.mask) end
