@@ -10,8 +10,8 @@
 -- Writes <out>/glow.png (a row a caption), samples.safetensors for judge.lua, and model.safetensors.
 local lt = require "laterna"
 
-local o = lt.train.options { minutes = 20.0, batch = 32, model = "Glow", flow_steps = 8, width = 128, depth = 1,
-                             lr = 2e-3, text = true, drop = 0.1, temperature = 0.7, guidance = 1.0, samples = 1000,
+local o = lt.train.options { minutes = 20.0, batch = 16, model = "Glow", flow_steps = 8, width = 128, depth = 1,
+                             lr = 4e-3, text = true, drop = 0.1, temperature = 0.8, guidance = 1.5, samples = 1000,
                              every = 1.0, seed = 1, out = "runs/glow" }
 
 lt.manual_seed(o.seed)
