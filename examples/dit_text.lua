@@ -2,7 +2,7 @@
 -- and then paints what captions ask for, with what they leave open at random.
 --
 --   lua5.4 examples/dit_text.lua                         half an hour of training on two cores
---   lua5.4 examples/dit_text.lua --net unet --steps 10600 --out runs/unet_text      the same with a U-Net
+--   lua5.4 examples/dit_text.lua --net unet --steps 10600 --precision float32 --out runs/unet_text    a U-Net
 --   lua5.4 examples/dit_text.lua --steps 1000            two minutes
 --   lua5.4 examples/dit_text.lua --paint                 no training: paints with what was trained
 --   lua5.4 examples/dit_text.lua --objects 2             scenes of one or two objects: needs longer
@@ -17,7 +17,7 @@ local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
 
 local o = lt.train.options {
   net = "dit", steps = 18000, batch = 32, lr = 4e-3, objects = 1, pictures = 60000, precision = "bf16", seed = 1,
-  guidance = 2.0, sampling_steps = 20, samples = 500, out = "runs/dit_text", paint = false,
+  guidance = 1.5, sampling_steps = 20, samples = 500, out = "runs/dit_text", paint = false,
 }
 
 lt.manual_seed(o.seed)

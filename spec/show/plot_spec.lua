@@ -247,6 +247,18 @@ describe("plot.save", function()
     assert.is_true(found["255,255,255"] > 100000)
   end)
 
+  it("dashes curves from where colours come again", function()
+    local function blue(curves)
+      return colours(curves, { width = 600, height = 400, ylim = { 0, 9 } })["0,114,178"]
+    end
+    local level, curves = { x = { 0, 1 }, y = { 4.5, 4.5 } }, {}
+    for k = 1, 7 do curves[k] = { x = { 0, 1 }, y = { 9 - k / 2, 9 - k / 2 } } end
+    local first, seven = blue { level }, blue(curves)
+    curves[8] = level
+    local eighth = blue(curves) - seven
+    assert.is_true(eighth > 0.4 * first and eighth < 0.75 * first, first .. " " .. eighth)
+  end)
+
   it("is 900 x 540 by default", function()
     local _, shape = colours(function(t) return t end)
     assert.same({ 540, 900, 3 }, shape)

@@ -18,11 +18,32 @@ local function place_legend(fig, x0, width, size)
   return out, #out > 0 and y + size * 1.8 or 0
 end
 
+-- A curve in its series' colour; from where colours come again it is dashed.
+local function stroke(page, points, width, series)
+  if series.number <= #figure.colours then return page:stroke(points, width, series.colour) end
+  local on, gap = 4 * width, 3 * width
+  local dash, left, drawn = { points[1] }, on, true
+  for k = 2, #points do
+    local x, y = points[k - 1][1], points[k - 1][2]
+    local length = math.sqrt((points[k][1] - x) ^ 2 + (points[k][2] - y) ^ 2)
+    local dx, dy, at = (points[k][1] - x) / length, (points[k][2] - y) / length, 0
+    while length > 0 and at + left < length do
+      at = at + left
+      dash[#dash + 1] = { x + at * dx, y + at * dy }
+      if drawn then page:stroke(dash, width, series.colour) end
+      drawn = not drawn
+      dash, left = { dash[#dash] }, drawn and on or gap
+    end
+    dash[#dash + 1], left = points[k], left - (length - at)
+  end
+  if drawn then page:stroke(dash, width, series.colour) end
+end
+
 local function draw_legend(page, fig, places, top, size)
   for _, place in ipairs(places) do
     local y, colour = top + place.y + size * 0.85, place.entry.colour
     if fig.kind == "line" then
-      page:stroke({ { place.x, y - size * 0.3 }, { place.x + size * 1.4, y - size * 0.3 } }, size / 5, colour)
+      stroke(page, { { place.x, y - size * 0.3 }, { place.x + size * 1.4, y - size * 0.3 } }, size / 7, place.entry)
     else
       page:disc(place.x + size * 0.9, y - size * 0.33, size * 0.33, colour)
     end
@@ -59,7 +80,7 @@ local function draw_data(page, fig, box, size)
       local points = {}
       for k, p in ipairs(run) do points[k] = { box.x + p[1] * box.w, box.y + (1 - p[2]) * box.h } end
       if #points > 1 then
-        page:stroke(points, size / 7, s.colour)
+        stroke(page, points, size / 7, s)
       else
         page:disc(points[1][1], points[1][2], size / 5, s.colour, fig.kind == "scatter" and 0.7 or 1)
       end
