@@ -160,6 +160,39 @@ describe("an actnorm", function()
   end)
 end)
 
+describe("an invertible convolution", function()
+  it("is exact where products are rounded to bfloat16", function()
+    local layer, x = layers.Conv1x1(6, { actnorm = true }), core.randn(4, 3, 3, 6) * 3 + 1
+    local before = core.precision()
+    core.precision "bf16"
+    local ok, err = pcall(function()
+      check_inverse(layer, x)
+      assert.equal("bf16", core.precision())
+    end)
+    core.precision(before)
+    assert.is_true(ok, err)
+  end)
+end)
+
+describe("a coupling's network", function()
+  it("looks at the caption's tokens where it attends", function()
+    local layer = support.shake(layers.AffineCoupling(2, { hidden = 8, text = 4, heads = 2 }))
+    local x, pooled = core.randn(2, 3, 2, 2), core.randn(2, 4)
+    local cond = { pooled = pooled, tokens = core.randn(2, 5, 4), mask = core.ones(2, 5) }
+    check_inverse(layer, x, cond)
+    local other = { pooled = pooled, tokens = core.randn(2, 5, 4), mask = cond.mask }
+    assert.is_true(far(layer(x, cond), layer(x, other)) > 1e-4)
+  end)
+
+  it("says what it misses", function()
+    local layer = layers.AffineCoupling(2, { hidden = 8, text = 4, kernel = 1 })
+    assert.has_error(function() layer(core.zeros(2, 2)) end,
+      "bad argument #2 to 'flow' (cond.pooled: expected tensor, got nil)")
+    assert.has_error(function() layer(core.zeros(2, 2), { pooled = core.zeros(2, 3) }) end,
+      "bad argument #2 to 'flow' (cond.pooled: expected (2,4), got (2,3))")
+  end)
+end)
+
 describe("guidance", function()
   it("exaggerates what the condition changes, and runs back", function()
     local layer = support.shake(layers.AffineCoupling(4, { hidden = 8, text = 3, kernel = 1 }))

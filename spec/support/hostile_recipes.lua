@@ -298,6 +298,7 @@ end)
 recipe("diffusion.distil.step", function()
   return require "laterna.diffusion"(denoiser()), T(2, 4, 4, 1), 0.5, T(2, 4, 4, 1), 0.25, { text = { "a", "b" } }
 end)
+require "spec.support.hostile_flow"(recipe, R)
 recipe("prior.Flow", function() return 4, { condition = 3, layers = 2, hidden = 8 } end)
 for _, method in ipairs{ "log_prob", "draw" } do
   recipe("prior.Flow:" .. method, function()

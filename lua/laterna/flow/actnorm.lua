@@ -14,7 +14,7 @@ local BOUND = 12 -- of the log-scales; a channel that is constant in the first b
 -- @function ActNorm
 -- @tparam integer channels
 local ActNorm = nn.class("ActNorm", function(self, channels)
-  channels = check.integer("ActNorm", 1, "channels", channels, 1)
+  channels = check.integer("ActNorm", 1, "channels", channels, 1, layer.MOST)
   self.bias, self.logs = core.zeros(channels), core.zeros(channels)
   self.centre, self.started = core.zeros(channels), core.zeros(1)
   self.buffers = { centre = true, started = true }

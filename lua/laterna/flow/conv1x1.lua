@@ -15,7 +15,7 @@ local BOUND = 5 -- of the logarithms on the diagonal
 -- @tparam integer channels
 -- @tparam[opt] table options {actnorm=false, generator}
 local Conv1x1 = nn.class("Conv1x1", function(self, channels, options)
-  channels = check.integer("Conv1x1", 1, "channels", channels, 1, 1 << 14)
+  channels = check.integer("Conv1x1", 1, "channels", channels, 1, 4096)
   local o = check.options("Conv1x1", 2, options, {
     actnorm = { "boolean", false }, generator = check.is_generator,
   })
@@ -50,6 +50,17 @@ function Conv1x1:matrix()
   return self.p:matmul(l:matmul(u)), logs:sum()
 end
 
+-- f(...) in float32 also where lt.precision is bf16: a rounded product has another determinant, and another inverse.
+local function exactly(f, ...)
+  local was = core.precision()
+  if was == "float32" then return f(...) end
+  core.precision "float32"
+  local results = table.pack(pcall(f, ...))
+  core.precision(was)
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
 -- The matrix of the whole map, what its shift is made of there (w of) and back, and log |det|.
 local function terms(self, x)
   local w, logdet = self:matrix()
@@ -61,8 +72,10 @@ end
 
 function Conv1x1:forward(x, cond)
   layer.check("Conv1x1", x, cond, self.logs:size(1))
-  local weight, shift, logdet = terms(self, x)
-  return core.linear(x, weight, shift and shift.w:matmul(shift.of)), layer.alike(x, logdet)
+  return exactly(function()
+    local weight, shift, logdet = terms(self, x)
+    return core.linear(x, weight, shift and shift.w:matmul(shift.of)), layer.alike(x, logdet)
+  end)
 end
 
 --- @tparam Tensor y like x
@@ -70,8 +83,10 @@ end
 -- @treturn Tensor (n)
 function Conv1x1:inverse(y, cond)
   layer.check("Conv1x1", y, cond, self.logs:size(1))
-  local weight, shift, logdet = terms(self, nil)
-  return core.linear(y, weight:inverse(), shift and shift.back), layer.alike(y, logdet, -1)
+  return exactly(function()
+    local weight, shift, logdet = terms(self, nil)
+    return core.linear(y, weight:inverse(), shift and shift.back), layer.alike(y, logdet, -1)
+  end)
 end
 
 function Conv1x1:describe()

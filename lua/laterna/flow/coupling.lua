@@ -21,7 +21,7 @@ local LIMIT = 1e12 -- noise that no example has runs back to numbers that large 
 
 -- An option table with the network's own put in, and what is left for the coupling.
 local function read(name, channels, options, own)
-  check.integer(name, 1, "channels", channels, 1)
+  check.integer(name, 1, "channels", channels, 1, layer.MOST)
   local known = { mask = { "string", "channel", one_of = masks.kinds }, flip = { "boolean", false }, net = "callable" }
   for key, rule in pairs(told.options) do known[key] = rule end
   for key, rule in pairs(own) do known[key] = rule end

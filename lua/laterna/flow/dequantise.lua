@@ -83,7 +83,8 @@ end
 -- @tparam[opt=1] integer channels
 -- @tparam[opt] table options {couplings=4, hidden=32, depth=1, kernel=3}
 local Variational = nn.class("VariationalDequantise", function(self, channels, options)
-  channels = check.integer("VariationalDequantise", 1, "channels", channels == nil and 1 or channels, 1)
+  channels = check.integer("VariationalDequantise", 1, "channels", channels == nil and 1 or channels, 1,
+    layer.MOST)
   local o = check.options("VariationalDequantise", 2, options, {
     couplings = { "integer", 4, min = 1, max = 64 }, hidden = { "integer", 32, min = 1 },
     depth = { "integer", 1, min = 0, max = 64 }, kernel = { "integer", 3, min = 1 },

@@ -14,7 +14,7 @@ local check = require "laterna.check"
 local core = require "laterna.core"
 local nn = require "laterna.nn"
 
-local layer = {}
+local layer = { MOST = 1 << 16 } -- channels
 
 --- For check.options and lists: an invertible layer.
 -- @param v anything

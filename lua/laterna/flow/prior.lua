@@ -13,7 +13,7 @@ local told = require "laterna.flow.told"
 -- @tparam integer d
 -- @tparam table options {text=0, detail=0 (sizes of cond.pooled and cond.detail, not both 0), bound=2}
 local ConditionalAffine = nn.class("ConditionalAffine", function(self, d, options)
-  self.d = check.integer("ConditionalAffine", 1, "d", d, 1)
+  self.d = check.integer("ConditionalAffine", 1, "d", d, 1, 1 << 24)
   local o = check.options("ConditionalAffine", 2, options, {
     text = { "integer", 0, min = 0 }, detail = { "integer", 0, min = 0 },
     bound = { "number", 2, min = 1e-3, max = 10 },

@@ -24,7 +24,7 @@ end
 -- @tparam[opt] table|string order a list of the integers 1 to channels, or "reverse"
 -- @tparam[opt] table options {generator}
 local Permute = nn.class("Permute", function(self, channels, order, options)
-  channels = check.integer("Permute", 1, "channels", channels, 1, 1 << 24)
+  channels = check.integer("Permute", 1, "channels", channels, 1, layer.MOST)
   local o = check.options("Permute", 3, options, { generator = check.is_generator })
   local list = {}
   if order == nil then
@@ -67,9 +67,12 @@ end)
 
 -- {h,w,c} of the result.
 function Squeeze:resized(size)
-  local k, h, w, c = self.factor, size[1], size[2], size[3]
-  if #size ~= 3 or h % k ~= 0 or w % k ~= 0 then
-    check.fail("Squeeze", 1, "x: expected pictures with sides that %d divides, got (%s)", k, table.concat(size, ","))
+  local known, what = layer.size_rule(size)
+  if not known then check.fail("resized", 1, "size: expected %s, got %s", what, check.describe(size)) end
+  local k, h, w, c = self.factor, rawget(size, 1), rawget(size, 2), rawget(size, 3)
+  if rawlen(size) ~= 3 or h % k ~= 0 or w % k ~= 0 then
+    check.fail("Squeeze", 1, "x: expected pictures with sides that %d divides, got (%s)", k,
+      w and ("%d,%d,%d"):format(h, w, c) or h)
   end
   return { h // k, w // k, k * k * c }
 end

@@ -3,6 +3,7 @@
 -- @module laterna.flow.told
 local check = require "laterna.check"
 local core = require "laterna.core"
+local layer = require "laterna.flow.layer"
 local nn = require "laterna.nn"
 
 local told = {}
@@ -54,7 +55,7 @@ local Net = nn.class("CouplingNet", function(self, inputs, outputs, options)
   outputs = check.integer("Net", 2, "outputs", outputs, 1)
   local o = check.options("Net", 3, options, told.options)
   if o.kernel % 2 == 0 then check.fail("Net", 3, "kernel: expected an odd number, got %d", o.kernel) end
-  self.widths = { pooled = o.text, detail = o.detail }
+  self.inputs, self.widths = inputs, { pooled = o.text, detail = o.detail }
   self.first = convolution(inputs, o.hidden, o.kernel, o)
   self.middle = {}
   for i = 1, o.depth do self.middle[i] = convolution(o.hidden, o.hidden, 1, o) end
@@ -66,20 +67,21 @@ local Net = nn.class("CouplingNet", function(self, inputs, outputs, options)
   nn.init.zeros_(self.last.bias)
 end)
 
--- The layer, with a row for each example added.
-local function shifted(layer, x, shift)
-  if not shift then return layer(x) end
-  if layer.options then return layer(x, { shift = shift }) end
+-- A linear map or convolution, with a row for each example added.
+local function shifted(map, x, shift)
+  if not shift then return map(x) end
+  if map.options then return map(x, { shift = shift }) end
   local n, k = shift:size(1), shift:size(2)
-  return layer(x) + (x:dim() == 4 and shift:view(n, 1, 1, k) or shift)
+  return map(x) + (x:dim() == 4 and shift:view(n, 1, 1, k) or shift)
 end
 
 function Net:forward(x, cond)
+  layer.check("CouplingNet", x, cond, self.inputs)
   local v = told.vector(self.widths, x:size(1), cond)
   local shifts = v and { self.film(v):chunk(1 + #self.middle, 2) } or {}
   local h = shifted(self.first, x, shifts[1]):relu()
   if self.attention then h = self.attention(h, cond and cond.tokens, cond and cond.mask) end
-  for i, layer in ipairs(self.middle) do h = shifted(layer, h, shifts[i + 1]):relu() end
+  for i, map in ipairs(self.middle) do h = shifted(map, h, shifts[i + 1]):relu() end
   if self.dropout then h = self.dropout(h) end
   return self.last(h)
 end
