@@ -104,10 +104,9 @@ coupling.SplineCoupling = class("SplineCoupling",
   { bins = { "integer", 8, min = 2, max = 64 }, bound = { "number", 4, min = 1e-3, max = 1e6 } },
   function(o) return 3 * o.bins - 1 end,
   function(self, x, said, inverse)
-    local k, shape = self.bins, x.shape
-    shape[#shape + 1] = 3 * k - 1
-    local widths, heights, derivatives = said:view(shape):split({ k, k, k - 1 }, -1)
-    return spline(x, widths, heights, derivatives, inverse, self.bound)
+    local shape = x.shape
+    shape[#shape + 1] = 3 * self.bins - 1
+    return spline(x, said:view(shape), inverse, self.bound)
   end)
 
 return coupling
