@@ -63,6 +63,7 @@ end)
 
 Flow.layers = require "laterna.flow.layers"
 for name, model in pairs(models) do Flow[name] = model end
+Flow.TarFlow, Flow.denoise = require("laterna.flow.tarflow").TarFlow, require("laterna.flow.noise").denoise
 
 -- Examples of the size that the flow is for.
 local function examples(fname, self, x)
@@ -162,7 +163,7 @@ function Flow:encode(x, cond)
   examples("encode", self, x)
   return quietly(self, x, function()
     local told = given.encode("encode", 2, self, cond, x:size(1))
-    local y = self.dequantise and dequantise.centre(x) or x
+    local y = self.dequantise and (self.dequantise.centre or dequantise.centre)(x) or x
     local z = self.net(y, told)
     return z:flatten(2)
   end)

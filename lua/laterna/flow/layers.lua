@@ -6,6 +6,8 @@ local FILES = { "actnorm", "conv1x1", "coupling", "rearrange", "container", "log
 for _, file in ipairs(FILES) do
   for name, value in pairs(require("laterna.flow." .. file)) do layers[name] = value end
 end
+layers.Noise = require("laterna.flow.noise").Noise
+layers.CausalBlock = require("laterna.flow.tarflow").CausalBlock
 layers.spline = require "laterna.flow.spline"
 layers.Net = require("laterna.flow.told").Net
 
