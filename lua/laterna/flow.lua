@@ -49,16 +49,22 @@ end
 --  - dequantise: "uniform" noise on grey levels, "variational" noise that is learned along, a layer of one's own, or
 --    "none" for what is continuous; by default uniform for pictures and none for vectors
 --  - drop=0.1: how often a caption is left out in training
+--  - invertible_backward=false: true to keep no activations in training, and to rebuild them from the noise in backward
+--    (laterna.flow.reversible): a fraction of the memory, about twice the time
 -- @treturn flow
 local Flow = nn.class("flow", function(self, options)
   local o = check.options("flow", 1, options, {
     net = { layer.rule, required = true }, size = { layer.size_rule, required = true }, text = nn.module_rule,
     dequantise = is_dequantiser, drop = { "number", 0.1, min = 0, max = 1 },
+    invertible_backward = { "boolean", false },
   })
   self.net, self.text, self.drop = o.net, o.text, o.drop
   self.size, self.d = table.move(o.size, 1, #o.size, 1, {}), 1
   for _, side in ipairs(self.size) do self.d = self.d * side end
   self.dequantise = dequantiser(o.dequantise, self.size)
+  for _, m in self.net:named_modules() do
+    if o.invertible_backward and m.rebuild_activations then m:rebuild_activations() end
+  end
 end)
 
 Flow.layers = require "laterna.flow.layers"

@@ -4,6 +4,7 @@ local check = require "laterna.check"
 local core = require "laterna.core"
 local layer = require "laterna.flow.layer"
 local nn = require "laterna.nn"
+local reversible = require "laterna.flow.reversible"
 local watch = require "laterna.flow.watch"
 
 -- The layers of a list, as a list of its own.
@@ -28,6 +29,7 @@ end)
 
 function Sequence:forward(x, cond)
   layer.check("Sequence", x, cond)
+  if self.rebuilds and core.grad_enabled() then return reversible(self, x, cond) end
   local total, logdet
   for i = 1, #self do
     x, logdet = watch.step(self[i], false, x, cond)
@@ -47,6 +49,14 @@ function Sequence:inverse(y, cond)
     total = total and total + logdet or logdet
   end
   return y, total
+end
+
+-- From now on backward rebuilds activations from the output, where no Sequence is below that does so.
+function Sequence:rebuild_activations()
+  for _, below in self:named_modules() do
+    if getmetatable(below) == Sequence and not rawequal(below, self) then return end
+  end
+  self.rebuilds = true
 end
 
 -- The size of what comes out; the sizes of the parts that noise has, where a layer cuts it into such.
