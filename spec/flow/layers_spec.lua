@@ -40,13 +40,14 @@ local SHAPES = { { 2, 3, 5, 3 }, { 1, 2, 1, 4 }, { 3, 5 } }
 
 local function far(a, b) return (a - b):abs():max():item() end
 
-local function check_inverse(layer, x, cond, what)
+-- `slack`, of the log-determinant's size: what rounding may leave of it.
+local function check_inverse(layer, x, cond, what, slack)
   local y, logdet = layer(x, cond)
   local back, undone = layer:inverse(y, cond)
   assert.same({ x:size(1) }, logdet.shape)
   assert.same({ x:size(1) }, undone.shape)
   assert.is_true(far(back, x) <= 1e-4 * math.max(1, x:abs():max():item()), what)
-  assert.is_true(far(logdet, -undone) <= 1e-3 + 1e-5 * logdet:abs():max():item(), what)
+  assert.is_true(far(logdet, -undone) <= 1e-3 + (slack or 1e-5) * logdet:abs():max():item(), what)
 end
 
 -- log |det| of the Jacobian of one example, by central differences.
@@ -112,9 +113,11 @@ describe("an invertible layer", function()
           optimizer:step()
         end
         net:eval()
-        for kind, y in pairs(support.pictures(2, size)) do
+        local pictures = support.pictures(2, size)
+        for _, kind in ipairs { "black", "white", "noise" } do
+          local y = pictures[kind]
           if model.dequantise then y = model.dequantise(y) end
-          check_inverse(net, y, COND(2), kind)
+          check_inverse(net, y, COND(2), kind, 1e-4)
         end
         if #size == 1 or size[3] == 1 then
           local one, told = core.rand({ 1, table.unpack(size) }) - 0.5, COND(1)
