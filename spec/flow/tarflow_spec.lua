@@ -28,7 +28,8 @@ end
 
 local KINDS = {
   pictures = { size = { 6, 9, 1 }, patch = 3 }, colour = { size = { 2, 6, 3 }, patch = 2 },
-  vectors = { size = { 10 }, patch = 2 }, one = { size = { 3, 3, 2 }, patch = 3 },
+  vectors = { size = { 10 }, patch = 2 },
+  bent = { size = { 4, 6, 1 }, patch = 2, bins = 5 }, one = { size = { 3, 3, 2 }, patch = 3 },
 }
 
 local function make(kind, more)
@@ -68,8 +69,8 @@ describe("TarFlow", function()
   end)
 
   it("says log |det| of its numeric Jacobian", function()
-    for _, kind in ipairs { "vectors", "one", "colour" } do
-      local net, size = make(kind, { text = 0, patch = kind == "colour" and 2 or KINDS[kind].patch, bound = 1 })
+    for _, kind in ipairs { "vectors", "one", "colour", "bent" } do
+      local net, size = make(kind, { text = 0, bound = 1 })
       local x = core.randn(1, table.unpack(size)) * 0.5
       local _, logdet = net(x)
       assert.near(numeric_logdet(function(t) return core.no_grad(net.forward, net, t) end, x), logdet:item(), 1e-2)

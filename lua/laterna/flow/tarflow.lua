@@ -5,7 +5,9 @@
 --   z_i = (x_i - mu_i) exp(-alpha_i),   mu_i, alpha_i = f(x_1, ..., x_{i-1}),   log |det| = -sum alpha_i
 --
 -- All patches at once forward; one after another back, with the keys and values of those before kept. Unlike the
--- paper's, the first patch is changed too, by numbers that are learned and follow the caption.
+-- paper's, the first patch is changed too, by numbers that are learned and follow the caption; and with bins > 0 every
+-- number goes on through a rational-quadratic spline (laterna.flow.spline) that is said the same way: what comes next
+-- in a picture has no Gaussian density, black beside black least of all.
 -- @module laterna.flow.tarflow
 local check = require "laterna.check"
 local container = require "laterna.flow.container"
@@ -13,12 +15,13 @@ local core = require "laterna.core"
 local layer = require "laterna.flow.layer"
 local nn = require "laterna.nn"
 local rearrange = require "laterna.flow.rearrange"
+local spline = require "laterna.flow.spline"
 local transformer = require "laterna.flow.transformer"
 
 local LIMIT = 1e12 -- noise that no picture has runs back to numbers that large at most
 
 local function checked(name, i, options, own)
-  local known = { bound = { "number", 3, min = 1e-3, max = 10 } }
+  local known = { bound = { "number", 3, min = 1e-3, max = 10 }, bins = { "integer", 0, min = 0, max = 64 } }
   for key, rule in pairs(transformer.options) do known[key] = rule end
   for key, rule in pairs(own) do known[key] = rule end
   local o = check.options(name, i, options, known)
@@ -35,13 +38,14 @@ end
 -- @tparam integer width numbers of an element
 -- @tparam[opt] table options {reverse=false, read the elements from the last to the first; dim=128, layers=2, heads=4,
 -- mlp=4 of the transformer; text=0 and detail=0, sizes of cond.pooled and cond.detail; caption="pooled", or "tokens" to
--- attend to cond.tokens (n,k,text) too; bound=3}
+-- attend to cond.tokens (n,k,text) too; bound=3; bins=0 of the splines}
 local Block = nn.class("CausalBlock", function(self, length, width, options)
   length = check.integer("CausalBlock", 1, "length", length, 1, 1 << 16)
   width = check.integer("CausalBlock", 2, "width", width, 1, 1 << 16)
   local o = checked("CausalBlock", 3, options, { reverse = { "boolean", false } })
   self.length, self.width, self.reverse, self.bound = length, width, o.reverse, o.bound
-  self.reader = transformer.Reader(length, width, 2 * width, o)
+  self.bins = o.bins
+  self.reader = transformer.Reader(length, width, width * (o.bins > 0 and 3 * o.bins + 1 or 2), o)
 end)
 
 -- x as a sequence in the order of reading, and back.
@@ -62,41 +66,59 @@ local function unsequence(self, s, shape)
   return (self.reverse and s:flip(2) or s):view(shape)
 end
 
--- mu and alpha from what was said with the condition and, under guidance, without it.
-local function numbers(self, said, without, cond)
-  if without then said = without + (said - without) * check.number("flow", 2, "cond.guidance", cond.guidance) end
-  local mu, alpha = said:chunk(2, -1)
-  return mu, layer.bounded(alpha, self.bound)
+-- What is said with the condition and, under guidance, without it.
+local function guided(with, without, cond)
+  if not without then return with end
+  return without + (with - without) * check.number("flow", 2, "cond.guidance", cond.guidance)
 end
 
--- mu and alpha of elements 1 to l + 1 from the first l.
+-- The numbers of elements 1 to l + 1 from the first l.
 local function say(self, seen, n, cond)
   local without = cond and cond.without
-  return numbers(self, self.reader:all(seen, n, cond), without and self.reader:all(seen, n, without), cond)
+  return guided(self.reader:all(seen, n, cond), without and self.reader:all(seen, n, without), cond)
+end
+
+-- What was said about elements (..,width): mu, alpha, and the splines' numbers (..,width,3 bins - 1).
+local function parts(self, said)
+  local w, k = self.width, self.bins
+  if k == 0 then
+    local mu, alpha = said:chunk(2, -1)
+    return mu, layer.bounded(alpha, self.bound)
+  end
+  local mu, alpha, bends = said:split({ w, w, w * (3 * k - 1) }, -1)
+  local shape = mu.shape
+  shape[#shape + 1] = 3 * k - 1
+  return mu, layer.bounded(alpha, self.bound), bends:view(shape)
 end
 
 function Block:forward(x, cond)
   local s = sequence(self, x, cond)
-  local seen = self.length > 1 and s:narrow(2, 1, self.length - 1) or nil
-  local mu, alpha = say(self, seen, x:size(1), cond)
-  return unsequence(self, (s - mu) * (-alpha):exp(), x.shape), -layer.total(alpha)
+  local mu, alpha, bends = parts(self, say(self, self.length > 1 and s:narrow(2, 1, self.length - 1) or nil, x:size(1),
+    cond))
+  local z, logs = (s - mu) * (-alpha):exp(), -alpha
+  if bends then
+    local more
+    z, more = spline(z, bends, false)
+    logs = logs + more
+  end
+  return unsequence(self, z, x.shape), layer.total(logs)
 end
 
--- Gives mu and alpha (n,width) of the t-th element, when asked for one after another. Where gradients of the inverse
--- may be wanted all before is read again each time; otherwise keys and values are kept.
+-- Says the numbers of the next element, when asked for one after another. Where gradients of the inverse may be wanted
+-- all before is read again each time; otherwise keys and values are kept.
 local function reader_of(self, n, cond)
   if core.grad_enabled() then
     return function(elements)
       local l = #elements
-      local mu, alpha = say(self, l > 0 and core.stack(elements, 2) or nil, n, cond)
-      return mu:narrow(2, l + 1, 1):squeeze(2), alpha:narrow(2, l + 1, 1):squeeze(2)
+      local said = say(self, l > 0 and core.stack(elements, 2) or nil, n, cond)
+      return said:narrow(2, l + 1, 1):squeeze(2)
     end
   end
   local without = cond and cond.without
   local first, second = self.reader:begin(n, cond), without and self.reader:begin(n, without)
   return function(elements)
     local before = elements[#elements]
-    return numbers(self, self.reader:next(first, before, n), second and self.reader:next(second, before, n), cond)
+    return guided(self.reader:next(first, before, n), second and self.reader:next(second, before, n), cond)
   end
 end
 
@@ -105,13 +127,15 @@ end
 -- @treturn Tensor (n)
 function Block:inverse(y, cond)
   local z, n = sequence(self, y, cond):permute(2, 1, 3), y:size(1)
-  local elements, alphas, next_numbers = {}, {}, reader_of(self, n, cond)
+  local elements, logs, next_said = {}, {}, reader_of(self, n, cond)
   for t = 1, self.length do
-    local mu, alpha = next_numbers(elements)
-    elements[t] = (mu + z[t] * alpha:exp()):clamp(-LIMIT, LIMIT)
-    alphas[t] = alpha
+    local mu, alpha, bends = parts(self, next_said(elements))
+    local u, more = z[t], nil
+    if bends then u, more = spline(u, bends, true) end
+    elements[t] = (mu + u * alpha:exp()):clamp(-LIMIT, LIMIT)
+    logs[t] = more and alpha + more or alpha
   end
-  return unsequence(self, core.stack(elements, 2), y.shape), layer.total(core.stack(alphas, 2))
+  return unsequence(self, core.stack(elements, 2), y.shape), layer.total(core.stack(logs, 2))
 end
 
 function Block:describe()
@@ -127,7 +151,7 @@ local tarflow = { CausalBlock = Block }
 --  - size: {h,w,c}, or {d}
 --  - patch=4: side of a patch, which divides h and w; of vectors how many numbers are an element, dividing d
 --  - blocks=6, in directions that take turns; dim=128, layers=2, heads=4, mlp=4 of each
---  - text=0 and detail=0: sizes of cond.pooled and cond.detail; caption="pooled" or "tokens"; bound=3
+--  - text=0 and detail=0: sizes of cond.pooled and cond.detail; caption="pooled" or "tokens"; bound=3; bins=0
 -- @treturn module
 function tarflow.TarFlow(options)
   local o = checked("TarFlow", 1, options, {
@@ -144,7 +168,7 @@ function tarflow.TarFlow(options)
   else
     length = o.size[1] // o.patch
   end
-  local own = { bound = o.bound }
+  local own = { bound = o.bound, bins = o.bins }
   for key in pairs(transformer.options) do own[key] = o[key] end
   for i = 1, o.blocks do
     own.reverse = i % 2 == 0
