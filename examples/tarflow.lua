@@ -1,7 +1,7 @@
 -- A transformer that is a flow: patches of garments one after another, each shifted and scaled as those before it say.
 --
 --   lua5.4 examples/tarflow.lua                          half an hour of training on two cores, to paint
---   lua5.4 examples/tarflow.lua --noise 0 --patch 2      to measure: without noise, the likelihood of pictures
+--   lua5.4 examples/tarflow.lua --noise 0                to measure: without noise, the likelihood of pictures
 --   lua5.4 examples/tarflow.lua --paint                  no training: paints with what was trained
 --
 -- With --noise s it is trained on pictures with N(0, s^2) added, and what it paints is cleaned by one step along the
@@ -11,15 +11,16 @@
 local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
 
-local o = lt.train.options { minutes = 30.0, batch = 32, patch = 4, blocks = 6, layers = 2, dim = 128, lr = 1e-3,
-                             noise = 0.1, guidance = 1.5, temperature = 1.0, samples = 1000, every = 2.0, seed = 1,
-                             out = "runs/tarflow", paint = false }
+local o = lt.train.options { minutes = 30.0, batch = 32, patch = 4, blocks = 3, layers = 3, dim = 128, bins = 8,
+                             lr = 2e-3, noise = 0.1, guidance = 1.5, temperature = 1.0, samples = 1000, every = 2.0,
+                             seed = 1, out = "runs/tarflow", paint = false }
 
 lt.manual_seed(o.seed)
 local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
 local size = { 28, 28, 1 }
 local flow = lt.flow {
-  net = lt.flow.TarFlow { size = size, patch = o.patch, blocks = o.blocks, layers = o.layers, dim = o.dim, text = 64 },
+  net = lt.flow.TarFlow { size = size, patch = o.patch, blocks = o.blocks, layers = o.layers, dim = o.dim, text = 64,
+                            bins = o.bins, logit = o.noise == 0 and 1e-5 },
   text = lt.text.Encoder(train.captions, { dim = 64, depth = 1 }), size = size,
   dequantise = o.noise > 0 and lt.flow.layers.Noise(o.noise) or "uniform",
 }

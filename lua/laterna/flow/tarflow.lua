@@ -13,6 +13,7 @@ local check = require "laterna.check"
 local container = require "laterna.flow.container"
 local core = require "laterna.core"
 local layer = require "laterna.flow.layer"
+local logit = require "laterna.flow.logit"
 local nn = require "laterna.nn"
 local rearrange = require "laterna.flow.rearrange"
 local spline = require "laterna.flow.spline"
@@ -152,16 +153,20 @@ local tarflow = { CausalBlock = Block }
 --  - patch=4: side of a patch, which divides h and w; of vectors how many numbers are an element, dividing d
 --  - blocks=6, in directions that take turns; dim=128, layers=2, heads=4, mlp=4 of each
 --  - text=0 and detail=0: sizes of cond.pooled and cond.detail; caption="pooled" or "tokens"; bound=3; bins=0
+--  - logit=false; alpha of a Logit at the front, such as 1e-5, for pictures that are not noised: it takes the black and
+--    the white apart, which bins can use
 -- @treturn module
 function tarflow.TarFlow(options)
   local o = checked("TarFlow", 1, options, {
     size = { layer.size_rule, required = true }, patch = { "integer", 4, min = 1, max = 1024 },
-    blocks = { "integer", 6, min = 1, max = 256 },
+    blocks = { "integer", 6, min = 1, max = 256 }, logit = "number|boolean",
   })
   local list, length, width = {}, nil, o.patch
   if #o.size == 3 then
-    list[1] = rearrange.Squeeze(o.patch)
-    local h, w, c = table.unpack(list[1]:resized(o.size))
+    if o.logit then list[1] = logit.Logit { alpha = o.logit } end
+    local squeeze = rearrange.Squeeze(o.patch)
+    list[#list + 1] = squeeze
+    local h, w, c = table.unpack(squeeze:resized(o.size))
     length, width = h * w, c
   elseif o.size[1] % o.patch ~= 0 then
     check.fail("TarFlow", 1, "patch: expected a divisor of %d, got %d", o.size[1], o.patch)
