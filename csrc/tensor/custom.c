@@ -53,7 +53,8 @@ static int output_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
     dx[0] = lt_tensor_scalar(0);
     if (!dx[0])
         return LT_FAIL;
-    h->output[*(const int *)node->attributes].dy = lt_retain(dy);
+    if (h->custom) // a hub that was used is refused next, and would not give dy back
+        h->output[*(const int *)node->attributes].dy = lt_retain(dy);
     return LT_OK;
 }
 
