@@ -48,17 +48,41 @@ function condition.text(fname, i, encoder, cond, n)
   return encoder(text)
 end
 
---- Runs f(...) as samplers do: the module and all below it in evaluation mode, nothing recorded. The mode comes back
--- even when f fails.
-function condition.quietly(module, f, ...)
+--- A condition as networks take it: {tokens, mask, pooled, detail}; nil where there is nothing to tell.
+-- @param encoder as for condition.text
+-- @treturn ?table
+function condition.encode(fname, i, encoder, cond, n)
+  local text = condition.text(fname, i, encoder, cond, n)
+  local detail = cond and cond.detail
+  if not text and not detail then return nil end
+  text = text or {}
+  return { tokens = text.tokens, mask = text.mask, pooled = text.pooled, detail = detail }
+end
+
+--- The captions of a training step: each is left out with probability model.drop, so that the model knows what it
+-- paints without one. Captions that are encoded already are kept, and so are all of a model in evaluation mode.
+function condition.forget(model, captions, generator)
+  if not model.training or model.drop == 0 or type(captions) ~= "table" or captions.pooled then return captions end
+  local chance, kept = core.rand(#captions, { generator = generator }):totable(), {}
+  for i, caption in ipairs(captions) do kept[i] = chance[i] < model.drop and "" or caption end
+  return kept
+end
+
+--- Runs f(...) with the module and all below it in evaluation mode. The modes come back even when f fails.
+function condition.evaluating(module, f, ...)
   local training = {}
   for _, m in module:named_modules() do
     training[m], m.training = m.training, false
   end
-  local results = table.pack(pcall(core.no_grad, f, ...))
+  local results = table.pack(pcall(f, ...))
   for m, was in pairs(training) do m.training = was end
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
+end
+
+--- Runs f(...) as samplers do: in evaluation mode, nothing recorded.
+function condition.quietly(module, f, ...)
+  return condition.evaluating(module, core.no_grad, f, ...)
 end
 
 return condition

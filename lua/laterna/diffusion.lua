@@ -21,7 +21,6 @@ local core = require "laterna.core"
 local distil = require "laterna.diffusion.distil"
 local draw = require "laterna.diffusion.draw"
 local encode = require "laterna.diffusion.encode"
-local guidance = require "laterna.diffusion.guidance"
 local likelihood = require "laterna.diffusion.likelihood"
 local latent = require "laterna.diffusion.latent"
 local nn = require "laterna.nn"
@@ -135,19 +134,9 @@ function Diffusion:denoise(x, t, cond)
   local alpha, sigma = self.schedule(t)
   local a, b = prediction.coefficients(self.kind, alpha, sigma, self.sigma_data)
   return condition.quietly(self, function()
-    local told = guidance.encode("denoise", 3, self, cond, x:size(1))
+    local told = condition.encode("denoise", 3, self.text, cond, x:size(1))
     return x * a + self:predict(x, t, told) * b
   end)
-end
-
--- Some captions are left out.
-local function forget(self, captions, generator)
-  local some = self.training and self.drop > 0
-  if not some or type(captions) ~= "table" or captions.pooled then return captions end
-  local chance = core.rand(#captions, { generator = generator }):totable()
-  local kept = {}
-  for i, caption in ipairs(captions) do kept[i] = chance[i] < self.drop and "" or caption end
-  return kept
 end
 
 -- For each picture's time: alpha, sigma, what the target is made of, and the weight of its error.
@@ -183,8 +172,8 @@ function Diffusion:loss(x, cond)
   local n, generator = x:size(1), cond.generator
   x = latent.encode("loss", self, x, cond)
   self.size:copy_(core.tensor({ x:size(2), x:size(3), x:size(4) }, { dtype = "int32" }))
-  local told = guidance.encode("loss", 2, self,
-    { n = n, text = forget(self, cond.text, generator), detail = cond.detail }, n)
+  local told = condition.encode("loss", 2, self.text,
+    { n = n, text = condition.forget(self, cond.text, generator), detail = cond.detail }, n)
   local t = self.times(n, generator, self.schedule)
   local alpha, sigma, p, q, price = coefficients(self, t)
   local eps = noise_for(x, cond.noise, generator)

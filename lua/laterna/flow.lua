@@ -97,7 +97,7 @@ end
 -- The words for numbers that are not finite: the step of the run, and the layer they came from.
 local function explain(self, x, y, told)
   local step = finite.step and ("step %d: "):format(finite.step) or ""
-  if not watch.is_finite(x) then return step .. "flow: the loss is not finite: x has values that are not" end
+  if not finite.is_finite(x) then return step .. "flow: the loss is not finite: x has values that are not" end
   local culprit = watch.first(function()
     if self.dequantise then watch.step(self.dequantise, false, x, nil) end
     return density(self, y, told)
@@ -132,12 +132,7 @@ end
 -- Runs f in evaluation mode; recorded only where a gradient of t is wanted.
 local function quietly(self, t, f, ...)
   if not t.requires_grad then return condition.quietly(self, f, ...) end
-  local was = self.training
-  self:eval()
-  local results = table.pack(pcall(f, ...))
-  self:train(was)
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  return condition.evaluating(self, f, ...)
 end
 
 --- log P(x | caption), or of what is continuous log p, in nats; of pictures a bound. In evaluation mode; recorded if x

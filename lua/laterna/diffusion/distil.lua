@@ -143,7 +143,7 @@ function distil.step(student, x, t, goal, s, cond)
   if check.type("step", 4, "goal", goal, "tensor") and table.concat(goal.shape, ",") ~= table.concat(x.shape, ",") then
     check.fail("step", 4, "goal: expected (%s), got (%s)", table.concat(x.shape, ","), table.concat(goal.shape, ","))
   end
-  return scored(miss(student, x, from, goal, to, guidance.encode("step", 6, student, cond, n)):square())
+  return scored(miss(student, x, from, goal, to, condition.encode("step", 6, student.text, cond, n)):square())
 end
 
 local OPTIONS = { steps = { "integer", 4, min = 1, max = 1000 }, clip = "boolean" }
@@ -205,7 +205,7 @@ function distil.progressive(student, teacher, x, cond, options)
   end
   x = noised(student, x, eps, knots[1])
   local goal = walk("progressive", teacher, x, knots, cond, o)
-  local told = guidance.encode("progressive", 4, student, cond, n)
+  local told = condition.encode("progressive", 4, student.text, cond, n)
   return scored(miss(student, x, knots[1], goal, knots[#knots], told):square())
 end
 
@@ -234,7 +234,7 @@ function distil.consistency(student, teacher, x, cond, options)
   local t = map(piece, function(p) return first * (p + 1) / all end)
   local near = map(piece, function(p) return first * p / all end)
   local stop = map(piece, function(p) return first * (p // o.pieces * o.pieces) / all end)
-  local noisy, told = noised(student, x, eps, t), guidance.encode("consistency", 4, student, cond, n)
+  local noisy, told = noised(student, x, eps, t), condition.encode("consistency", 4, student.text, cond, n)
   local met = teacher and walk("consistency", teacher, noisy, { t, near }, cond, o) or noised(student, x, eps, near)
   local target = o.target or student
   local goal = core.no_grad(function()

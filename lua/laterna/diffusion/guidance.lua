@@ -27,16 +27,6 @@ guidance.options = {
   rescale = { "number", 0, min = 0, max = 1 }, negative = "string|table",
 }
 
---- A condition as networks take it: {tokens, mask, pooled, detail}, nil where there is nothing to tell.
--- @treturn ?table
-function guidance.encode(fname, i, model, cond, n)
-  local text = condition.text(fname, i, model.text, cond, n)
-  local detail = cond and cond.detail
-  if not text and not detail then return nil end
-  text = text or {}
-  return { tokens = text.tokens, mask = text.mask, pooled = text.pooled, detail = detail }
-end
-
 -- What captions are set against, one for each picture.
 local function against(fname, i, negative, n)
   if type(negative) == "table" and #negative ~= n then
@@ -92,11 +82,11 @@ end
 -- @tparam table o guidance, interval, rescale, negative
 -- @treturn function (x, t) -> like x; t is a number, or (n)
 function guidance.predictor(fname, i, model, cond, n, o)
-  if o.guidance == 1 then return plainly(model, guidance.encode(fname, i, model, cond, n)) end
+  if o.guidance == 1 then return plainly(model, condition.encode(fname, i, model.text, cond, n)) end
   if not model.text then check.fail(fname, i + 1, "guidance: this model reads no captions") end
   local captions, detail = captions_of(fname, i, cond, n), cond and cond.detail
   table.move(against(fname, i + 1, o.negative, n), 1, n, n + 1, captions)
-  local twice = guidance.encode(fname, i, model, {
+  local twice = condition.encode(fname, i, model.text, {
     text = captions, detail = detail and core.cat { detail, detail },
   }, 2 * n)
   local with, without = {}, {}

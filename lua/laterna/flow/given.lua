@@ -6,14 +6,6 @@ local core = require "laterna.core"
 
 local given = {}
 
--- Some captions are left out, so that the model knows what it paints without one.
-local function forget(self, text, generator)
-  if not self.training or self.drop == 0 or type(text) ~= "table" or text.pooled then return text end
-  local chance, kept = core.rand(#text, { generator = generator }):totable(), {}
-  for i, caption in ipairs(text) do kept[i] = chance[i] < self.drop and "" or caption end
-  return kept
-end
-
 --- A condition as layers take it: {tokens, mask, pooled, detail}; nil where there is nothing to tell.
 -- @tparam string fname
 -- @tparam integer i which argument cond is
@@ -23,12 +15,8 @@ end
 -- @treturn ?table
 function given.encode(fname, i, flow, cond, n)
   check.type(fname, i, "cond", cond, "table|nil")
-  local detail = cond and cond.detail
-  local asked = { text = cond and forget(flow, cond.text, cond.generator) }
-  local text = condition.text(fname, i, flow.text, asked, n)
-  if not text and not detail then return nil end
-  text = text or {}
-  return { tokens = text.tokens, mask = text.mask, pooled = text.pooled, detail = detail }
+  local asked = cond and { text = condition.forget(flow, cond.text, cond.generator), detail = cond.detail }
+  return condition.encode(fname, i, flow.text, asked, n)
 end
 
 --- The same for painting: with guidance, what the layers are to compare with.

@@ -25,17 +25,19 @@ end
 -- @tparam table widths {pooled, detail}, the sizes that are expected; 0: not wanted
 -- @tparam integer n examples
 -- @tparam[opt] table cond
+-- @tparam[opt="flow"] string fname for messages
 -- @treturn ?Tensor (n,k); nil where both widths are 0
-function told.vector(widths, n, cond)
+function told.vector(widths, n, cond, fname)
   check.type("vector", 1, "widths", widths, "table")
   check.type("vector", 3, "cond", cond, "table|nil")
+  fname = fname or "flow"
   local parts = {}
   for _, key in ipairs { "pooled", "detail" } do
     local width, v = widths[key], cond and cond[key]
     if width ~= 0 then
-      check.type("flow", 2, "cond." .. key, v, "tensor")
+      check.type(fname, 2, "cond." .. key, v, "tensor")
       if v:dim() ~= 2 or v:size(1) ~= n or v:size(2) ~= width then
-        check.fail("flow", 2, "cond.%s: expected (%d,%d), got (%s)", key, n, width, table.concat(v.shape, ","))
+        check.fail(fname, 2, "cond.%s: expected (%d,%d), got (%s)", key, n, width, table.concat(v.shape, ","))
       end
       parts[#parts + 1] = v
     end

@@ -4,9 +4,9 @@
 --
 -- It reads all at once, `all`, or one element after another, `next`, with the keys and values of those before at hand.
 -- @module laterna.flow.transformer
-local check = require "laterna.check"
 local core = require "laterna.core"
 local nn = require "laterna.nn"
+local vector_of = require("laterna.flow.told").vector
 
 local TANH = { approximate = "tanh" }
 local CAUSAL = { causal = true }
@@ -94,18 +94,8 @@ end)
 
 -- What the reader is told, as it uses it: a vector for every element, tokens and their mask.
 local function told_by(self, n, cond)
-  local parts = {}
-  for _, key in ipairs { "pooled", "detail" } do
-    local size, v = self.sizes[key], cond and cond[key]
-    if size > 0 then
-      check.type("TarFlow", 2, "cond." .. key, v, "tensor")
-      if v:dim() ~= 2 or v:size(1) ~= n or v:size(2) ~= size then
-        check.fail("TarFlow", 2, "cond.%s: expected (%d,%d), got (%s)", key, n, size, table.concat(v.shape, ","))
-      end
-      parts[#parts + 1] = v
-    end
-  end
-  local vector = #parts > 0 and self.film(#parts > 1 and core.cat(parts, 2) or parts[1]):unsqueeze(2) or nil
+  local vector = vector_of(self.sizes, n, cond, "TarFlow")
+  vector = vector and self.film(vector):unsqueeze(2)
   return { vector = vector, tokens = cond and cond.tokens, mask = cond and cond.mask }
 end
 

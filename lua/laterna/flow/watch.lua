@@ -2,16 +2,10 @@
 -- @module laterna.flow.watch
 local check = require "laterna.check"
 local core = require "laterna.core"
+local is_finite = require("laterna.train.finite").is_finite
 
 local watch = {}
 local watching, culprit
-
--- x - x is 0 for a number, and NaN for NaN and the infinities; a NaN survives any sum.
-local function is_finite(t)
-  return core.no_grad(function() return (t - t):sum():item() end) == 0
-end
-
-watch.is_finite = is_finite
 
 --- One layer of a container: y, logdet = layer(x, cond), or its inverse.
 -- @tparam module layer

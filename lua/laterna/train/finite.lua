@@ -6,10 +6,15 @@ local finite = {}
 
 -- finite.step: the step that a run's loop is in, or nil; for messages of what is called there.
 
--- x - x is 0 for a number, and NaN for NaN and the infinities; a NaN survives any sum.
-local function is_finite(t)
+--- Are all numbers of a tensor finite? x - x is 0 for a number, and NaN for NaN and the infinities; a NaN survives any
+-- sum.
+-- @tparam Tensor t
+-- @treturn boolean
+function finite.is_finite(t)
   return core.no_grad(function() return (t - t):sum():item() end) == 0
 end
+
+local is_finite = finite.is_finite
 
 --- The name of the first parameter with a value that is not finite, or nil.
 -- @tparam module model
