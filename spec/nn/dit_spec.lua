@@ -27,6 +27,7 @@ describe("nn.DiT", function()
       for _, case in ipairs {
         { {}, 8, 8, 1 }, { { size = { 6, 8 } }, 6, 8, 1 }, { {}, 4, 10, 1 }, { { channels = 3, patch = 4 }, 8, 12, 3 },
         { { patch = 1, size = 3 }, 3, 3, 1 }, { { depth = 0 }, 8, 8, 1 }, { { mlp = 2 }, 8, 8, 1 },
+        { { mix = 3 }, 8, 6, 1 }, { { mix = 5, mlp = 1 }, 4, 8, 1 },
       } do
         local o, h, w, c = table.unpack(case)
         o.positions = positions
@@ -86,7 +87,7 @@ describe("nn.DiT", function()
     local x, t = pictures(3, 8, 8, 1)
     for _, way in ipairs(WAYS) do
       for _, positions in ipairs(POSITIONS) do
-        local net = tiny { text = 6, detail = 2, caption = way, positions = positions }
+        local net = tiny { text = 6, detail = 2, caption = way, positions = positions, mix = 3 }
         assert.same({}, denoiser.dead(net, x, t, denoiser.condition(3, 4, 6, { detail = 2 })))
       end
     end
@@ -132,6 +133,26 @@ describe("nn.DiT", function()
     end
   end)
 
+  it("mixes a patch with its neighbours, whatever stands before the patches", function()
+    local x, t = pictures(1, 10, 8, 1) -- 5x4 patches
+    for _, way in ipairs { "tokens", "cross" } do
+      local net = denoiser.shake(tiny { depth = 1, mix = 3, text = 6, caption = way })
+      local deaf = net.blocks[1].proj -- without attention, nothing but the convolution goes from patch to patch
+      core.no_grad(function() deaf.weight:fill_(0) end)
+      local cond = denoiser.condition(1, 3, 6)
+      local touched = x:clone()
+      core.no_grad(function() touched[1][3][1]:fill_(9) end) -- row 2, column 1 of the patches
+      local off = (net(touched, t, cond) - net(x, t, cond)):abs()
+      for i = 1, 5 do
+        for j = 1, 4 do
+          local patch = off[1][{ 2 * i - 1, 2 * i }]:narrow(2, 2 * j - 1, 2)
+          local near = math.abs(i - 2) <= 1 and math.abs(j - 1) <= 1
+          assert.equal(near, patch:max():item() > 1e-5, ("%s: %d,%d"):format(way, i, j))
+        end
+      end
+    end
+  end)
+
   it("takes no condition for a condition that says nothing", function()
     local x, t = pictures(2, 8, 8, 1)
     local net = denoiser.shake(tiny { text = 6 })
@@ -141,7 +162,7 @@ describe("nn.DiT", function()
   it("has the gradients that differences show", function()
     local x, t = pictures(1, 4, 2, 1)
     for _, o in ipairs {
-      { caption = "tokens", positions = "rope" }, { caption = "cross", positions = "fixed" },
+      { caption = "tokens", positions = "rope", mix = 3 }, { caption = "cross", positions = "fixed" },
     } do
       o.text, o.dim, o.depth = 3, 8, 1
       local net = denoiser.shake(tiny(o))
@@ -164,6 +185,7 @@ describe("nn.DiT", function()
     fails("heads: expected a divisor of dim (16), got 3", tiny, { heads = 3 })
     fails("dim: fixed positions need a multiple of 4, got 6", tiny, { dim = 6 })
     fails("dim: rope positions need a multiple of 4 in a head, got 2", tiny, { heads = 8, positions = "rope" })
+    fails("mix: expected an odd side, got 2", tiny, { mix = 2 })
     fails("caption: expected \"tokens\", \"cross\" or \"pooled\", got \"words\"", tiny, { caption = "words" })
     fails("x: sides that can be cut into patches of 2, got (2,8,7,1)", net, core.zeros(2, 8, 7, 1), t)
     fails("x: expected (n,h,w,1), got (2,8,8,3)", net, core.zeros(2, 8, 8, 3), t)

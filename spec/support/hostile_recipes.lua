@@ -232,7 +232,7 @@ recipe("nn.UNet", function()
            text = 3, detail = 2 }
 end)
 recipe("nn.DiT", function()
-  return { channels = 1, size = 8, patch = 4, dim = 8, depth = 1, heads = 2, text = 3, detail = 2 }
+  return { channels = 1, size = 8, patch = 4, dim = 8, depth = 1, heads = 2, text = 3, detail = 2, mix = 3 }
 end)
 recipe("nn.position.fixed nn.position.rotary", function() return 2, 3, 8, { 1, 0.5 } end)
 recipe("nn.position.rotate", function() return T(2, 6, 2, 8), require("laterna.nn").position.rotary(2, 3, 8) end)

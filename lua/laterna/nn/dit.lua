@@ -1,5 +1,6 @@
 --- The diffusion transformer (Peebles and Xie 2022, arXiv 2212.09748): a picture in patches, blocks whose norms are
--- scaled, shifted and gated by time and caption, all gates closed at the start (adaLN-Zero).
+-- scaled, shifted and gated by time and caption, all gates closed at the start (adaLN-Zero). A depthwise convolution
+-- between the two layers of every MLP, where asked, tells each patch of its neighbours.
 --
 --     local net = nn.DiT { channels = 3, size = 32, patch = 4, text = 64 }
 --     local y = net(x, t, { pooled = pooled, tokens = tokens, mask = mask })    -- (n,32,32,3)
@@ -8,6 +9,7 @@ local attention = require "laterna.nn.attention"
 local call = require "laterna.nn.call"
 local check = require "laterna.check"
 local class = require("laterna.nn.module").class
+local Conv2d = require("laterna.nn.conv").Conv2d
 local core = require "laterna.core"
 local init = require "laterna.nn.initialise"
 local Linear = require("laterna.nn.linear").Linear
@@ -34,6 +36,10 @@ local Block = class("DiTBlock", function(self, o)
   self.norm1, self.norm2 = LayerNorm(d, PLAIN), LayerNorm(d, PLAIN)
   self.qkv, self.proj = linear(d, 3 * d), linear(d, d)
   self.fc1, self.fc2 = linear(d, o.mlp * d), linear(o.mlp * d, d)
+  if o.mix > 1 then -- starts as nothing, so that the block starts as the paper's
+    self.mix = Conv2d(o.mlp * d, o.mlp * d, o.mix, { padding = o.mix // 2, groups = o.mlp * d, bias = false })
+    init.zeros_(self.mix.weight)
+  end
   self.ada = linear(d, 6 * d, true)
   if o.caption == "cross" and o.text > 0 then
     self.context_norm = LayerNorm(d, { eps = 1e-6 })
@@ -52,6 +58,15 @@ local function look(self, h, s)
   return self.proj(core.attention_qkv(qkv, self.heads, { mask = s.mask }))
 end
 
+-- h (n,l,m) + what the neighbours of each patch have in the same channel; words have no neighbours.
+local function mix(self, h, s)
+  local n, m = h:size(1), h:size(3)
+  local patches = s.words > 0 and h:narrow(2, s.words + 1, s.h * s.w) or h
+  patches = patches:view(n, s.h, s.w, m)
+  patches = self.mix(patches, { add = patches }):view(n, s.h * s.w, m)
+  return s.words > 0 and core.cat({ h:narrow(2, 1, s.words), patches }, 2) or patches
+end
+
 -- x (n,l,d), c (n,d) already through silu; s: what the sequence is
 function Block:forward(x, c, s)
   local shift1, scale1, gate1, shift2, scale2, gate2 = self.ada(c):chunk(6, -1) -- (n,d) each
@@ -59,6 +74,7 @@ function Block:forward(x, c, s)
   x = core.addcmul(x, gate1:unsqueeze(2), look(self, h, s))
   if self.context and s.context then x = x + self.context(self.context_norm(x), s.context, s.context_mask) end
   h = self.fc1(self.norm2(x, { shift = shift2, scale = scale2 }))     -- (n,l,mlp d)
+  if self.mix then h = mix(self, h, s) end                            -- (n,l,mlp d)
   return core.addcmul(x, gate2:unsqueeze(2), self.fc2(h:gelu(TANH)))
 end
 
@@ -67,10 +83,11 @@ local function read(options)
     channels = { "integer", 1, min = 1 }, out_channels = { "integer", min = 1 }, size = { pair.rule(1), 28 },
     patch = { "integer", 4, min = 1, max = 4096 }, dim = { "integer", 192, min = 4 },
     depth = { "integer", 6, min = 0, max = 256 }, heads = { "integer", 3, min = 1 },
-    mlp = { "integer", 4, min = 1, max = 64 },
+    mlp = { "integer", 4, min = 1, max = 64 }, mix = { "integer", 1, min = 1, max = 15 },
     positions = { "string", "fixed", one_of = { "fixed", "rope" } }, text = { "integer", 0, min = 0 },
     caption = { "string", "tokens", one_of = { "tokens", "cross", "pooled" } }, detail = { "integer", 0, min = 0 },
   })
+  if o.mix % 2 == 0 then check.fail("DiT", 1, "mix: expected an odd side, got %d", o.mix) end
   o.out_channels, o.size = o.out_channels or o.channels, pair.split(o.size)
   for _, side in ipairs(o.size) do
     if side % o.patch ~= 0 then
@@ -96,6 +113,8 @@ end
 --  - channels=1 of the pictures; out_channels=channels
 --  - size=28: side, or {h,w}; patch=4: side of a patch, divides them
 --  - dim=192; depth=6 blocks; heads=3; mlp=4: width of the hidden layer, in dims
+--  - mix=1: side of the depthwise convolution in the MLP, which starts as zero; 1: none (Xie et al. 2021, arXiv
+--    2105.15203; with diffusion: Xie et al. 2024, arXiv 2410.10629). Where the training is short, 3 helps much
 --  - positions="fixed" (sines and cosines that are added) or "rope" (rotary); neither is trained
 --  - text=0: size of the caption's vectors; caption="tokens", "cross" or "pooled"
 --  - detail=0: size of cond.detail
@@ -142,7 +161,7 @@ end
 local function sequence(self, x, h, w, cond)
   local steps = { self.grid[1] / h, self.grid[2] / w }
   if self.positions == "fixed" then x = x + position.fixed(h, w, self.dim, steps) end
-  local s, tokens = { words = 0 }, cond and cond.tokens
+  local s, tokens = { words = 0, h = h, w = w }, cond and cond.tokens
   if tokens and self.words then
     s.words = tokens:size(2)
     x = core.cat({ self.words(tokens), x }, 2)
