@@ -23,28 +23,21 @@ local flow = lt.flow {
   text = o.text and lt.text.Encoder(train.captions, { dim = 32, depth = 1 }) or nil, size = size, drop = o.drop,
 }
 
--- The rate follows the clock: the budget is minutes of training, evaluations not counted.
-local began, paused = lt.clock(), 0
-local function minutes() return (lt.clock() - began - paused) / 60 end
-local function rate(step)
-  local p = math.min(1, minutes() / o.minutes)
-  local fall = p < 0.3 and 1 or 0.02 + 0.49 * (1 + math.cos(math.pi * (p - 0.3) / 0.7))
-  return o.lr * math.min(1, step / 100) * fall
-end
-local opt = lt.optim.Adam(flow:parameters(), { lr = rate })
+local clock = lt.train.clock(o.minutes)
+local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
+local opt = lt.optim.Adam(flow:parameters(), { lr = lr })
 local ema = lt.optim.Ema(flow, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
 
 -- Mean bits per dimension of the first n test pictures.
 local function bits(n)
-  local before, sum = lt.clock(), 0
+  local sum = 0
   for batch in test:subset(1, n):batches(100, { shuffle = false, epochs = 1 }) do
     sum = sum - ema.model:log_prob(batch.x, { text = o.text and batch.captions or nil }):sum():item()
   end
-  paused = paused + lt.clock() - before
   return sum / (n * 784 * math.log(2))
 end
 
-local run = lt.train.run { save = o.out, steps = 1000000, model = flow, optimizer = opt, ema = ema,
+local run = lt.train.run { save = o.out, steps = clock, model = flow, optimizer = opt, ema = ema,
                            data = train:batches(o.batch, { seed = o.seed }), every = 5000, log_every = 20 }
 local due = o.every
 for _, batch in run:steps() do
@@ -55,14 +48,13 @@ for _, batch in run:steps() do
   opt:step()
   ema:update()
   run:log { bits = loss }
-  if minutes() >= due then
-    print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(minutes(), run.step, bits(1000)))
+  if clock:minutes() >= due then
+    print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, run.step, clock:aside(bits, 1000)))
     due = due + o.every
   end
-  if minutes() >= o.minutes then break end
 end
 if run.interrupted then os.exit(130) end
-print(("%.1f minutes, step %d: %.3f bits per dimension of the test set"):format(minutes(), run.step, bits(#test)))
+print(("step %d: %.3f bits per dimension of the test set"):format(run.step, bits(#test)))
 local model = ema.model
 lt.save(o.out .. "/model.safetensors", model:state())
 

@@ -26,28 +26,21 @@ local flow = lt.flow {
 }
 local ema = lt.optim.Ema(flow, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
 
--- The rate follows the clock: the budget is minutes of training, evaluations not counted.
-local began, paused = lt.clock(), 0
-local function minutes() return (lt.clock() - began - paused) / 60 end
-local function rate(step)
-  local done = math.min(1, minutes() / o.minutes)
-  return o.lr * math.min(1, step / 100) * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
-end
-
 -- Mean bits per dimension of the first n test pictures.
 local function bits(n)
-  local before, sum = lt.clock(), 0
+  local sum = 0
   for batch in test:subset(1, n):batches(100, { shuffle = false, epochs = 1 }) do
     local x = o.noise > 0 and batch.x + lt.randn(batch.x.shape) * o.noise or batch.x
     sum = sum - ema.model:log_prob(x, { text = batch.captions }):sum():item()
   end
-  paused = paused + lt.clock() - before
   return sum / (n * 784 * math.log(2))
 end
 
 local function learn()
-  local opt = lt.optim.AdamW(flow:parameters(), { lr = rate, betas = { 0.9, 0.95 }, weight_decay = 1e-4 })
-  local run = lt.train.run { save = o.out, steps = 1000000, model = flow, optimizer = opt, ema = ema,
+  local clock = lt.train.clock(o.minutes)
+  local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
+  local opt = lt.optim.AdamW(flow:parameters(), { lr = lr, betas = { 0.9, 0.95 }, weight_decay = 1e-4 })
+  local run = lt.train.run { save = o.out, steps = clock, model = flow, optimizer = opt, ema = ema,
                              data = train:batches(o.batch, { seed = o.seed }), every = 5000, log_every = 20 }
   local due = o.every
   for step, batch in run:steps() do
@@ -58,14 +51,13 @@ local function learn()
     opt:step()
     ema:update()
     run:log { bits = loss }
-    if minutes() >= due then
-      print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(minutes(), step, bits(1000)))
+    if clock:minutes() >= due then
+      print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, step, clock:aside(bits, 1000)))
       due = due + o.every
     end
-    if minutes() >= o.minutes then break end
   end
   if run.interrupted then os.exit(130) end
-  print(("%.1f minutes: %.3f bits per dimension of the test set"):format(minutes(), bits(#test)))
+  print(("step %d: %.3f bits per dimension of the test set"):format(run.step, bits(#test)))
   lt.save(o.out .. "/model.safetensors", ema.model:state())
 end
 

@@ -11,6 +11,7 @@
 -- @module laterna.train
 local check = require "laterna.check"
 local checkpoint = require "laterna.train.checkpoint"
+local clock = require "laterna.train.clock"
 local core = require "laterna.core"
 local finite = require "laterna.train.finite"
 local folder = require "laterna.train.folder"
@@ -21,7 +22,7 @@ local optim = require "laterna.optim"
 local progress = require "laterna.show.progress"
 local walk = require "laterna.nn.walk"
 
-local train = { options = require "laterna.train.options" }
+local train = { options = require "laterna.train.options", clock = clock.new }
 
 local Run = {}
 Run.__index = Run
@@ -46,6 +47,11 @@ local function is_ema(v)
   return type(v) == "table" and type(v.update) == "function" and type(v.load_state) == "function", "an Ema"
 end
 
+local function is_length(v)
+  local n = type(v) == "number" and math.tointeger(v)
+  return clock.is(v) or n ~= nil and n ~= false and n >= 0, "an integer of at least 0, or a clock from train.clock"
+end
+
 local function asked_to_resume()
   for _, word in ipairs(rawget(_G, "arg") or {}) do
     if word == "--resume" then return true end
@@ -54,7 +60,7 @@ local function asked_to_resume()
 end
 
 local KNOWN = {
-  save = "string", steps = { "integer", required = true, min = 0 }, data = is_data,
+  save = "string", steps = { is_length, required = true }, data = is_data,
   model = { nn.module_rule, required = true }, optimizer = is_optimizers, ema = is_ema,
   every = { "integer", 1000, min = 1 }, log_every = { "integer", 1, min = 1 },
   resume = "boolean", seed = "integer", on_step = "callable", progress = { "boolean", true },
@@ -92,7 +98,7 @@ end
 -- @tparam table options
 --
 --  - save: folder for `checkpoint.safetensors` and `log.csv`; made if need be
---  - steps: in all, those of earlier sittings included
+--  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.clock
 --  - model: a module; optimizer: one, or a table of several by name; ema: from lt.optim.Ema
 --  - data: an object with next() (and state(), load_state(t) to be resumed), or a function of the step
 --  - every=1000: steps between checkpoints; log_every=1: steps between rows of the log
@@ -105,7 +111,8 @@ end
 -- @treturn table a run: steps, log, save; fields step, interrupted
 function train.run(options)
   local self = check.options("run", 1, options, KNOWN)
-  self.total, self.save_folder = self.steps, self.save
+  self.total, self.save_folder = math.tointeger(self.steps), self.save
+  self.clock = not self.total and self.steps or nil
   self.steps, self.save = nil, nil -- run:steps and run:save are functions
   self.optimizers = self.optimizer == nil and {} or optim.is_optimizer(self.optimizer) and { [""] = self.optimizer }
     or self.optimizer
@@ -168,10 +175,16 @@ local function sorted_names(values)
   return names
 end
 
+-- How many steps the budget of time will have been enough for, as things look.
+local function expected(self)
+  local done = self.clock:done()
+  return done > 0 and math.max(self.step, math.floor(self.step / done)) or nil
+end
+
 -- After the body of a step: the row, the caller's function, the checkpoint.
 local function finish_step(self)
   local step, names = self.step, sorted_names(self.values)
-  if self.bar then self.bar:update(step, self.values) end
+  if self.bar then self.bar:update(step, self.values, self.clock and expected(self)) end
   if self.log_file and #names > 0 and (step % self.log_every == 0 or step == self.total) then
     self.log_file:write(step, names, self.values)
   end
@@ -190,7 +203,8 @@ local function stop_early(self)
   self.interrupted = true
   finish(self)
   local where = self.save_folder and (": saved in %s, go on with --resume"):format(self.save_folder) or ""
-  say(self, "interrupted after step %d of %d%s", self.step, self.total, where)
+  local all = self.total or ("%g minutes"):format(self.clock.budget)
+  say(self, "interrupted after step %d of %s%s", self.step, all, where)
 end
 
 local function next_batch(self, step)
@@ -204,7 +218,7 @@ local function advance(self)
   self.in_step = false
   if core.interrupted() then return stop_early(self) end
   local batch
-  if self.step < self.total then
+  if self.total and self.step < self.total or self.clock and self.clock:done() < 1 then
     if not self.data then batch = true else batch = next_batch(self, self.step + 1) end
   end
   if batch == nil then return finish(self) end
@@ -215,6 +229,7 @@ end
 
 -- However the loop ends, by an error or a break too: the signal and the terminal are given back.
 local function leave(self)
+  if self.clock then self.clock:stop() end
   core.catch_interrupt(false)
   self.running, self.in_step, finite.step = false, false, nil
   if self.bar then self.bar:finish() end
@@ -230,6 +245,7 @@ function Run:steps()
   if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
   self.running, self.finished_once = true, true
   core.catch_interrupt(true)
+  if self.clock then self.clock:start() end
   if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
   local closer = setmetatable({}, { __close = function() leave(self) end })
   return function() return advance(self) end, nil, nil, closer

@@ -1,4 +1,5 @@
 --- Learning rates as functions of the step, counted from 1: `lt.optim.AdamW(p, { lr = schedule.cosine(3e-4, 5000) })`.
+-- A number of steps in all may be anything with a method done() that gives 0 to 1, such as lt.train.clock(10).
 -- @module laterna.optim.schedule
 local check = require "laterna.check"
 
@@ -29,23 +30,29 @@ function schedule.warmup(n, lr)
   return function(step) return lr(step) * (step < n and step / n or 1) end
 end
 
+local function has_done(v)
+  local ok, done = pcall(function() return type(v) == "table" and v.done end)
+  return ok and type(done) == "function"
+end
+
 -- lr at the end of the warm-up, final at step `total` and after it; shape(p) goes from 1 to 0 as p goes from 0 to 1.
 local function decay(fname, lr, total, options, shape)
   positive(fname, 1, lr)
-  total = check.integer(fname, 2, "total", total, 1)
+  local clock = has_done(total) and total
+  if not clock then total = check.integer(fname, 2, "total", total, 1) end
   local o = check.options(fname, 3, options, {
-    warmup = { "integer", 0, min = 0, max = total - 1 }, final = { "number", 0, min = 0 },
+    warmup = { "integer", 0, min = 0, max = not clock and total - 1 or nil }, final = { "number", 0, min = 0 },
   })
   return function(step)
     if step < o.warmup then return lr * step / o.warmup end
-    local p = math.min(1, (step - o.warmup) / (total - o.warmup))
+    local p = clock and clock:done() or math.min(1, (step - o.warmup) / (total - o.warmup))
     return o.final + (lr - o.final) * shape(p)
   end
 end
 
 --- Half a cosine from lr down to final at step `total` (Loshchilov and Hutter 2017), after a linear warm-up.
 -- @tparam number lr
--- @tparam integer total steps
+-- @tparam integer|clock total steps
 -- @tparam[opt] table options {warmup=0 steps, final=0}
 -- @treturn function
 function schedule.cosine(lr, total, options)
@@ -54,7 +61,7 @@ end
 
 --- A straight line from lr down to final at step `total`, after a linear warm-up.
 -- @tparam number lr
--- @tparam integer total steps
+-- @tparam integer|clock total steps
 -- @tparam[opt] table options {warmup=0 steps, final=0}
 -- @treturn function
 function schedule.linear(lr, total, options)

@@ -122,7 +122,8 @@ end
 --- Notes how far things are.
 -- @tparam integer step steps done, 0 or more
 -- @tparam[opt] table values numbers to show, `{loss = 1.234}` (or tensors with one number); kept until the next ones
-function Progress:update(step, values)
+-- @tparam[opt] integer total another number of steps in all than was thought
+function Progress:update(step, values, total)
   step = check.integer("update", 1, "step", step, 0)
   if check.type("update", 2, "values", values, "table|nil") then
     local fresh, names = {}, {}
@@ -136,6 +137,7 @@ function Progress:update(step, values)
     table.sort(names)
     self.values, self.names = fresh, names
   end
+  if total ~= nil then self.total = check.integer("update", 3, "total", total, 0) end
   if self.finished then return end
   local now, marks = self.clock(), self.marks
   self.step, self.updated = step, true

@@ -19,7 +19,7 @@ end
 
 --- Writes a checkpoint.
 -- @tparam string path
--- @tparam table run model, optimizers {name = optimizer} (a single one is called ""), ema, data, step
+-- @tparam table run model, optimizers {name = optimizer} (a single one is called ""), ema, data, step, clock
 function checkpoint.save(path, run)
   local tensors, numbers = {}, {}
   each_part(run, function(prefix, part)
@@ -35,6 +35,7 @@ function checkpoint.save(path, run)
     step = tostring(run.step),
     random = pack.encode(core.default_generator():state()),
     numbers = pack.encode(numbers),
+    clock = run.clock and pack.encode(run.clock:state()) or nil,
     data = pack.encode(type(data) ~= "function" and data and data.state and data:state() or nil),
   })
 end
@@ -76,6 +77,7 @@ local function restore(path, run)
   if not step then error("metadata step: expected an integer", 0) end
   local random, numbers, data = decode(metadata, "random"), decode(metadata, "numbers"), decode(metadata, "data")
   if type(random) ~= "string" or type(numbers) ~= "table" then error("metadata: of another kind than expected", 0) end
+  local clock = metadata.clock and decode(metadata, "clock")
   local states = sort_out(run, tensors)
   each_part(run, function(prefix, part)
     if part == run.model then
@@ -90,6 +92,7 @@ local function restore(path, run)
     end
     run.data:load_state(data)
   end
+  if clock and run.clock then run.clock:load_state(clock) end
   core.default_generator():set_state(random)
   return step
 end

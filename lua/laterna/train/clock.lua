@@ -1,0 +1,84 @@
+--- A budget of time in the place of a number of steps. The same object ends the run and lowers the learning rate:
+--
+--     local clock = lt.train.clock(10)                                    -- minutes
+--     local opt = lt.optim.AdamW(model:parameters(), { lr = lt.optim.schedule.cosine(1e-3, clock) })
+--     local run = lt.train.run { steps = clock, model = model, optimizer = opt }
+--
+-- It runs while the run's loop does; what a script does for itself in there can be kept out by clock:aside.
+-- @module laterna.train.clock
+local check = require "laterna.check"
+local core = require "laterna.core"
+local guard = require "laterna.guard"
+
+local Clock = {}
+Clock.__index = Clock
+Clock.__name = "clock"
+
+--- Minutes that have been used up, those of earlier sittings of a resumed run included.
+-- @treturn number
+function Clock:minutes()
+  return (self.spent + (self.since and self.now() - self.since or 0)) / 60
+end
+
+--- How much of the budget is used up.
+-- @treturn number from 0 to 1
+function Clock:done()
+  return math.min(1, self:minutes() / self.budget)
+end
+
+--- Lets it run; nothing when it runs.
+function Clock:start()
+  self.since = self.since or self.now()
+end
+
+--- Holds it; nothing when it stands.
+function Clock:stop()
+  self.spent, self.since = 60 * self:minutes(), nil
+end
+
+--- Runs f(...) while the clock stands: for test pictures and plots on the way.
+-- @tparam function f
+-- @return what f returns
+function Clock:aside(f, ...)
+  check.type("aside", 1, "f", f, "callable")
+  local ran = self.since
+  self:stop()
+  local results = table.pack(pcall(f, ...))
+  if ran then self:start() end
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+--- @treturn table what a checkpoint keeps
+function Clock:state()
+  return { minutes = self:minutes() }
+end
+
+--- @tparam table state from state
+function Clock:load_state(state)
+  check.type("load_state", 1, "state", state, "table")
+  self.spent = 60 * check.number("load_state", 1, "minutes", rawget(state, "minutes"), 0)
+  self.since = self.since and self.now()
+end
+
+guard(Clock, "a clock")
+
+local clock = {}
+
+--- @tparam number minutes the budget, more than 0
+-- @tparam[opt] table options now: a function that gives seconds, the system's by default
+-- @treturn clock with done, minutes, aside, start, stop
+-- @function train.clock
+function clock.new(minutes, options)
+  minutes = check.number("clock", 1, "minutes", minutes, 0)
+  if minutes == 0 or minutes == math.huge then check.fail("clock", 1, "minutes: more than 0 and finite, please") end
+  local o = check.options("clock", 2, options, { now = { "callable", core.clock } })
+  return setmetatable({ budget = minutes, spent = 0, now = o.now }, Clock)
+end
+
+--- Whether v is such a clock.
+function clock.is(v)
+  return type(v) == "table" and getmetatable(v) == Clock
+end
+
+return clock
