@@ -64,27 +64,8 @@ local function paint(captions, guidance, seed)
   return ema.model:sample({ text = captions }, { steps = o.sampling_steps, guidance = guidance, seed = seed })
 end
 
-local captions = {
-  "a large red heart on the grass", "a small yellow star, night sky", "a large striped blue ring, snow",
-  "a checked purple diamond on the sand", "a white moon at the top, sunset", "a brown hexagon in front of a brick wall",
-  "an orange triangle", "a black cross, tiles", "",
-}
-local rows, labels = {}, {}
-for i, caption in ipairs(captions) do
-  local same = {}
-  for k = 1, 8 do same[k] = caption end
-  rows[i], labels[i] = paint(same, caption == "" and 1 or o.guidance, 1), caption == "" and "(no caption)" or caption
-end
-local picture = lt.grid(rows, { row_labels = labels })
+local picture = prompts.show(prompts.shown, o.guidance, paint)
 lt.save_png(o.out .. "/dit_text.png", picture)
 lt.show(picture)
-
-local asked, wanted = prompts.test(o.samples, o.seed)
-local pictures = {}
-for first = 1, #asked, 50 do
-  local part = table.move(asked, first, math.min(first + 49, #asked), 1, {})
-  pictures[#pictures + 1] = (paint(part, o.guidance, 1000 + first) * 127.5 + 127.5):byte()
-end
-lt.save(o.out .. "/samples.safetensors", { pictures = lt.cat(pictures) },
-  { captions = table.concat(asked, "\n"), wanted = table.concat(wanted, "\n") })
+prompts.save(o.out .. "/samples.safetensors", o.samples, o.seed, o.guidance, paint)
 print("wrote " .. o.out .. "/dit_text.png and samples.safetensors")

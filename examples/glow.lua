@@ -11,7 +11,7 @@
 local lt = require "laterna"
 
 local o = lt.train.options { minutes = 20.0, batch = 16, model = "Glow", flow_steps = 8, width = 128, depth = 1,
-                             lr = 4e-3, text = true, drop = 0.1, temperature = 0.8, guidance = 1.5, samples = 1000,
+                             lr = 1e-2, text = true, drop = 0.1, temperature = 0.8, guidance = 1.5, samples = 1000,
                              every = 1.0, seed = 1, out = "runs/glow" }
 
 lt.manual_seed(o.seed)
@@ -25,7 +25,7 @@ local flow = lt.flow {
 
 local clock = lt.train.clock(o.minutes)
 local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
-local opt = lt.optim.Adam(flow:parameters(), { lr = lr })
+local opt = lt.optim.Muon(flow:parameters(), { lr = lr })
 local ema = lt.optim.Ema(flow, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
 
 -- Mean bits per dimension of the first n test pictures.

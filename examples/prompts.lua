@@ -51,6 +51,37 @@ function prompts.test(n, seed)
   return captions, wanted
 end
 
+-- A grid with a row of eight pictures a caption; paint(captions, guidance, seed) makes them.
+function prompts.show(captions, guidance, paint, rows, labels)
+  rows, labels = rows or {}, labels or {}
+  for _, caption in ipairs(captions) do
+    local same = {}
+    for k = 1, 8 do same[k] = caption end
+    rows[#rows + 1] = paint(same, caption == "" and 1 or guidance, 1)
+    labels[#labels + 1] = caption == "" and "(no caption)" or caption
+  end
+  return lt.grid(rows, { row_labels = labels })
+end
+
+-- Paints the whole test and writes it as a samples file for judge_scenes.lua.
+function prompts.save(path, n, seed, guidance, paint)
+  local asked, wanted = prompts.test(n, seed)
+  local pictures = {}
+  for first = 1, #asked, 50 do
+    local part = table.move(asked, first, math.min(first + 49, #asked), 1, {})
+    pictures[#pictures + 1] = (paint(part, guidance, 1000 + first) * 127.5 + 127.5):byte()
+  end
+  lt.save(path, { pictures = lt.cat(pictures) },
+    { captions = table.concat(asked, "\n"), wanted = table.concat(wanted, "\n") })
+end
+
+-- Captions to look at, some of which leave much open.
+prompts.shown = {
+  "a large red heart on the grass", "a small yellow star, night sky", "a large striped blue ring, snow",
+  "a checked purple diamond on the sand", "a white moon at the top, sunset", "a brown hexagon in front of a brick wall",
+  "an orange triangle", "a black cross, tiles", "",
+}
+
 -- "shape=star,colour=red" -> { shape = "star", colour = "red" }
 function prompts.read(line)
   local wanted = {}
