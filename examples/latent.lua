@@ -58,8 +58,8 @@ end
 
 lt.precision(o.precision)
 local model = lt.diffusion {
-  net = nn.DiT { channels = o.channels, size = 8, patch = 1, dim = o.dim, depth = o.depth, heads = 4, mix = 3, text = 96,
-                 caption = "cross" },
+  net = nn.DiT { channels = o.channels, size = 8, patch = 1, dim = o.dim, depth = o.depth, heads = 4, mix = 3,
+                 text = 96, caption = "cross" },
   text = lt.text.Encoder(train.captions, { dim = 96, depth = 2 }), schedule = "cosine", predict = "v",
   draw = lt.diffusion.draw.logit_normal { mean = 0, std = 1.4 }, space = average.model,
 }
