@@ -20,7 +20,7 @@ local parts = {
   show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
   schedule = "laterna.schedule", prediction = "laterna.prediction", samplers = "laterna.samplers",
   diffusion = "laterna.diffusion", metrics = "laterna.metrics",
-  flow = "laterna.flow",
+  flow = "laterna.flow", gan = "laterna.gan",
   likelihood = "laterna.likelihood", prior = "laterna.prior", vae = "laterna.vae", autoencoder = "laterna.autoencoder",
 }
 

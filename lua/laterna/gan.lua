@@ -1,0 +1,292 @@
+--- Generative adversarial networks (Goodfellow et al. 2014, arXiv 1406.2661), conditioned on captions: a generator
+-- paints, a critic judges picture and caption together, and the two are trained in turns.
+--
+-- To the critic a real picture with its own caption is real. A painted picture with the caption that it was painted for
+-- is not, and neither is a real picture with the caption of another (Reed et al. 2016, arXiv 1605.05396, section 4.1):
+--
+--   critic:     L(real, painted) + wrong L(real, real with wrong captions)
+--               + r1 / 2 E |d real / dx|^2 + r2 / 2 E |d painted / dx|^2 + gradient_penalty E (|d between / dx| - 1)^2
+--   generator:  what the loss has for it, laterna.gan.losses
+--
+-- The loop is the user's, with one optimizer for each; how often each moves, and how fast, stands there:
+--
+--     local gan = lt.gan { generator = net, critic = lt.gan.Critic { net = judge, text = lt.text.Encoder(captions) },
+--                          text = lt.text.Encoder(captions), detail = 64 }
+--     local og = lt.optim.Adam(gan:generator_parameters(), { lr = 2e-4, betas = { 0, 0.99 } })
+--     local oc = lt.optim.Adam(gan.critic:parameters(), { lr = 2e-4, betas = { 0, 0.99 } })
+--     for _, batch in run:steps() do
+--       local cond = { text = batch.captions }
+--       local loss, log = gan:critic_loss(batch.x, cond)
+--       oc:zero_grad(); loss:backward(); oc:step(); run:log(log)
+--       loss, log = gan:loss(batch.x, cond)
+--       og:zero_grad(); loss:backward(); og:step(); run:log(log)
+--     end
+--
+-- Neither loss leaves a gradient in the parameters of the other side.
+-- @module laterna.gan
+local check = require "laterna.check"
+local condition = require "laterna.condition"
+local core = require "laterna.core"
+local given = require "laterna.gan.given"
+local losses = require "laterna.gan.losses"
+local nn = require "laterna.nn"
+local penalties = require "laterna.gan.penalties"
+local refuse = require "laterna.gan.refuse"
+local watch = require "laterna.gan.watch"
+
+local PENALTIES = { "r1", "r2", "gradient_penalty" }
+
+local function is_game(v)
+  if type(v) == "string" then return rawget(losses, v) ~= nil, "the name of one of lt.gan.losses" end
+  local ok = type(v) == "table" and check.is(rawget(v, "critic"), "callable")
+    and check.is(rawget(v, "generator"), "callable")
+  return ok, "a loss's name, or a table of two functions, critic and generator"
+end
+
+local function is_weight(v)
+  local ok = check.is(v, "callable") or type(v) == "number" and v >= 0 and v < math.huge
+  return ok, "a number of at least 0, or a function of the call that gives one"
+end
+
+local function is_critic(v)
+  return nn.is_module(v) and type(v.fixed) == "function", "a critic: lt.gan.Critic { net = ... }"
+end
+
+-- A loss as the family uses it. A script's own is paired and has its boundary at 0, unless it says otherwise.
+local function game(v)
+  if type(v) == "string" then return losses[v] end
+  local o = check.options("gan", 1, v, {
+    critic = "callable", generator = "callable", paired = { "boolean", true }, r1 = is_weight, r2 = is_weight,
+    gradient_penalty = is_weight,
+    boundary = { function(b) return b == "middle" or type(b) == "number" and b == b, 'a number or "middle"' end, 0 },
+  })
+  return o
+end
+
+--- A GAN: `lt.gan(options)`.
+-- @function gan
+-- @tparam table options
+--
+--  - generator: module, (z (n,d), cond) -> (n,h,w,c), cond nil or {tokens, mask, pooled}; or vectors (n,k).
+--    With neither noise nor captions cond is {n}
+--  - critic: from lt.gan.Critic
+--  - text: the text encoder of the generator; the critic has its own
+--  - detail: d, the size of z; 0 for a generator without noise, whose z is nil
+--  - loss="relativistic": a name in lt.gan.losses, or a table like those there
+--  - r1, r2, gradient_penalty: weights of the penalties, numbers or functions of the call, counted from 1; by default
+--    what the loss asks for
+--  - penalty_every=1: k, penalties on every k-th call of critic_loss alone, the first among them, with k times the
+--    weight (Karras et al. 2020, arXiv 1912.04958, appendix B)
+--  - wrong: weight of real pictures with wrong captions; by default 1 where the critic reads captions
+--  - augment: function x -> x between all pictures and the critic, such as lt.gan.augment; where it has a function
+--    update, that gets the scores of real pictures, less the boundary
+-- @treturn gan
+local Gan = nn.class("gan", function(self, options)
+  local o = check.options("gan", 1, options, {
+    generator = { nn.module_rule, required = true }, critic = { is_critic, required = true }, text = nn.module_rule,
+    detail = { "integer", required = true, min = 0, max = 1 << 20 }, loss = { is_game, "relativistic" },
+    r1 = is_weight, r2 = is_weight, gradient_penalty = is_weight, penalty_every = { "integer", 1, min = 1 },
+    wrong = { "number", min = 0 }, augment = "callable",
+  })
+  self.generator, self.critic, self.text, self.detail = o.generator, o.critic, o.text, o.detail
+  if o.text and rawequal(o.text, o.critic.text) then
+    check.fail("gan", 1, "text: the critic's own encoder; two sides that play against each other cannot share it")
+  end
+  self.game, self.penalty_every, self.augmentation = game(o.loss), o.penalty_every, o.augment
+  self.weights = {}
+  for _, name in ipairs(PENALTIES) do self.weights[name] = o[name] or self.game[name] or 0 end
+  self.wrong = o.wrong or o.critic.text and 1 or 0
+  if self.wrong > 0 and not o.critic.text then check.fail("gan", 1, "wrong: this critic reads no captions") end
+  self.calls = core.zeros(1, { dtype = "int32" }) -- saved with the weights: which calls have penalties depends on it
+end)
+
+Gan.losses, Gan.penalties, Gan.watch = losses, penalties, watch
+Gan.Critic = require "laterna.gan.critic"
+
+local function paint(fname, i, self, cond, options)
+  local n = condition.count(fname, i, cond)
+  local o = check.options(fname, i + 1, options, {
+    temperature = { "number", 1, min = 0 }, seed = "integer", generator = check.is_generator,
+  })
+  local z = cond and cond.detail
+  if self.detail == 0 then
+    if z then check.fail(fname, i, "cond.detail: this generator takes none") end
+  elseif not z then
+    z = given.noise(n, self.detail, o) * o.temperature
+  elseif z:dim() ~= 2 or z:size(1) ~= n or z:size(2) ~= self.detail then
+    check.fail(fname, i, "cond.detail: expected (%d,%d), got (%s)", n, self.detail, table.concat(z.shape, ","))
+  end
+  local told = condition.text(fname, i, self.text, cond, n)
+  if not z and not told then told = { n = n } end
+  return given.examples(fname, nil, "what the generator painted", self.generator(z, told))
+end
+
+-- What the two sides are told in training. Without captions, details or n: as many as there are pictures.
+local function asked(cond, n)
+  return { n = n, text = cond and cond.text, detail = cond and cond.detail }, { generator = cond and cond.generator }
+end
+
+local function augmented(self, x)
+  if not self.augmentation then return x end
+  return given.examples("gan", nil, "what augment gave", self.augmentation(x))
+end
+
+local function like(fname, x, painted)
+  local a, b = table.concat(x.shape, ","), table.concat(painted.shape, ",")
+  if a ~= b then check.fail(fname, 1, "x: the generator paints (%s), got (%s)", b, a) end
+end
+
+--- What the generator minimises: a scalar, and numbers to log (loss; fooled: the part of the painted pictures that the
+-- critic takes for real). The critic's parameters get no gradient. A loss that is not finite is an error that names
+-- step and reason.
+-- @tparam ?Tensor x (n,h,w,c) in [-1,1], or vectors (n,d); may be nil where the loss is not paired
+-- @tparam[opt] table cond text; detail, a z, if it comes from elsewhere; generator for its draw; n, without x
+-- @treturn Tensor
+-- @treturn table
+function Gan:loss(x, cond)
+  local paired = self.game.paired
+  if paired or x ~= nil then given.examples("loss", 1, "x", x) end
+  check.type("loss", 2, "cond", cond, "table|nil")
+  local n = x and x:size(1) or condition.count("loss", 2, cond)
+  local painted = paint("loss", 2, self, asked(cond, n))
+  if x then like("loss", x, painted) end
+  local critic = self.critic:fixed()
+  local told = { text = core.no_grad(condition.text, "loss", 2, critic.text, cond, n) }
+  local real = paired and core.no_grad(function() return critic(augmented(self, x), told) end) or nil
+  local fake = critic(augmented(self, painted), told)
+  local loss = self.game.generator(real, fake)
+  local v = refuse.look(self, "generator", loss,
+    { { "pictures x", x }, { "painted pictures", painted }, { "scores of painted pictures", fake } })
+  local boundary = self.game.boundary
+  boundary = boundary ~= "middle" and boundary or real and watch.boundary(boundary, real, fake)
+  return loss, { loss = v, fooled = boundary and watch.above(fake, boundary) or nil }
+end
+
+-- The weight of a penalty in this call.
+local function weight(self, name, call)
+  local w = self.weights[name]
+  if type(w) ~= "number" then w = check.number("critic_loss", nil, name, w(call), 0, math.huge) end
+  return w
+end
+
+-- Pictures as a leaf where a penalty needs their gradient.
+local function leaf(x, wanted)
+  x = x:detach()
+  return wanted and x:requires_grad_(true) or x
+end
+
+-- The penalties of this call, as one number to be added; notes their gradient norms.
+local function penalty(self, sides, told, call, log)
+  local sum
+  local function add(name, w, value, squared)
+    local part = value * (w * self.penalty_every)
+    sum = sum and sum + part or part
+    log[name] = core.no_grad(function() return squared:sqrt():mean():item() end)
+  end
+  for _, side in ipairs(sides) do
+    if side.weight > 0 then
+      local squared = penalties.squared_norms(side.scores, side.x)
+      add("gradient_" .. side.name, side.weight / 2, squared:mean(), squared)
+    end
+  end
+  local w = weight(self, "gradient_penalty", call)
+  if w > 0 then
+    local value, squared = penalties.gradient_penalty(function(y) return self.critic(augmented(self, y), told) end,
+      sides[1].x:detach(), sides[2].x:detach(), { generator = told.generator })
+    add("gradient_between", w, value, squared)
+  end
+  return sum
+end
+
+-- Real pictures with captions of others: the critic's scores, and the scores of the same pictures with their own.
+local function mismatched(self, x, real, cond, text)
+  if self.wrong == 0 or not text then return nil end
+  local captions = cond and cond.text
+  if not captions then return nil end
+  local n = x:size(1)
+  local rows, others = given.others(captions, n, cond.generator)
+  if #rows == 0 then return nil end
+  if #rows < n then
+    rows = core.tensor(rows, { dtype = "int32" })
+    x, real = x:index_select(1, rows), real:index_select(1, rows)
+  end
+  return self.critic(x:detach(), { text = given.rows(text, core.tensor(others, { dtype = "int32" })) }), real
+end
+
+local function note(self, real, fake, wrong, log)
+  local boundary = watch.boundary(self.game.boundary, real, fake)
+  log.accuracy_real = watch.above(real, boundary)
+  log.accuracy_painted = 1 - watch.above(fake, boundary)
+  log.accuracy_wrong = wrong and 1 - watch.above(wrong, boundary) or nil
+  local a = self.augmentation
+  if type(a) == "table" and type(a.update) == "function" then a:update(real:detach() - boundary) end
+end
+
+--- What the critic minimises: a scalar, and numbers to log (critic_loss; accuracy_real, accuracy_painted,
+-- accuracy_wrong: right judgements of the kinds of pairs, 0 to 1; gradient_real, gradient_painted, gradient_between:
+-- mean norms, where there was a penalty). The generator is asked, in training mode, but not taught. A loss that is not
+-- finite is an error that names step and reason.
+-- @tparam Tensor x (n,h,w,c) in [-1,1], or vectors (n,d)
+-- @tparam[opt] table cond text; detail, a z, if it comes from elsewhere; generator for all draws
+-- @treturn Tensor
+-- @treturn table
+function Gan:critic_loss(x, cond)
+  local n = given.examples("critic_loss", 1, "x", x):size(1)
+  check.type("critic_loss", 2, "cond", cond, "table|nil")
+  local call = self.calls:item() + 1
+  local lazy = (call - 1) % self.penalty_every ~= 0
+  local r1, r2 = lazy and 0 or weight(self, "r1", call), lazy and 0 or weight(self, "r2", call)
+  local painted = core.no_grad(paint, "critic_loss", 2, self, asked(cond, n))
+  like("critic_loss", x, painted)
+  x, painted = leaf(x, r1 > 0), leaf(painted, r2 > 0)
+  local text = condition.text("critic_loss", 2, self.critic.text, cond, n)
+  local told, shown, log = { text = text, generator = cond and cond.generator }, augmented(self, x), {}
+  local real, fake = self.critic(shown, told), self.critic(augmented(self, painted), told)
+  local loss = self.game.critic(real, fake)
+  local wrong, right = mismatched(self, shown, real, cond, text)
+  if wrong then loss = loss + self.game.critic(right, wrong) * self.wrong end
+  local price = not lazy and penalty(self, {
+    { name = "real", x = x, scores = real, weight = r1 }, { name = "painted", x = painted, scores = fake, weight = r2 },
+  }, told, call, log)
+  if price then loss = loss + price end
+  self.calls:copy_(core.tensor({ call }, { dtype = "int32" }))
+  log.critic_loss = refuse.look(self, "critic", loss, {
+    { "pictures x", x }, { "painted pictures", painted }, { "scores of real pictures", real },
+    { "scores of painted pictures", fake }, { "scores of wrong captions", wrong }, { "gradient penalties", price },
+  })
+  note(self, real, fake, wrong, log)
+  return loss, log
+end
+
+--- Pictures (n,h,w,c) in [-1,1] from captions and details, or vectors as they come; the detail is drawn from N(0, I)
+-- where it is not given. Painted in evaluation mode, nothing recorded.
+-- @tparam[opt] table cond n, text, detail
+-- @tparam[opt] table options temperature=1 (scales the drawn detail: less variety, more likely pictures); seed: example
+-- i is drawn with seed + i - 1; generator
+-- @treturn Tensor
+function Gan:sample(cond, options)
+  local x = condition.quietly(self, paint, "sample", 1, self, cond, options)
+  return x:dim() == 4 and x:clamp(-1, 1) or x
+end
+
+--- The same in training mode and recorded, not clamped, so that whoever judges the pictures can teach the generator.
+-- @tparam[opt] table cond n, text, detail
+-- @tparam[opt] table options as for sample
+-- @treturn Tensor
+function Gan:paint(cond, options)
+  return paint("paint", 1, self, cond, options)
+end
+
+--- The parameters of the generator and its text encoder, for its optimizer; the critic's are gan.critic:parameters().
+-- @treturn {tensor,...}
+function Gan:generator_parameters()
+  local list, seen = {}, {}
+  for _, module in ipairs { self.generator, self.text } do
+    for _, p in ipairs(module:parameters()) do
+      if not seen[p] then list[#list + 1], seen[p] = p, true end
+    end
+  end
+  return list
+end
+
+return Gan

@@ -1,0 +1,143 @@
+--- The critic: a network that scores picture and caption together, high where the picture is real and the caption is
+-- its own, with a text encoder of its own.
+--
+--     local critic = lt.gan.Critic { net = net, text = lt.text.Encoder(captions) }
+--     local scores = critic(x, { text = captions })
+--     local scores = critic:match(pictures, captions)                 -- once trained: how well each pair fits
+--     local order = critic:rank(pictures, { "ankle boot", "bag" })    -- the best caption of each picture first
+-- @module laterna.gan.critic
+local check = require "laterna.check"
+local condition = require "laterna.condition"
+local core = require "laterna.core"
+local given = require "laterna.gan.given"
+local nn = require "laterna.nn"
+local walk = require "laterna.nn.walk"
+
+--- A critic: `Critic(options)`; called as `critic(x, cond)`, x (n,h,w,c) or (n,d), cond {text, detail}: scores (n).
+-- @function Critic
+-- @tparam table options
+--
+--  - net: module, (x, cond) -> scores (n) or (n,1), cond nil or {tokens, mask, pooled, detail}
+--  - text: a text encoder; without one captions are ignored
+-- @treturn Critic
+local Critic = nn.class("Critic", function(self, options)
+  local o = check.options("Critic", 1, options, { net = { nn.module_rule, required = true }, text = nn.module_rule })
+  self.net, self.text = o.net, o.text
+end)
+
+function Critic:forward(x, cond)
+  local n = given.examples("Critic", 1, "x", x):size(1)
+  return given.scores("Critic", self.net(x, condition.encode("Critic", 2, self.text, cond, n)), n)
+end
+
+--- The scores, and what the network saw on the way.
+-- @tparam Tensor x (n,h,w,c)
+-- @tparam[opt] table cond text, detail
+-- @treturn Tensor (n)
+-- @treturn {Tensor,...} feature maps
+function Critic:features(x, cond)
+  local n = given.examples("features", 1, "x", x):size(1)
+  if type(self.net.features) ~= "function" then
+    check.fail("features", nil, "self: this critic's net gives no features")
+  end
+  local scores, features = self.net:features(x, condition.encode("features", 2, self.text, cond, n))
+  return given.scores("features", scores, n), features
+end
+
+local function readable(fname, self)
+  if not self.text then check.fail(fname, nil, "self: this critic reads no captions") end
+end
+
+local function is_list(v, kind)
+  local n = type(v) == "table" and rawlen(v) or 0
+  for i = 1, n do
+    if type(rawget(v, i)) ~= kind then return false end
+  end
+  return n > 0
+end
+
+--- How well each picture fits its caption: scores, to be compared with each other. Evaluation mode, nothing recorded.
+-- @tparam Tensor pictures (n,h,w,c)
+-- @tparam {string,...} captions n of them
+-- @treturn Tensor (n)
+function Critic:match(pictures, captions)
+  local n = given.examples("match", 1, "pictures", pictures):size(1)
+  readable("match", self)
+  if not is_list(captions, "string") or rawlen(captions) ~= n then
+    check.fail("match", 2, "captions: expected a list of %d strings", n)
+  end
+  return condition.quietly(self, self.forward, self, pictures, { text = captions })
+end
+
+-- The k-th candidate of each of the pictures first..last.
+local function column(captions, k, first, last)
+  local list = {}
+  for i = first, last do
+    local own = rawget(captions, i)
+    list[#list + 1] = type(rawget(captions, 1)) == "table" and rawget(own, k) or rawget(captions, k)
+  end
+  return list
+end
+
+local function candidates(captions, n)
+  if is_list(captions, "string") then return rawlen(captions) end
+  local ok = is_list(captions, "table") and rawlen(captions) == n
+  local m = ok and rawlen(rawget(captions, 1))
+  for i = 1, ok and n or 0 do
+    local own = rawget(captions, i)
+    ok = ok and is_list(own, "string") and rawlen(own) == m
+  end
+  if not ok then
+    check.fail("rank", 2, "captions: expected a list of strings, or %d lists of as many strings each", n)
+  end
+  return m
+end
+
+--- Ranks captions for pictures. Evaluation mode, nothing recorded.
+-- @tparam Tensor pictures (n,h,w,c)
+-- @tparam table captions m candidates for all pictures, or n lists of m each
+-- @tparam[opt] table options batch=100, pictures at a time
+-- @treturn Tensor (n,m) int32: positions in the list of candidates, the one that fits best first
+-- @treturn Tensor (n,m) the scores, in the order of the candidates
+function Critic:rank(pictures, captions, options)
+  local n = given.examples("rank", 1, "pictures", pictures):size(1)
+  readable("rank", self)
+  local m = candidates(captions, n)
+  local o = check.options("rank", 3, options, { batch = { "integer", 100, min = 1 } })
+  local parts = {}
+  for first = 1, n, o.batch do
+    local last = math.min(first + o.batch - 1, n)
+    local part, columns = pictures:narrow(1, first, last - first + 1), {}
+    for k = 1, m do columns[k] = self:match(part, column(captions, k, first, last)) end
+    parts[#parts + 1] = core.stack(columns, 2)
+  end
+  local scores = core.cat(parts)
+  return scores:argsort(2, { descending = true }), scores
+end
+
+-- Tables without tensors below them are shared, not copied.
+local function twin(v, seen)
+  if check.is_tensor(v) then return v.requires_grad and v.is_leaf and v:detach() or v end
+  if not (walk.is_module(v) or type(v) == "table" and getmetatable(v) == nil) then return v end
+  if seen[v] ~= nil then return seen[v] end
+  local out, changed = {}, false
+  seen[v] = out
+  for key, inner in next, v do
+    out[key] = twin(inner, seen)
+    changed = changed or not rawequal(out[key], inner)
+  end
+  if not changed then
+    seen[v] = v
+    return v
+  end
+  return setmetatable(out, getmetatable(v))
+end
+
+--- The same critic, with the same numbers in the same memory, whose parameters want no gradient: what the generator is
+-- judged by. Nothing of its loss reaches the critic, and backward spares the work.
+-- @treturn Critic
+function Critic:fixed()
+  return twin(self, {})
+end
+
+return Critic

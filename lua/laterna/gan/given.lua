@@ -1,0 +1,83 @@
+--- What a GAN is given: pictures or vectors, noise, captions and wrong captions.
+-- @module laterna.gan.given
+local check = require "laterna.check"
+local core = require "laterna.core"
+
+local given = {}
+
+--- Checks that an argument is examples: float32, (n,...), n of at least 1; pictures (n,h,w,c) or vectors (n,d).
+-- @tparam string fname
+-- @tparam integer i which argument it is
+-- @tparam string name
+-- @tparam Tensor x
+-- @treturn Tensor x
+function given.examples(fname, i, name, x)
+  check.type(fname, i, name, x, "tensor")
+  if x.dtype ~= "float32" then check.fail(fname, i, "%s: expected float32, got %s", name, x.dtype) end
+  if x:dim() < 2 or x:numel() == 0 then
+    check.fail(fname, i, "%s: expected (n,h,w,c) or (n,d), got (%s)", name, table.concat(x.shape, ","))
+  end
+  return x
+end
+
+--- The scores that a network gives n examples, (n). A last axis of 1 is dropped.
+-- @tparam string fname
+-- @param scores what the network gave
+-- @tparam integer n
+-- @treturn Tensor (n)
+function given.scores(fname, scores, n)
+  check.type(fname, nil, "what the critic's net gave", scores, "tensor")
+  if scores:size(1) == n and scores:numel() == n and scores:dim() <= 2 then return scores:view(n) end
+  check.fail(fname, nil, "the critic's net gave (%s), expected scores (%d)", table.concat(scores.shape, ","), n)
+end
+
+--- N(0, I), (n,d): with a seed example i has a generator of its own, seeded with seed + i - 1.
+-- @tparam integer n
+-- @tparam integer d
+-- @tparam table o seed, generator
+-- @treturn Tensor (n,d)
+function given.noise(n, d, o)
+  check.type("noise", 3, "options", o, "table")
+  if not o.seed then return core.randn({ n, d }, { generator = o.generator }) end
+  local list = {}
+  for k = 1, n do list[k] = core.generator(o.seed + k - 1) end
+  return core.randn_each(list, { d })
+end
+
+--- Encoded captions of some rows: {tokens, mask, pooled}.
+-- @tparam table text
+-- @tparam Tensor rows (k) int32
+-- @treturn table
+function given.rows(text, rows)
+  local out = {}
+  for key, t in pairs(check.type("rows", 1, "text", text, "table")) do
+    if check.is_tensor(t) then out[key] = t:index_select(1, rows) end
+  end
+  return out
+end
+
+--- For each example another one of the batch whose caption differs, drawn at random. Examples whose caption is that of
+-- all are left out. Captions that are encoded already all count as different.
+-- @param captions list of n strings, or {tokens, mask, pooled}
+-- @tparam integer n
+-- @tparam[opt] generator generator
+-- @treturn {integer,...} examples
+-- @treturn {integer,...} whose caption each is shown with
+function given.others(captions, n, generator)
+  local encoded = type(captions) ~= "table" or captions.pooled ~= nil
+  local start = core.rand(n, { generator = generator }):totable()
+  local rows, others = {}, {}
+  for i = 1, n do
+    local first = math.floor(start[i] * (n - 1))
+    for step = 0, n - 2 do
+      local j = (i + (first + step) % (n - 1)) % n + 1
+      if encoded or captions[j] ~= captions[i] then
+        rows[#rows + 1], others[#others + 1] = i, j
+        break
+      end
+    end
+  end
+  return rows, others
+end
+
+return given
