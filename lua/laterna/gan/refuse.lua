@@ -39,7 +39,8 @@ function refuse.look(gan, whose, loss, made)
   for _, part in ipairs(made) do
     reason = reason or part[2] and blame(part[1], part[2])
   end
-  error(("%sthe loss of the %s is %.4g: %s"):format(refuse.step(gan.calls:item()), whose, v,
+  local said = v ~= v and "nan" or ("%.4g"):format(v) -- C may print the sign of a NaN
+  error(("%sthe loss of the %s is %s: %s"):format(refuse.step(gan.calls:item()), whose, said,
     reason or "no single part is to blame"), 0)
 end
 

@@ -1,0 +1,179 @@
+-- The critic that reads captions: matching and ranking, wrong captions in training, and its twin without gradients.
+local core = require "laterna.core"
+local Critic = require "laterna.gan.critic"
+local fails = require "spec.support.fails"
+local Gan = require "laterna.gan"
+local given = require "laterna.gan.given"
+local nn = require "laterna.nn"
+local optim = require "laterna.optim"
+local TextEncoder = require "laterna.text.encoder"
+
+local WORDS = { "red", "green", "blue" }
+
+-- Pictures of one colour each, and the colours' names; the score is a bilinear form of picture and caption.
+local Net = nn.class("ColourCritic", function(self) self.seen, self.told = nn.Linear(3, 8), nn.Linear(8, 8) end)
+function Net:forward(x, cond)
+  return (self:look(x) * self.told(cond.pooled)):sum(2)
+end
+function Net:look(x) return self.seen(x:mean { 2, 3 }) end
+function Net:features(x, cond) return self(x, cond), { self:look(x) } end
+
+local function critic() return Critic { net = Net(), text = TextEncoder(WORDS, { dim = 8, depth = 0, heads = 1 }) } end
+
+local function batch(n)
+  local names, rows = {}, {}
+  for i = 1, n do
+    local k = i % 3 + 1
+    names[i], rows[i] = WORDS[k], { k == 1 and 1 or -1, k == 2 and 1 or -1, k == 3 and 1 or -1 }
+  end
+  return core.tensor(rows):view(n, 1, 1, 3):expand(n, 2, 2, 3) + core.randn(n, 2, 2, 3) * 0.1, names
+end
+
+local Grey = nn.class("Grey", function(self) self.level = core.zeros(1) end)
+function Grey:forward(z) return (self.level * core.ones(z:size(1), 2, 2, 3)) end
+
+local function colours(more)
+  local options = { generator = Grey(), critic = critic(), detail = 1, loss = "relativistic", r1 = 0.1, r2 = 0.1 }
+  for key, v in pairs(more or {}) do options[key] = v end
+  return Gan(options)
+end
+
+-- The part of the pictures whose own name comes first among all.
+local function first_right(judge)
+  local x, names = batch(60)
+  local order, right = judge:rank(x, WORDS, { batch = 7 }), 0
+  for i, name in ipairs(names) do right = right + (WORDS[order[i][1]:item()] == name and 1 or 0) end
+  return right / #names
+end
+
+describe("a critic that reads captions", function()
+  it("learns from wrong captions which one fits, on pictures that it has not seen too", function()
+    core.manual_seed(4)
+    local gan = colours()
+    assert.is_true(first_right(gan.critic) < 0.9)
+    local optimizer = optim.Adam(gan.critic:parameters(), { lr = 0.01 })
+    for _ = 1, 80 do
+      local x, names = batch(24)
+      local loss = gan:critic_loss(x, { text = names })
+      optimizer:zero_grad()
+      loss:backward()
+      optimizer:step()
+    end
+    assert.equal(1, first_right(gan.critic))
+    local x, names = batch(12)
+    local found = Gan.watch.held_out(gan, x, { text = names })
+    assert.equal(1, found.held_real)
+    assert.equal(1, found.held_wrong)
+  end)
+
+  it("matches pairs, and ranks candidates of each picture's own", function()
+    local judge = critic()
+    local x, names = batch(4)
+    local scores = judge:match(x, names)
+    assert.same({ 4 }, scores.shape)
+    assert.is_false(scores.requires_grad)
+    assert.is_true(judge.training)
+    local order, all = judge:rank(x, WORDS)
+    assert.same({ 4, 3 }, order.shape)
+    for i = 1, 4 do
+      assert.near(scores[i]:item(), all[i][i % 3 + 1]:item(), 1e-6)
+      for k = 1, 2 do
+        assert.is_true(all[i][order[i][k]:item()]:item() >= all[i][order[i][k + 1]:item()]:item())
+      end
+    end
+    local own = {}
+    for i = 1, 4 do own[i] = { names[i], "red" } end
+    local _, pairs_of = judge:rank(x, own, { batch = 3 })
+    assert.same({ 4, 2 }, pairs_of.shape)
+    for i = 1, 4 do
+      assert.near(scores[i]:item(), pairs_of[i][1]:item(), 1e-6)
+      assert.near(all[i][1]:item(), pairs_of[i][2]:item(), 1e-6)
+    end
+  end)
+
+  it("adds what it says of wrong captions to its loss", function()
+    core.manual_seed(5)
+    local gan = colours { wrong = 0.5, r1 = 0, r2 = 0, loss = "hinge" }
+    local x, z = batch(3), core.zeros(3, 1)
+    local loss, log = gan:critic_loss(x, { text = { "red", "blue", "red" }, detail = z, generator = core.generator(3) })
+    -- The first and third see the blue caption; the second one of the two red ones.
+    local judge = gan.critic
+    local real, fake = judge(x, { text = { "red", "blue", "red" } }), judge(gan:paint { detail = z },
+      { text = { "red", "blue", "red" } })
+    local wrong = judge(x, { text = { "blue", "red", "blue" } })
+    local hinge = gan.game.critic
+    assert.near(hinge(real, fake):item() + 0.5 * hinge(real, wrong):item(), loss:item(), 1e-5)
+    local right = 0
+    for i = 1, 3 do right = right + (wrong[i]:item() <= 0 and 1 or 0) end
+    assert.near(right / 3, log.accuracy_wrong, 1e-6)
+  end)
+
+  it("leaves out pictures for which the batch has no other caption", function()
+    local gan = colours { r1 = 0, r2 = 0, loss = "hinge" }
+    local x, z = batch(3), core.zeros(3, 1)
+    local _, log = gan:critic_loss(x, { text = { "red", "red", "red" }, detail = z })
+    assert.is_nil(log.accuracy_wrong)
+    local one = colours()
+    _, log = one:critic_loss(x:narrow(1, 1, 1), { text = { "red" } })
+    assert.is_nil(log.accuracy_wrong)
+  end)
+
+  it("draws wrong captions from all others", function()
+    local names, seen, rounds = { "a", "b", "a", "c" }, {}, 200
+    for round = 1, rounds do
+      local rows, others = given.others(names, 4, core.generator(round))
+      assert.same({ 1, 2, 3, 4 }, rows)
+      for i, j in ipairs(others) do
+        assert.is_true(names[i] ~= names[j])
+        seen[i .. j] = (seen[i .. j] or 0) + 1
+      end
+    end
+    for _, pair in ipairs { "12", "14", "21", "23", "24", "32", "34", "41", "42", "43" } do
+      assert.is_true((seen[pair] or 0) > rounds / 10, pair)
+    end
+    local rows = given.others({ pooled = core.zeros(3, 2) }, 3)
+    assert.same({ 1, 2, 3 }, rows)
+  end)
+
+  it("teaches the generator's text encoder, not its own, through the generator's loss", function()
+    local Told = nn.class("Told", function(self) self.fc = nn.Linear(4, 3) end)
+    function Told:forward(z, cond)
+      return (self.fc(cond.pooled) * z):view(-1, 1, 1, 3):expand(z:size(1), 2, 2, 3)
+    end
+    local gan = colours { generator = Told(), text = TextEncoder(WORDS, { dim = 4, depth = 0, heads = 1 }) }
+    local x, names = batch(3)
+    gan:loss(x, { text = names }):backward()
+    assert.is_truthy(gan.text.token.weight.grad)
+    assert.is_nil(gan.critic.text.token.weight.grad)
+    assert.equal(#gan:generator_parameters() + #gan.critic:parameters(), #gan:parameters())
+    assert.same({ 2, 2, 2, 3 }, gan:sample({ text = { "red", "blue" } }).shape)
+  end)
+
+  it("has a twin of the same numbers that wants no gradient", function()
+    local judge = critic()
+    judge.net.note = { "kept" }
+    local twin = judge:fixed()
+    local x, names = batch(3)
+    assert.same(judge(x, { text = names }):totable(), twin(x, { text = names }):totable())
+    assert.is_false(twin(x, { text = names }).requires_grad)
+    assert.equal(judge.net.note, twin.net.note)
+    judge.net.seen.weight:detach():fill_(0)
+    assert.same(judge(x, { text = names }):totable(), twin(x, { text = names }):totable())
+    assert.is_true(judge.net.seen.weight.requires_grad)
+    local scores, features = judge:features(x, { text = names })
+    assert.same({ 3 }, scores.shape)
+    assert.same({ 3, 8 }, features[1].shape)
+  end)
+
+  it("refuses what it cannot compare", function()
+    local judge, x = critic(), batch(2)
+    fails("captions: expected a list of 2 strings", judge.match, judge, x, { "red" })
+    fails("captions: expected a list of strings, or 2 lists of as many strings each", judge.rank, judge, x,
+      { { "red" }, { "red", "blue" } })
+    local mute = Critic { net = nn.Sequential(nn.Linear(3, 1)) }
+    fails("self: this critic reads no captions", mute.match, mute, core.zeros(1, 3), { "red" })
+    fails("this critic's net gives no features", mute.features, mute, core.zeros(1, 3))
+    fails("the critic's net gave (1,2,2,1), expected scores (1)", mute, core.zeros(1, 2, 2, 3))
+    fails("x: expected (n,h,w,c) or (n,d), got (3)", mute, core.zeros(3))
+  end)
+end)
