@@ -125,3 +125,26 @@ describe("the total variation distance", function()
     fails("b: expected counts that are not all zero", metrics.total_variation, { 1 }, { 0 })
   end)
 end)
+
+describe("the modes that samples reach", function()
+  local centres = core.tensor { { 0, 0 }, { 10, 0 }, { 0, 10 } }
+
+  it("are those with samples within the radius", function()
+    local points = core.tensor { { 0, 0.5 }, { 0.6, 0.8 }, { 9, 0 }, { 5, 0.1 }, { 0, 8.9 }, { 0 / 0, 0 } }
+    local covered, share, counts = metrics.modes(points, centres, 1.0001)
+    assert.equal(2, covered)
+    assert.equal(0.5, share)
+    assert.same({ 2, 1, 0 }, counts)
+    assert.equal(1, (metrics.modes(points, centres, 1.0001, { least = 2 })))
+  end)
+
+  it("of a round Gaussian hold 1 - exp(-9/2) of the samples within 3 deviations", function()
+    local _, share = metrics.modes(core.randn(20000, 2, { generator = core.generator(1) }) * 0.1, centres, 0.3)
+    assert.near(1 - math.exp(-4.5), share, 0.003)
+  end)
+
+  it("are counted of points of one size", function()
+    fails("centres: expected (k,3) as points, got (3,2)", metrics.modes, core.zeros(2, 3), centres, 1)
+    fails("points: expected (n,d), got (3)", metrics.modes, core.zeros(3), centres, 1)
+  end)
+end)
