@@ -16,7 +16,9 @@ return function(recipe)
   end
   local function points() return core.randn(2, 2) end
   local function judge(x) return x:square():sum(2) end
-  local function cond() return { n = 2, text = captions(), detail = core.randn(2, 3), generator = core.generator(1) } end
+  local function cond()
+    return { n = 2, text = captions(), detail = core.randn(2, 3), generator = core.generator(1) }
+  end
 
   recipe("gan", gan)
   recipe("gan.Critic", critic)
