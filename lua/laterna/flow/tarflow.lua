@@ -22,7 +22,7 @@ local transformer = require "laterna.flow.transformer"
 local LIMIT = 1e12 -- noise that no picture has runs back to numbers that large at most
 
 local function checked(name, i, options, own)
-  local known = { bound = { "number", 3, min = 1e-3, max = 10 }, bins = { "integer", 0, min = 0, max = 64 } }
+  local known = { bound = { "number", 1.5, min = 1e-3, max = 10 }, bins = { "integer", 0, min = 0, max = 64 } }
   for key, rule in pairs(transformer.options) do known[key] = rule end
   for key, rule in pairs(own) do known[key] = rule end
   local o = check.options(name, i, options, known)
@@ -32,14 +32,15 @@ local function checked(name, i, options, own)
 end
 
 --- One block. Every pixel of pictures (n,h,w,c) is an element, row by row; vectors (n,d) are cut into elements of
--- `width` numbers. The log-scales are bounded, alpha = bound tanh(said / bound). Guidance (cond.without, cond.guidance)
--- is that of laterna.flow.told: mu and alpha = without + guidance (with - without).
+-- `width` numbers. The log-scales are bounded, alpha = bound tanh(said / bound): the way back multiplies rounding
+-- errors by exp(alpha), block after block; with a bound of 3 pictures of pure noise lose digits that can be seen. Guidance
+-- (cond.without, cond.guidance) is that of laterna.flow.told: mu and alpha = without + guidance (with - without).
 -- @function CausalBlock
 -- @tparam integer length how many elements
 -- @tparam integer width numbers of an element
 -- @tparam[opt] table options {reverse=false, read the elements from the last to the first; dim=128, layers=2, heads=4,
 -- mlp=4 of the transformer; text=0 and detail=0, sizes of cond.pooled and cond.detail; caption="pooled", or "tokens" to
--- attend to cond.tokens (n,k,text) too; bound=3; bins=0 of the splines}
+-- attend to cond.tokens (n,k,text) too; bound=1.5; bins=0 of the splines}
 local Block = nn.class("CausalBlock", function(self, length, width, options)
   length = check.integer("CausalBlock", 1, "length", length, 1, 1 << 16)
   width = check.integer("CausalBlock", 2, "width", width, 1, 1 << 16)
@@ -152,7 +153,7 @@ local tarflow = { CausalBlock = Block }
 --  - size: {h,w,c}, or {d}
 --  - patch=4: side of a patch, which divides h and w; of vectors how many numbers are an element, dividing d
 --  - blocks=6, in directions that take turns; dim=128, layers=2, heads=4, mlp=4 of each
---  - text=0 and detail=0: sizes of cond.pooled and cond.detail; caption="pooled" or "tokens"; bound=3; bins=0
+--  - text=0 and detail=0: sizes of cond.pooled and cond.detail; caption="pooled" or "tokens"; bound=1.5; bins=0
 --  - logit=false; alpha of a Logit at the front, such as 1e-5, for pictures that are not noised: it takes the black and
 --    the white apart, which bins can use
 -- @treturn module
