@@ -2,7 +2,7 @@
 -- back, then a diffusion transformer learns to make those from captions. The VAE sees to edges and textures, so that
 -- every patch of the transformer can be a single one of the 64 places; the method of Sora, at the size of a laptop.
 --
---   lua5.4 examples/latent.lua                           25 minutes of training on two cores
+--   lua5.4 examples/latent.lua                           twenty minutes of training on two cores
 --   lua5.4 examples/latent.lua --minutes 3               less
 --   lua5.4 examples/latent.lua --paint                   no training: paints with what was trained
 --
@@ -13,7 +13,7 @@ local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
 
 local o = lt.train.options {
-  vae_minutes = 4.0, width = 16, beta = 0.2, channels = 4, minutes = 20.0, dim = 128, depth = 6, lr = 6e-3, batch = 32,
+  vae_minutes = 0.5, width = 16, beta = 0.2, channels = 4, minutes = 20.0, dim = 128, depth = 6, lr = 6e-3, batch = 32,
   precision = "bf16", guidance = 2, sampling_steps = 20, samples = 500, seed = 1, out = "runs/latent", paint = false,
 }
 
