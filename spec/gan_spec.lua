@@ -74,6 +74,17 @@ describe("the gan", function()
     end
   end)
 
+  it("weighs the Wasserstein loss's penalty with 10, between the pictures that its generator draws", function()
+    local gan = small { loss = "wasserstein", penalty_every = 2 }
+    local x, z = core.randn(6, 2), core.randn(6, 3)
+    local painted = core.no_grad(gan.paint, gan, { detail = z })
+    local loss = gan:critic_loss(x, { detail = z, generator = core.generator(8) }):item()
+    local slope = Gan.penalties.gradient_penalty(gan.critic, x, painted, { generator = core.generator(8) }):item()
+    local plain = gan:critic_loss(x, { detail = z }):item()
+    assert.near(Gan.losses.wasserstein.critic(gan.critic(x), gan.critic(painted)):item(), plain, 1e-5)
+    assert.near(plain + 2 * 10 * slope, loss, 1e-4)
+  end)
+
   it("goes on counting calls where a checkpoint left off", function()
     local gan, other = small { r1 = 1, penalty_every = 2 }, small { r1 = 1, penalty_every = 2 }
     gan:critic_loss(core.randn(4, 2))
