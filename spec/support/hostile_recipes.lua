@@ -234,6 +234,16 @@ end)
 recipe("nn.DiT", function()
   return { channels = 1, size = 8, patch = 4, dim = 8, depth = 1, heads = 2, text = 3, detail = 2, mix = 3 }
 end)
+local function adversary()
+  return { channels = 1, size = 8, width = 4, multipliers = { 1, 2 }, text = 3, caption = "cross", heads = 2 }
+end
+recipe("nn.Critic nn.Generator", adversary)
+recipe("nn.Critic:forward nn.Critic:features", function()
+  return require("laterna.nn").Critic(adversary()), T(2, 8, 8, 1), { pooled = T(2, 3), tokens = T(2, 4, 3) }
+end)
+recipe("nn.Generator:forward", function()
+  return require("laterna.nn").Generator(adversary()), T(2, 64), { pooled = T(2, 3), tokens = T(2, 4, 3) }
+end)
 recipe("nn.position.fixed nn.position.rotary", function() return 2, 3, 8, { 1, 0.5 } end)
 recipe("nn.position.rotate", function() return T(2, 6, 2, 8), require("laterna.nn").position.rotary(2, 3, 8) end)
 recipe("nn.PictureEncoder", function() return 4, picture() end)

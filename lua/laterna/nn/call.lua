@@ -1,32 +1,54 @@
---- What a denoiser is called with, net(x, t, cond), checked in one place and in words.
+--- What a network is called with, net(x, t, cond) where it denoises, checked in one place and in words.
 -- @module laterna.nn.call
 local check = require "laterna.check"
 
 local call = {}
 
-local function width_of(fname, name, t, n, width)
-  check.type(fname, 3, "cond." .. name, t, "tensor")
+local function width_of(fname, i, name, t, n, width)
+  check.type(fname, i, "cond." .. name, t, "tensor")
   if t:dim() ~= 2 or t:size(1) ~= n or t:size(2) ~= width then
-    check.fail(fname, 3, "cond.%s: expected (%d,%d), got (%s)", name, n, width, table.concat(t.shape, ","))
+    check.fail(fname, i, "cond.%s: expected (%d,%d), got (%s)", name, n, width, table.concat(t.shape, ","))
   end
 end
 
 -- A caption or a detail that the network has no place for would be ignored without a word.
-local function expect_place(fname, key, option, width)
+local function expect_place(fname, i, key, option, width)
   if width == 0 then
-    check.fail(fname, 3, "cond.%s: this network was made without the option %s", key, option)
+    check.fail(fname, i, "cond.%s: this network was made without the option %s", key, option)
   end
 end
 
-local function check_tokens(fname, cond, n, width)
-  local tokens, mask = check.type(fname, 3, "cond.tokens", cond.tokens, "tensor"), cond.mask
+local function check_tokens(fname, i, cond, n, width)
+  local tokens, mask = check.type(fname, i, "cond.tokens", cond.tokens, "tensor"), cond.mask
   if tokens:dim() ~= 3 or tokens:size(1) ~= n or tokens:size(3) ~= width then
-    check.fail(fname, 3, "cond.tokens: expected (%d,l,%d), got (%s)", n, width, table.concat(tokens.shape, ","))
+    check.fail(fname, i, "cond.tokens: expected (%d,l,%d), got (%s)", n, width, table.concat(tokens.shape, ","))
   end
   if mask == nil then return end
-  check.type(fname, 3, "cond.mask", mask, "tensor")
+  check.type(fname, i, "cond.mask", mask, "tensor")
   if mask:dim() ~= 2 or mask:size(1) ~= n or mask:size(2) ~= tokens:size(2) then
-    check.fail(fname, 3, "cond.mask: expected (%d,%d), got (%s)", n, tokens:size(2), table.concat(mask.shape, ","))
+    check.fail(fname, i, "cond.mask: expected (%d,%d), got (%s)", n, tokens:size(2), table.concat(mask.shape, ","))
+  end
+end
+
+--- Checks that a condition says what a network has ears for.
+-- @tparam string fname the network, for the message
+-- @tparam integer i which argument cond is
+-- @param cond nil, or a table of any of tokens (n,l,text), mask (n,l), pooled (n,text), detail (n,detail)
+-- @tparam integer n how many pictures
+-- @tparam table sizes text, and detail; without a detail, cond's is not looked at
+function call.condition(fname, i, cond, n, sizes)
+  if check.type(fname, i, "cond", cond, "table|nil") == nil then return end
+  if cond.pooled ~= nil then
+    expect_place(fname, i, "pooled", "text", sizes.text)
+    width_of(fname, i, "pooled", cond.pooled, n, sizes.text)
+  end
+  if cond.tokens ~= nil then
+    expect_place(fname, i, "tokens", "text", sizes.text)
+    check_tokens(fname, i, cond, n, sizes.text)
+  end
+  if cond.detail ~= nil and sizes.detail then
+    expect_place(fname, i, "detail", "detail", sizes.detail)
+    width_of(fname, i, "detail", cond.detail, n, sizes.detail)
   end
 end
 
@@ -46,19 +68,7 @@ function call.check(fname, x, t, cond, sizes)
   if t:dim() ~= 1 or t:size(1) ~= n then
     check.fail(fname, 2, "t: expected (%d), a time a picture, got (%s)", n, table.concat(t.shape, ","))
   end
-  if check.type(fname, 3, "cond", cond, "table|nil") == nil then return end
-  if cond.pooled ~= nil then
-    expect_place(fname, "pooled", "text", sizes.text)
-    width_of(fname, "pooled", cond.pooled, n, sizes.text)
-  end
-  if cond.tokens ~= nil then
-    expect_place(fname, "tokens", "text", sizes.text)
-    check_tokens(fname, cond, n, sizes.text)
-  end
-  if cond.detail ~= nil then
-    expect_place(fname, "detail", "detail", sizes.detail)
-    width_of(fname, "detail", cond.detail, n, sizes.detail)
-  end
+  call.condition(fname, 3, cond, n, sizes)
 end
 
 return call
