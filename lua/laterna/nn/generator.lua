@@ -95,11 +95,9 @@ end)
 
 -- z beside the caption's vector; zeros stand for a caption that says nothing.
 local function join(self, z, cond)
-  local pooled, text = cond and cond.pooled, self.sizes.text
-  local n = z and z:size(1) or pooled and pooled:size(1)
+  local pooled, text = cond and check.type("Generator", 2, "cond.pooled", cond.pooled, "tensor|nil"), self.sizes.text
   if self.detail > 0 then
-    check.type("Generator", 1, "z", z, "tensor")
-    if z:dim() ~= 2 or z:size(2) ~= self.detail then
+    if check.type("Generator", 1, "z", z, "tensor"):dim() ~= 2 or z:size(2) ~= self.detail then
       check.fail("Generator", 1, "z: expected (n,%d), got (%s)", self.detail, table.concat(z.shape, ","))
     end
   elseif z ~= nil then
@@ -107,6 +105,7 @@ local function join(self, z, cond)
   elseif not pooled then
     check.fail("Generator", 2, "cond.pooled: this generator paints from the caption alone")
   end
+  local n = (z or pooled):size(1)
   call.condition("Generator", 2, cond, n, self.sizes)
   if text == 0 then return z end
   pooled = pooled or core.zeros(n, text)

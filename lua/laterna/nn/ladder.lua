@@ -6,6 +6,7 @@ local core = require "laterna.core"
 local pair = require "laterna.nn.pair"
 
 local ladder = {}
+local LARGEST = 1 << 16
 
 local function is_count(v, min)
   return type(v) == "number" and math.tointeger(v) ~= nil and v >= min and v <= 4096
@@ -55,6 +56,9 @@ function ladder.read(fname, o, extra)
     check.fail(fname, 1, "blocks: expected one number for each of %d levels, got %d", levels, #o.blocks)
   end
   o.size, o.widths, o.sides = pair.split(o.size), {}, {}
+  if math.max(o.size[1], o.size[2]) > LARGEST then
+    check.fail(fname, 1, "size: expected sides of at most %d, got %s", LARGEST, pair.text(o.size))
+  end
   local side = o.size
   for level = 1, levels + (extra or 0) do
     if level <= levels then o.widths[level] = multipliers[level] * o.width end
