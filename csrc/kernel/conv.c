@@ -9,11 +9,12 @@
 // 3x3 taps without gaps, stride 1.
 static bool suits_winograd(const lt_conv_plan *p)
 {
-    if (p->groups != 1 || p->phases != 1 || p->taps != 9 || p->source_step_h != 1 || p->source_step_w != 1)
+    if (p->phases != 1 || p->taps != 9 || p->source_step_h != 1 || p->source_step_w != 1)
         return false;
     const lt_conv_tap *tap = p->phase->tap;
     const int32_t down = tap[8].dy - tap[0].dy, across = tap[8].dx - tap[0].dx;
-    return down * down == 4 && across * across == 4 && lt_wino_pays(p->n, p->dest_h, p->dest_w, p->k, p->columns);
+    return down * down == 4 && across * across == 4 &&
+           lt_wino_pays(p->n, p->dest_h, p->dest_w, p->groups, p->k, p->columns);
 }
 
 typedef struct {

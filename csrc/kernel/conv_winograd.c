@@ -4,7 +4,8 @@
 // frequency, and the sums transformed back into pictures. With few channels a block fits the second-level cache of a
 // thread, which takes it through all three steps alone. With more channels a block is shared: all threads transform,
 // then multiply, then transform back, and what lies between stays in the last-level cache; there the work on a value
-// grows with the channels, so its way is short in comparison. Weights are packed in panels of 64 columns (see tile.h).
+// grows with the channels, so its way is short in comparison. Weights are packed in panels of 64 columns (see tile.h),
+// group after group: the transforms know nothing of groups, the products take the channels of one at a time.
 #include <string.h>
 
 #include "base/error.h"
@@ -21,9 +22,9 @@ typedef struct {
     const lt_conv_plan *p;
     lt_wino_pictures source;
     int64_t tiles, block; // tiles in all, and of a block
-    int64_t width;        // columns in whole vectors
-    int64_t panels;       // of columns
-    float *weight;        // [frequency][panel][k][vectors]
+    int64_t width, row;   // columns in whole vectors: of a group, of all
+    int64_t panels;       // of the columns of a group
+    float *weight;        // [frequency][group][panel][k][vectors]
     int64_t weight_step, v_step, m_step;
     float *scratch; // areas of transformed tiles: v, then m
     int64_t area;
@@ -34,10 +35,12 @@ typedef struct {
 
 enum { DEEP = 16 }; // channels whose weights are turned at once
 
-// Weights of tap t for columns [column, column + LANES) and channels [k, k + deep): to[k][LANES], zeros past the last.
-static void turn(const lt_conv_plan *p, int64_t tap, int64_t column, int64_t k, int64_t deep, float *to)
+// A group's weights of tap t for columns [column, column + LANES) and channels [k, k + deep): to[k][LANES], zeros past
+// the last.
+static void turn(const lt_conv_plan *p, int64_t group, int64_t tap, int64_t column, int64_t k, int64_t deep, float *to)
 {
-    const float *w = p->weight + p->phase->tap[tap].index * p->weight_tap + column * p->weight_n + k * p->weight_k;
+    const float *w = p->weight + group * p->weight_group + p->phase->tap[tap].index * p->weight_tap +
+                     column * p->weight_n + k * p->weight_k;
     const int64_t real = lt_min(LT_LANES, p->columns - column);
     if (real < LT_LANES)
         memset(to, 0, (size_t)(deep * LT_LANES) * sizeof(float));
@@ -50,20 +53,20 @@ static void turn(const lt_conv_plan *p, int64_t tap, int64_t column, int64_t k, 
         lt_round_floats(to, deep * LT_LANES, to);
 }
 
-// One item: a vector of columns and DEEP channels.
+// One item: a group, a vector of its columns and DEEP channels.
 static void weight_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     const lt_conv_plan *p = j->p;
-    const int64_t deeps = (p->k + DEEP - 1) / DEEP, step = j->weight_step;
+    const int64_t deeps = (p->k + DEEP - 1) / DEEP, step = j->weight_step, items = j->width / LT_LANES * deeps;
     const lt_conv_tap *tap = p->phase->tap;
     for (int64_t item = begin; item < end; item++) {
-        const int64_t column = item / deeps * LT_LANES, first = item % deeps * DEEP;
+        const int64_t group = item / items, column = item % items / deeps * LT_LANES, first = item % deeps * DEEP;
         const int64_t deep = lt_min(DEEP, p->k - first), panel = column / LT_NR_MAX * LT_NR_MAX;
         const int64_t width = lt_panel_vectors(panel, j->width) * LT_LANES;
         float taps[9][DEEP * LT_LANES];
         for (int t = 0; t < 9; t++)
-            turn(p, t, column, first, deep, taps[(tap[t].dy - j->source.top) * 3 + tap[t].dx - j->source.left]);
+            turn(p, group, t, column, first, deep, taps[(tap[t].dy - j->source.top) * 3 + tap[t].dx - j->source.left]);
         for (int64_t k = 0; k < deep; k++) {
             lt_vec half[6][3], u[6];
             for (int x = 0; x < 3; x++) {
@@ -74,7 +77,7 @@ static void weight_piece(void *context, int64_t begin, int64_t end)
                 for (int y = 0; y < 6; y++)
                     half[y][x] = u[y];
             }
-            float *to = j->weight + panel * p->k + (first + k) * width + column - panel;
+            float *to = j->weight + (group * j->width + panel) * p->k + (first + k) * width + column - panel;
             for (int y = 0; y < 6; y++) {
                 lt_wino_weight(half[y], u);
                 for (int x = 0; x < 6; x++, to += step)
@@ -86,11 +89,12 @@ static void weight_piece(void *context, int64_t begin, int64_t end)
 
 // ---- products ------------------------------------------------------------------------------------------------------
 
-static void product(const float *v, const float *u, int64_t k, int64_t count, float *m, int64_t ldm, int nv)
+static void product(const float *v, int64_t ldv, const float *u, int64_t k, int64_t count, float *m, int64_t ldm,
+                    int nv)
 {
 #define TILES(mr, vectors)                                                                                             \
     for (int64_t i = 0; i < count; i += mr)                                                                            \
-    lt_wino_product(v + i * k, k, 1, u, vectors * LT_LANES, k, m + i * ldm, ldm, false, mr, vectors)
+    lt_wino_product(v + i * ldv, ldv, 1, u, vectors * LT_LANES, k, m + i * ldm, ldm, false, mr, vectors)
 #if defined(__AVX512F__)
     if (nv == 4)
         TILES(6, 4);
@@ -107,12 +111,13 @@ static void product(const float *v, const float *u, int64_t k, int64_t count, fl
 #undef TILES
 }
 
-// One panel of one frequency: `count` tiles of v times the weights, into m.
+// One panel, counted through all groups, of one frequency: `count` tiles of v times the weights, into m.
 static void panel_product(const job *j, int64_t frequency, int64_t panel, int64_t count, const float *v, float *m)
 {
-    const int64_t k = j->p->k, column = panel * LT_NR_MAX;
-    product(v + frequency * j->v_step, j->weight + frequency * j->weight_step + column * k, k, count,
-            m + frequency * j->m_step + column, j->width, lt_panel_vectors(column, j->width));
+    const int64_t k = j->p->k, group = panel / j->panels, column = panel % j->panels * LT_NR_MAX;
+    const int64_t from = group * j->width + column;
+    product(v + frequency * j->v_step + group * k, j->source.c, j->weight + frequency * j->weight_step + from * k, k,
+            count, m + frequency * j->m_step + from, j->row, lt_panel_vectors(column, j->width));
 }
 
 // ---- back to pictures ----------------------------------------------------------------------------------------------
@@ -148,8 +153,8 @@ static void output_tiles(const job *j, int64_t begin, int64_t end, const float *
 {
     const lt_conv_plan *p = j->p;
     const lt_conv_terms terms = p->terms;
-    const int64_t c = p->columns, line = p->dest_w * c, step = j->m_step;
-    for (int64_t tile = begin; tile < end; tile++, m += j->width) {
+    const int64_t c = p->dest_c, line = p->dest_w * c, step = j->m_step;
+    for (int64_t tile = begin; tile < end; tile++, m += j->row) {
         const int64_t tx = tile % j->source.tiles_w, ty = tile / j->source.tiles_w % j->source.tiles_h;
         const int64_t n = tile / (j->source.tiles_w * j->source.tiles_h);
         const int64_t rows = p->dest_h - ty * LT_WINO_SIDE, columns = p->dest_w - tx * LT_WINO_SIDE;
@@ -181,7 +186,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
         const int64_t first = block * j->block, last = lt_min(first + j->block, j->tiles);
         lt_wino_tiles(&j->source, first, last, v, j->v_step, 6);
         for (int64_t f = 0; f < LT_WINO_FREQUENCIES; f++)
-            for (int64_t panel = 0; panel < j->panels; panel++)
+            for (int64_t panel = 0; panel < j->p->groups * j->panels; panel++)
                 panel_product(j, f, panel, last - first, v, m);
         output_tiles(j, first, last, m);
     }
@@ -190,32 +195,32 @@ static void block_piece(void *context, int64_t begin, int64_t end)
 static void shared_input(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    lt_wino_tiles(&j->source, j->first + begin, j->first + end, j->scratch + begin * j->p->k, j->v_step, 6);
+    lt_wino_tiles(&j->source, j->first + begin, j->first + end, j->scratch + begin * j->source.c, j->v_step, 6);
 }
 
 // One item: a strip of tiles, a panel, a frequency.
 static void shared_products(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    const int64_t strips = (j->count + STRIP - 1) / STRIP;
+    const int64_t strips = (j->count + STRIP - 1) / STRIP, panels = j->p->groups * j->panels;
     float *m = j->scratch + LT_WINO_FREQUENCIES * j->v_step;
     for (int64_t item = begin; item < end; item++) {
         const int64_t tile = item % strips * STRIP, rest = item / strips;
-        panel_product(j, rest / j->panels, rest % j->panels, lt_min(STRIP, j->count - tile),
-                      j->scratch + tile * j->p->k, m + tile * j->width);
+        panel_product(j, rest / panels, rest % panels, lt_min(STRIP, j->count - tile), j->scratch + tile * j->source.c,
+                      m + tile * j->row);
     }
 }
 
 static void shared_output(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    output_tiles(j, j->first + begin, j->first + end, j->scratch + LT_WINO_FREQUENCIES * j->v_step + begin * j->width);
+    output_tiles(j, j->first + begin, j->first + end, j->scratch + LT_WINO_FREQUENCIES * j->v_step + begin * j->row);
 }
 
 static void run(job *j, bool shared)
 {
     const lt_conv_plan *p = j->p;
-    lt_parallel(j->width / LT_LANES * ((p->k + DEEP - 1) / DEEP), 4, weight_piece, j);
+    lt_parallel(j->row / LT_LANES * ((p->k + DEEP - 1) / DEEP), 4, weight_piece, j);
     if (!shared) {
         lt_parallel((j->tiles + j->block - 1) / j->block, 1, block_piece, j);
         return;
@@ -223,7 +228,8 @@ static void run(job *j, bool shared)
     for (j->first = 0; j->first < j->tiles; j->first += j->block) {
         j->count = lt_min(j->block, j->tiles - j->first);
         lt_parallel(j->count, 8, shared_input, j);
-        lt_parallel((j->count + STRIP - 1) / STRIP * j->panels * LT_WINO_FREQUENCIES, 1, shared_products, j);
+        lt_parallel((j->count + STRIP - 1) / STRIP * p->groups * j->panels * LT_WINO_FREQUENCIES, 1, shared_products,
+                    j);
         lt_parallel(j->count, 8, shared_output, j);
     }
 }
@@ -235,7 +241,7 @@ int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p)
              .source = {.first = p->source,
                         .h = p->source_h,
                         .w = p->source_w,
-                        .c = p->k,
+                        .c = p->source_c,
                         .top = lt_min(tap[0].dy, tap[8].dy),
                         .left = lt_min(tap[0].dx, tap[8].dx),
                         .tiles_h = (p->dest_h + LT_WINO_SIDE - 1) / LT_WINO_SIDE,
@@ -243,18 +249,19 @@ int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p)
              .width = lt_panel_room(p->columns)};
     j.tiles = p->n * j.source.tiles_h * j.source.tiles_w;
     j.panels = (p->columns + LT_NR_MAX - 1) / LT_NR_MAX;
-    const int64_t a_tile = LT_WINO_FREQUENCIES * (p->k + j.width) * (int64_t)sizeof(float);
+    j.row = p->groups * j.width;
+    const int64_t a_tile = LT_WINO_FREQUENCIES * (p->source_c + j.row) * (int64_t)sizeof(float);
     const bool shared = STEP * a_tile > MOST_BYTES;
     const int64_t most = lt_max(STEP, (shared ? SHARED_BYTES : OWN_BYTES) / a_tile / STEP * STEP);
     const int64_t blocks = (j.tiles + most - 1) / most;
     j.block = ((j.tiles + blocks - 1) / blocks + STEP - 1) / STEP * STEP;
-    j.v_step = lt_wino_step(j.block, p->k);
-    j.m_step = lt_wino_step(j.block, j.width);
+    j.v_step = lt_wino_step(j.block, p->source_c);
+    j.m_step = lt_wino_step(j.block, j.row);
     j.area = LT_WINO_FREQUENCIES * (j.v_step + j.m_step);
-    j.weight_step = lt_wino_step(p->k, j.width);
+    j.weight_step = lt_wino_step(p->k, j.row);
     j.weight = lt_alloc((size_t)(LT_WINO_FREQUENCIES * j.weight_step) * sizeof(float));
     j.scratch = lt_alloc((size_t)(j.area * (shared ? 1 : lt_threads())) * sizeof(float));
-    float *zeros = lt_alloc_zeroed((size_t)(p->source_w * p->k) * sizeof(float));
+    float *zeros = lt_alloc_zeroed((size_t)(p->source_w * p->source_c) * sizeof(float));
     j.source.zeros = zeros;
     const bool fine = j.weight && j.scratch && zeros;
     if (fine)

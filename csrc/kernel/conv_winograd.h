@@ -24,29 +24,32 @@
 enum { LT_WINO_SIDE = 4, LT_WINO_FREQUENCIES = 36, LT_WINO_RUN = 8 };
 
 // Worth it: channels enough that the products outweigh the transforms, and not mostly tiles that stand out of the h x w
-// outputs. With four tiles the transform of the weights already costs as much as is gained.
-LT_INLINE bool lt_wino_pays(int64_t n, int64_t h, int64_t w, int64_t cin, int64_t cout)
+// outputs. With four tiles the transform of the weights already costs as much as is gained. cin and cout are of a
+// group. Groups are transformed together and multiplied one by one, in whole vectors; direct products of so few
+// channels leave registers empty, so groups as narrow as a vector are worth it.
+LT_INLINE bool lt_wino_pays(int64_t n, int64_t h, int64_t w, int64_t groups, int64_t cin, int64_t cout)
 {
     const int64_t tiles = n * ((h + LT_WINO_SIDE - 1) / LT_WINO_SIDE) * ((w + LT_WINO_SIDE - 1) / LT_WINO_SIDE);
-    return lt_convolution() == LT_CONVOLUTION_AUTO && cin >= 32 && cout >= 32 && tiles >= 4 && n * h * w >= 6 * tiles;
+    const bool enough =
+        groups == 1 ? cin >= 32 && cout >= 32 : cin % LT_LANES == 0 && cout % LT_LANES == 0 && cin >= 16 && cout >= 16;
+    return lt_convolution() == LT_CONVOLUTION_AUTO && enough && tiles >= 4 && n * h * w >= 6 * tiles;
 }
 
 // 3x3 taps without gaps, stride 1: what these transforms are for. In bfloat16 (see bf16.h) they round what they read.
 LT_INLINE bool lt_wino_fits(const lt_conv_shape *s)
 {
-    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
-           s->dilation_w == 1 && s->groups == 1;
+    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 && s->dilation_w == 1;
 }
 
 // Does forward or weight gradient go this way; does the input gradient?
 LT_INLINE bool lt_wino_takes(const lt_conv_shape *s)
 {
-    return lt_wino_fits(s) && lt_wino_pays(s->n, s->oh, s->ow, s->cin, s->cout);
+    return lt_wino_fits(s) && lt_wino_pays(s->n, s->oh, s->ow, s->groups, s->cin / s->groups, s->cout / s->groups);
 }
 
 LT_INLINE bool lt_wino_takes_back(const lt_conv_shape *s)
 {
-    return lt_wino_fits(s) && lt_wino_pays(s->n, s->h, s->w, s->cout, s->cin);
+    return lt_wino_fits(s) && lt_wino_pays(s->n, s->h, s->w, s->groups, s->cout / s->groups, s->cin / s->groups);
 }
 
 #define LT_WINO_P 0.70710678118654752f

@@ -1,7 +1,7 @@
 // The weight gradient of 3x3 convolutions with stride 1 by Winograd's F(3x3, 4x4), with the points of conv_winograd.h:
 // the adjoint of the forward transforms. Tiles of x are transformed as in forward, tiles of dy by the adjoint of the
-// output's transform; 36 products sum over tiles, sums[frequency][out][in]; the adjoint of the weights' transform
-// makes the gradient of them.
+// output's transform; 36 products a group sum over tiles, sums[frequency][group][out][in]; the adjoint of the weights'
+// transform makes the gradient of them.
 //
 // Tiles are taken in blocks of a few megabytes that all threads share and that the last-level cache holds: they
 // transform, then each takes items of the products (a frequency, a panel of x's channels, a strip of dy's), so that
@@ -22,7 +22,8 @@ typedef struct {
     float *x_tiles, *dy_tiles;          // [frequency][tile][channel]
     float *sums;
     float *dweight;
-    int64_t x_step, dy_step, sums_step, width, panels, strips; // width: channels of x in whole vectors
+    int64_t ins, outs, rows, width; // of a group: channels of x, of dy; rows and columns of its sums
+    int64_t x_step, dy_step, sums_step, panels, strips;
 } job;
 
 static void transform_piece(void *context, int64_t begin, int64_t end)
@@ -34,13 +35,13 @@ static void transform_piece(void *context, int64_t begin, int64_t end)
 }
 
 // Rows and columns past the last channel sum what lies there; they are never read.
-static void product(const float *dy, int64_t outs, int64_t rows, const float *x, int64_t ins, int64_t count,
+static void product(const float *dy, int64_t cout, int64_t rows, const float *x, int64_t cin, int64_t count,
                     float *sums, int64_t width, bool add, int mr, int nv)
 {
 #define TILES(m, n)                                                                                                    \
     if (mr == m && nv == n) {                                                                                          \
         for (int64_t o = 0; o < rows; o += m)                                                                          \
-            lt_wino_product(dy + o, 1, outs, x, ins, count, sums + o * width, width, add, m, n);                       \
+            lt_wino_product(dy + o, 1, cout, x, cin, count, sums + o * width, width, add, m, n);                       \
         return;                                                                                                        \
     }
 #if defined(__AVX512F__)
@@ -62,11 +63,13 @@ static void product_piece(void *context, int64_t begin, int64_t end)
     const lt_conv_shape *s = j->s;
     for (int64_t item = begin; item < end; item++) {
         const int64_t column = item % j->panels * LT_NR_MAX, o = item / j->panels % j->strips * STRIP;
-        const int64_t f = item / (j->panels * j->strips), rows = lt_min(STRIP, s->cout - o);
-        const int nv = lt_panel_vectors(column, s->cin);
-        product(j->dy_tiles + f * j->dy_step + o, s->cout, rows, j->x_tiles + f * j->x_step + column, s->cin, j->count,
-                j->sums + f * j->sums_step + o * j->width + column, j->width, j->first > 0, lt_outer_height(nv, rows),
-                nv);
+        const int64_t group = item / (j->panels * j->strips) % s->groups;
+        const int64_t f = item / (j->panels * j->strips * s->groups), rows = lt_min(STRIP, j->outs - o);
+        const int nv = lt_panel_vectors(column, j->ins);
+        product(j->dy_tiles + f * j->dy_step + group * j->outs + o, s->cout, rows,
+                j->x_tiles + f * j->x_step + group * j->ins + column, s->cin, j->count,
+                j->sums + f * j->sums_step + (group * j->rows + o) * j->width + column, j->width, j->first > 0,
+                lt_outer_height(nv, rows), nv);
     }
 }
 
@@ -74,11 +77,11 @@ static void product_piece(void *context, int64_t begin, int64_t end)
 static void weight_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    const int64_t cin = j->s->cin, step = j->sums_step;
+    const int64_t cin = j->ins, step = j->sums_step;
     for (int64_t o = begin; o < end; o++)
         for (int64_t at = 0; at < cin; at += LT_LANES) {
             const int64_t channel = lt_wino_channel(at, cin);
-            const float *from = j->sums + o * j->width + channel;
+            const float *from = j->sums + (o / j->outs * j->rows + o % j->outs) * j->width + channel;
             float *to = j->dweight + o * 9 * cin + channel;
             lt_vec half[3][6], g[3];
             for (int x = 0; x < 6; x++) {
@@ -102,29 +105,31 @@ static void run(job *j)
     for (j->first = 0; j->first < j->tiles; j->first += j->block) {
         j->count = lt_min(j->block, j->tiles - j->first);
         lt_parallel(j->count, CHUNK, transform_piece, j);
-        lt_parallel(LT_WINO_FREQUENCIES * j->strips * j->panels, 1, product_piece, j);
+        lt_parallel(LT_WINO_FREQUENCIES * j->s->groups * j->strips * j->panels, 1, product_piece, j);
     }
-    lt_parallel(j->s->cout, lt_grain(64 * j->s->cin), weight_piece, j);
+    lt_parallel(j->s->cout, lt_grain(64 * j->ins), weight_piece, j);
 }
 
 int LT_NAME(lt_conv_winograd_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
-    job j = {.s = s, .dweight = dweight, .width = lt_panel_room(s->cin)};
+    job j = {.s = s, .dweight = dweight, .ins = s->cin / s->groups, .outs = s->cout / s->groups};
+    j.rows = (j.outs + ROWS - 1) / ROWS * ROWS;
+    j.width = lt_panel_room(j.ins);
     const int64_t tiles_h = (s->oh + LT_WINO_SIDE - 1) / LT_WINO_SIDE,
                   tiles_w = (s->ow + LT_WINO_SIDE - 1) / LT_WINO_SIDE;
     float *zeros = lt_alloc_zeroed((size_t)lt_max(s->w * s->cin, s->ow * s->cout) * sizeof(float));
     j.x = (lt_wino_pictures){x, s->h, s->w, s->cin, -s->padding_h, -s->padding_w, tiles_h, tiles_w, zeros};
     j.dy = (lt_wino_pictures){dy, s->oh, s->ow, s->cout, 0, 0, tiles_h, tiles_w, zeros};
     j.tiles = s->n * tiles_h * tiles_w;
-    j.panels = (s->cin + LT_NR_MAX - 1) / LT_NR_MAX;
-    j.strips = (s->cout + STRIP - 1) / STRIP;
+    j.panels = (j.ins + LT_NR_MAX - 1) / LT_NR_MAX;
+    j.strips = (j.outs + STRIP - 1) / STRIP;
     const int64_t most =
         lt_max(FEWEST, BLOCK_BYTES / (LT_WINO_FREQUENCIES * (s->cin + s->cout) * (int64_t)sizeof(float)));
     const int64_t blocks = (j.tiles + most - 1) / most;
     j.block = ((j.tiles + blocks - 1) / blocks + CHUNK - 1) / CHUNK * CHUNK;
     j.x_step = lt_wino_step(j.block, s->cin);
     j.dy_step = lt_wino_step(j.block, s->cout);
-    j.sums_step = lt_wino_step((s->cout + ROWS - 1) / ROWS * ROWS, j.width);
+    j.sums_step = lt_wino_step(s->groups * j.rows, j.width);
     // Whole vectors are read of the last channels: of the last tile, past its end.
     j.x_tiles = lt_alloc((size_t)(LT_WINO_FREQUENCIES * (j.x_step + j.dy_step) + LT_NR_MAX) * sizeof(float));
     j.sums = lt_alloc((size_t)(LT_WINO_FREQUENCIES * j.sums_step) * sizeof(float));

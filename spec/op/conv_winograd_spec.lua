@@ -7,7 +7,7 @@ local naive = require "spec.support.naive"
 local generator = core.generator(33)
 local function randn(...) return core.randn({ ... }, { generator = generator }) end
 
--- n h w cin cout padding; sides that are no multiple of 4, channels that are no multiple of a vector
+-- n h w cin cout padding groups; sides that are no multiple of 4, channels that are no multiple of a vector
 local shapes = {
   even = { 1, 8, 8, 32, 32, { 1, 1 } },
   odd = { 2, 9, 7, 33, 35, { 1, 1 } },
@@ -15,12 +15,15 @@ local shapes = {
   wide_padding = { 1, 6, 7, 32, 68, { 2, 2 } },
   uneven_padding = { 1, 11, 5, 36, 100, { 0, 2 } },
   small_pictures = { 5, 3, 3, 32, 48, { 1, 1 } },
+  groups = { 2, 9, 7, 32, 64, { 1, 1 }, 2 },
+  groups_to_fewer = { 1, 11, 5, 144, 48, { 0, 2 }, 3 },
+  groups_wider_than_a_panel = { 1, 6, 6, 160, 160, { 1, 1 }, 2 },
 }
 
 local function case(a)
   local s = { n = a[1], h = a[2], w = a[3], cin = a[4], cout = a[5], kh = 3, kw = 3, stride = { 1, 1 }, padding = a[6],
-    dilation = { 1, 1 }, groups = 1 }
-  local x, w, b = randn(s.n, s.h, s.w, s.cin), randn(s.cout, 3, 3, s.cin), randn(s.cout)
+    dilation = { 1, 1 }, groups = a[7] or 1 }
+  local x, w, b = randn(s.n, s.h, s.w, s.cin), randn(s.cout, 3, 3, s.cin // s.groups), randn(s.cout)
   local dy = randn(s.n, s.h + 2 * s.padding[1] - 2, s.w + 2 * s.padding[2] - 2, s.cout)
   return s, x:requires_grad_(true), w:requires_grad_(true), b:requires_grad_(true), dy
 end
@@ -28,7 +31,7 @@ end
 -- y, dx, dweight
 local function passes(mode, s, x, w, b, dy)
   core.convolution(mode)
-  local y = core.conv2d(x, w, b, { padding = s.padding })
+  local y = core.conv2d(x, w, b, { padding = s.padding, groups = s.groups })
   return { y, table.unpack(core.grad(y, { x, w }, { grad_output = dy })) }
 end
 
@@ -73,14 +76,17 @@ describe("Winograd's convolution", function()
   end)
 
   it("takes more channels than a block of tiles has room for", function()
-    local s, x, w, b, dy = case { 2, 14, 10, 260, 250, { 1, 1 } }
-    local auto, direct = passes("auto", s, x, w, b, dy), passes("direct", s, x, w, b, dy)
-    for i = 1, 3 do assert.is_true(error_of(auto[i], naive.flat(direct[i])) < 5e-6) end
+    for _, a in ipairs { { 2, 14, 10, 260, 250, { 1, 1 } }, { 2, 14, 10, 256, 288, { 1, 1 }, 2 } } do
+      local s, x, w, b, dy = case(a)
+      local auto, direct = passes("auto", s, x, w, b, dy), passes("direct", s, x, w, b, dy)
+      for i = 1, 3 do assert.is_true(error_of(auto[i], naive.flat(direct[i])) < 5e-6) end
+    end
   end)
 
   it("is left where it would not pay or does not hold", function()
     for _, a in ipairs { { 31, 32, 3, {} }, { 32, 31, 3, {} }, { 32, 32, 3, { stride = 2 } },
-      { 32, 32, 3, { dilation = 2 } }, { 64, 64, 3, { groups = 2 } }, { 32, 32, 2, {} } } do
+      { 32, 32, 3, { dilation = 2 } }, { 64, 60, 3, { groups = 2 } },
+      { 32, 32, 3, { groups = 4 } }, { 32, 32, 2, {} } } do
       local cin, cout, kernel, options = table.unpack(a)
       local x, w = randn(2, 9, 9, cin), randn(cout, kernel, kernel, cin // (options.groups or 1))
       local bits = {}
@@ -103,7 +109,8 @@ describe("Winograd's convolution", function()
 
   it("gives the same bits on any number of threads", function()
     local before = core.threads()
-    for _, a in ipairs { { 9, 21, 18, 64, 70, { 1, 1 } }, { 3, 9, 8, 260, 256, { 1, 1 } } } do
+    for _, a in ipairs { { 9, 21, 18, 64, 70, { 1, 1 } }, { 3, 9, 8, 260, 256, { 1, 1 } },
+      { 9, 21, 18, 64, 64, { 1, 1 }, 4 } } do
       local s, x, w, b, dy = case(a)
       local results = {}
       for threads = 1, 3 do

@@ -101,6 +101,7 @@ local shapes = {
   uneven = { 1, 11, 5, 9, 10, 2, 3, { 3, 2 }, { 0, 2 }, one, 1 },
   dilated = { 1, 9, 10, 10, 6, 3, 3, one, { 2, 3 }, { 2, 3 }, 1 },
   grouped = { 2, 5, 5, 9, 15, 3, 3, one, one, one, 3 },
+  wide_groups = { 2, 8, 7, 32, 64, 3, 3, one, one, one, 2 },
   depthwise = { 1, 6, 7, 20, 20, 3, 3, one, one, one, 20 },
   many_pixels = { 3, 20, 21, 18, 34, 3, 3, { 2, 2 }, one, one, 1 },
 }
