@@ -125,6 +125,22 @@ describe("nn.Critic", function()
     assert.is_true(denoiser.apart(part(a * 2 + b), part(a) * 2 + part(b)) < 1e-4)
   end)
 
+  it("scores the same pictures with several captions", function()
+    local x, conds = pictures(2, 8), {}
+    for i = 1, 3 do conds[i] = denoiser.condition(2, 3, 6, { seed = i }) end
+    for _, caption in ipairs { "projection", "cross" } do
+      local net = denoiser.shake(tiny { text = 6, caption = caption })
+      for i, scores in ipairs(net:scores(x, conds)) do assert.equal(0, denoiser.apart(scores, net(x, conds[i]))) end
+      local calls, body = 0, net.body
+      net.body = setmetatable({ words = body.words }, { __call = function(_, ...)
+        calls = calls + 1
+        return body(...)
+      end })
+      net:scores(x, conds)
+      assert.equal(caption == "cross" and 3 or 1, calls)
+    end
+  end)
+
   it("passes over padding, and each picture hears its own caption", function()
     local net = denoiser.shake(tiny { text = 6, caption = "cross" })
     denoiser.passes_over_padding(function(x, _, cond) return net(x, cond) end, pictures(2, 8), nil, 1e-5)
@@ -224,6 +240,8 @@ describe("nn.Critic", function()
     fails("cond.pooled: this network was made without the option text", tiny(), pictures(2, 8),
       { pooled = core.zeros(2, 6) })
     fails("cond: expected table or nil", net, pictures(2, 8), "a bag")
+    fails("bad argument #2 to 'scores' (conds: expected table, got nil)", net.scores, net, pictures(2, 8))
+    fails("conds: expected table, got 3", net.scores, net, pictures(2, 8), { {}, 3 })
     fails("caption: \"cross\" needs the option text", tiny, { caption = "cross" })
     fails("heads: expected a divisor of the channels at attention (8), got 3", tiny,
       { text = 6, caption = "cross", heads = 3 })

@@ -241,6 +241,9 @@ recipe("nn.Critic nn.Generator", adversary)
 recipe("nn.Critic:forward nn.Critic:features", function()
   return require("laterna.nn").Critic(adversary()), T(2, 8, 8, 1), { pooled = T(2, 3), tokens = T(2, 4, 3) }
 end)
+recipe("nn.Critic:scores", function()
+  return require("laterna.nn").Critic(adversary()), T(2, 8, 8, 1), { { pooled = T(2, 3) }, {} }
+end)
 recipe("nn.Generator:forward", function()
   return require("laterna.nn").Generator(adversary()), T(2, 64), { pooled = T(2, 3), tokens = T(2, 4, 3) }
 end)

@@ -94,6 +94,25 @@ local Critic = class("Critic", function(self, options)
   if o.text > 0 then self.caption = bottleneck.scaled(Linear(o.text, c, { bias = false }), 1) end
 end)
 
+local function check_pictures(self, x)
+  local h, w = self.size[1], self.size[2]
+  if check.type("Critic", 1, "x", x, "tensor"):dim() ~= 4 or x:size(2) ~= h or x:size(3) ~= w
+    or x:size(4) ~= self.channels then
+    check.fail("Critic", 1, "x: expected (n,%d,%d,%d), got (%s)", h, w, self.channels, table.concat(x.shape, ","))
+  end
+end
+
+-- What is to be seen in pictures, for the score: phi (n,c), and the feature maps.
+local function look(self, x, cond)
+  local maps = self.body(x, cond and cond.tokens, cond and cond.mask)
+  return self.phi(self.basis(maps[#maps]):view(x:size(1), -1)), maps
+end
+
+local function score(self, phi, cond)
+  local asked = cond and cond.pooled and self.caption(cond.pooled) + self.weight or self.weight
+  return (phi * asked):sum(2) * (#self.weight) ^ -0.5 + self.bias
+end
+
 --- Scores, and what the critic saw on the way.
 -- @tparam Tensor x (n,size,size,channels)
 -- @tparam[opt] table cond any of pooled (n,text), tokens (n,l,text), mask (n,l); detail is passed over, for a critic
@@ -101,18 +120,28 @@ end)
 -- @treturn Tensor (n)
 -- @treturn {Tensor,...} feature maps (n,h,w,c), one a level, the largest first
 function Critic:features(x, cond)
-  check.type("Critic", 1, "x", x, "tensor")
-  local h, w = self.size[1], self.size[2]
-  if x:dim() ~= 4 or x:size(2) ~= h or x:size(3) ~= w or x:size(4) ~= self.channels then
-    check.fail("Critic", 1, "x: expected (n,%d,%d,%d), got (%s)", h, w, self.channels, table.concat(x.shape, ","))
+  check_pictures(self, x)
+  call.condition("Critic", 2, cond, x:size(1), self.sizes)
+  local phi, maps = look(self, x, cond)
+  return score(self, phi, cond), maps
+end
+
+--- Scores of the same pictures with several captions each. Where captions are projected and nothing more, the pictures
+-- are looked at once for all of them, so that a second caption costs next to nothing.
+-- @tparam Tensor x (n,size,size,channels)
+-- @tparam {table,...} conds conditions as for features
+-- @treturn {Tensor,...} (n) for each
+function Critic:scores(x, conds)
+  check_pictures(self, x)
+  check.type("scores", 2, "conds", conds, "table")
+  local list, phi = {}, nil
+  for i = 1, rawlen(conds) do
+    local cond = check.type("scores", 2, "conds", rawget(conds, i), "table")
+    call.condition("scores", 2, cond, x:size(1), self.sizes)
+    if not phi or self.body.words then phi = look(self, x, cond) end
+    list[i] = score(self, phi, cond)
   end
-  local n = x:size(1)
-  call.condition("Critic", 2, cond, n, self.sizes)
-  cond = cond or {}
-  local maps = self.body(x, cond.tokens, cond.mask)
-  local phi = self.phi(self.basis(maps[#maps]):view(n, -1))
-  local asked = cond.pooled and self.caption(cond.pooled) + self.weight or self.weight
-  return (phi * asked):sum(2) * (#self.weight) ^ -0.5 + self.bias, maps
+  return list
 end
 
 --- @tparam Tensor x (n,size,size,channels)
