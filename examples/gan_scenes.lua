@@ -1,0 +1,101 @@
+-- A GAN reads scenes: the critic sees picture and caption together, and a real picture with a wrong caption is as false
+-- to it as a painted one. So it learns what captions mean, and the generator has to paint what they say.
+--
+--   lua5.4 examples/gan_scenes.lua                       twenty minutes of training on two cores
+--   lua5.4 examples/gan_scenes.lua --wrong 0 --out runs/gan_scenes_0      no wrong captions: how much do they help?
+--   lua5.4 examples/gan_scenes.lua --paint               no training: paints with what was trained
+--
+-- Writes <out>/gan_scenes.png, a row a caption, <out>/samples.safetensors for judge_scenes.lua (--samples), and
+-- <out>/model.safetensors; prints how often the critic finds the caption of a real picture it has never seen.
+local lt = require "laterna"
+local nn = lt.nn
+local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
+
+local o = lt.train.options {
+  steps = 12000, batch = 32, width = 16, detail = 64, lr = 5e-4, gamma = 0.5, every = 2, wrong = 1,
+  caption = "projection", pictures = 60000, samples = 500, matches = 500, seed = 1, out = "runs/gan_scenes",
+  paint = false,
+}
+
+lt.manual_seed(o.seed)
+local train = lt.data.scenes { n = o.pictures, seed = o.seed, objects = 1 }
+local function shape(more)
+  local all = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 8 }, text = 64 }
+  for key, value in pairs(more) do all[key] = value end
+  return all
+end
+local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
+local critic = lt.gan.Critic { net = nn.Critic(shape { caption = o.caption }), text = encoder() }
+local gan = lt.gan {
+  generator = nn.Generator(shape { detail = o.detail }), text = encoder(), critic = critic, detail = o.detail,
+  r1 = o.gamma, r2 = o.gamma, penalty_every = o.every, wrong = o.wrong,
+}
+local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
+
+if o.paint then
+  ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
+else
+  local rate = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(200, o.steps // 10), final = 0.05 * o.lr })
+  local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = { 0, 0.99 } })
+  local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = { 0, 0.99 } })
+  local run = lt.train.run {
+    save = o.out, steps = o.steps, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
+    optimizer = { painting = painting, judging = judging }, resume = o.resume,
+  }
+  for _, batch in run:steps() do
+    local cond = { text = batch.captions }
+    local loss, log = gan:critic_loss(batch.x, cond)
+    judging:zero_grad()
+    loss:backward()
+    judging:step()
+    run:log(log)
+    loss, log = gan:loss(batch.x, cond)
+    painting:zero_grad()
+    loss:backward()
+    painting:step()
+    ema:update()
+    run:log(log)
+  end
+  if run.interrupted then os.exit(130) end
+  lt.save(o.out .. "/model.safetensors", ema.model:state())
+end
+
+local captions = {
+  "a large red heart on the grass", "a small yellow star, night sky", "a large striped blue ring, snow",
+  "a checked purple diamond on the sand", "a white moon at the top, sunset", "an orange triangle",
+  "a black cross, tiles",
+}
+local rows = {}
+for i, caption in ipairs(captions) do
+  local same = {}
+  for k = 1, 10 do same[k] = caption end
+  rows[i] = ema.model:sample({ text = same }, { seed = 1 })
+end
+local picture = lt.grid(rows, { row_labels = captions })
+lt.save_png(o.out .. "/gan_scenes.png", picture)
+lt.show(picture)
+
+-- Ten captions that name shape, colour and background: the picture's own and nine that name others.
+local seed = o.seed + 100
+local said, means = prompts.naming({ "shape", "colour", "background" }, o.matches, seed)
+local fresh, lists = lt.data.scenes { n = o.matches, objects = 1, seed = seed }, {}
+for i = 1, o.matches do
+  lists[i] = { said[i] }
+  for k = i, i + o.matches - 2 do
+    local j = k % o.matches + 1
+    if #lists[i] < 10 and means[j] ~= means[i] then table.insert(lists[i], said[j]) end
+  end
+end
+local best = ema.model.critic:rank(fresh.images:float() * (2 / 255) - 1, lists):narrow(2, 1, 1)
+print(("the critic picks the right caption out of 10 for %.1f %% of %d real pictures"):format(
+  100 * best:float():eq(1):mean():item(), o.matches))
+
+local asked, wanted = prompts.test(o.samples, o.seed)
+local pictures = {}
+for first = 1, #asked, 50 do
+  local part = table.move(asked, first, math.min(first + 49, #asked), 1, {})
+  pictures[#pictures + 1] = (ema.model:sample({ text = part }, { seed = 1000 + first }) * 127.5 + 127.5):byte()
+end
+lt.save(o.out .. "/samples.safetensors", { pictures = lt.cat(pictures) },
+  { captions = table.concat(asked, "\n"), wanted = table.concat(wanted, "\n") })
+print("wrote " .. o.out .. "/gan_scenes.png and samples.safetensors")
