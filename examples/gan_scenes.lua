@@ -19,15 +19,12 @@ local o = lt.train.options {
 
 lt.manual_seed(o.seed)
 local train = lt.data.scenes { n = o.pictures, seed = o.seed, objects = 1 }
-local function shape(more)
-  local all = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 8 }, text = 64 }
-  for key, value in pairs(more) do all[key] = value end
-  return all
-end
+local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 8 }, text = 64, caption = o.caption }
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
-local critic = lt.gan.Critic { net = nn.Critic(shape { caption = o.caption }), text = encoder() }
+local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
+shape.caption, shape.detail = nil, o.detail
 local gan = lt.gan {
-  generator = nn.Generator(shape { detail = o.detail }), text = encoder(), critic = critic, detail = o.detail,
+  generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
   r1 = o.gamma, r2 = o.gamma, penalty_every = o.every, wrong = o.wrong,
 }
 local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
