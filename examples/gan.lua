@@ -20,9 +20,10 @@ local shape = { size = 28, channels = 1, width = o.width, multipliers = { 1, 4, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = o.detail
+local gamma = lt.optim.schedule.cosine(o.gamma, o.steps, { final = o.gamma / 10 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
-  r1 = o.gamma, r2 = o.gamma, penalty_every = o.every,
+  r1 = gamma, r2 = gamma, penalty_every = o.every,
 }
 local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
 

@@ -20,8 +20,9 @@ local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = 0
+local gamma = lt.optim.schedule.cosine(o.gamma, o.steps, { final = o.gamma / 10 }) -- first stable, then sharp
 local gan = lt.gan {
-  generator = nn.Generator(shape), text = encoder(), critic = critic, detail = 0, r1 = o.gamma, r2 = o.gamma,
+  generator = nn.Generator(shape), text = encoder(), critic = critic, detail = 0, r1 = gamma, r2 = gamma,
   penalty_every = o.every, wrong = o.wrong,
 }
 -- The twin: the same generator with the same start, and an encoder of its own.

@@ -23,9 +23,10 @@ local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.caption, shape.detail = nil, o.detail
+local gamma = lt.optim.schedule.cosine(o.gamma, o.steps, { final = o.gamma / 10 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
-  r1 = o.gamma, r2 = o.gamma, penalty_every = o.every, wrong = o.wrong,
+  r1 = gamma, r2 = gamma, penalty_every = o.every, wrong = o.wrong,
 }
 local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
 
