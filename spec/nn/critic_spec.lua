@@ -141,6 +141,34 @@ describe("nn.Critic", function()
     end
   end)
 
+  it("learns which caption goes with a picture", function()
+    local optim, generator = require "laterna.optim", core.generator(8)
+    -- The left or the right half is bright; no caption and no half is real by itself, the pair alone is.
+    local function batch(n)
+      local side = core.randint(1, 2, { n }, { generator = generator })
+      local told = core.randint(1, 2, { n }, { generator = generator })
+      local half = core.cat({ core.ones(1, 8, 4, 1), -core.ones(1, 8, 4, 1) }, 3)
+      local sign = side:float():view(n, 1, 1, 1) * 2 - 3
+      local x = half * sign + core.randn({ n, 8, 8, 1 }, { generator = generator })
+      return x, { pooled = core.one_hot(told, 2):float() }, side:float():eq(told:float()) * 2 - 1
+    end
+    for _, caption in ipairs { "projection", "cross" } do
+      local net = tiny { text = 2, caption = caption }
+      local adam = optim.Adam(net:parameters(), { lr = 0.01 })
+      for _ = 1, 60 do
+        local x, cond, right = batch(32)
+        if caption == "cross" then cond = { tokens = cond.pooled:view(32, 1, 2) } end
+        local loss = (net(x, cond) * -right):softplus():mean()
+        adam:zero_grad()
+        loss:backward()
+        adam:step()
+      end
+      local x, cond, right = batch(200)
+      if caption == "cross" then cond = { tokens = cond.pooled:view(200, 1, 2) } end
+      assert.is_true((net(x, cond):detach() * right):gt(0):mean():item() > 0.95, caption)
+    end
+  end)
+
   it("passes over padding, and each picture hears its own caption", function()
     local net = denoiser.shake(tiny { text = 6, caption = "cross" })
     denoiser.passes_over_padding(function(x, _, cond) return net(x, cond) end, pictures(2, 8), nil, 1e-5)
