@@ -11,6 +11,7 @@ local function randn(...) return core.randn({ ... }, { generator = generator }) 
 -- cin cout kernel options; each reaches another routine
 local cases = {
   winograd = { 32, 36, 3, { padding = 1 } },
+  winograd_groups = { 32, 64, 3, { padding = 1, groups = 2 } },
   wide = { 5, 6, 3, { padding = 1 } },
   halved = { 8, 20, 4, { stride = 2, padding = 1 } },
   pointwise = { 33, 70, 1, {} },
