@@ -222,6 +222,7 @@ recipe("nn.Upsample", function() return { scale = 2, mode = "nearest" } end)
 recipe("nn.MultiheadAttention", function() return 4, 2, { context_dim = 6 } end)
 local function net() return require("laterna.nn").Linear(3, 2) end
 recipe("nn.Sequential nn.Residual nn.clone nn.is_module", function() return net() end)
+recipe("nn.spectral_norm", function() return net(), { iterations = 1, eps = 1e-12, generator = core.generator(1) } end)
 recipe("nn.ResBlock", function() return 4, 4, { condition = 3 } end)
 local function picture() return { size = 8, channels = 1, width = 4, levels = 1 } end
 recipe("nn.TimeEmbedding", function() return 4, { waves = 4, text = 3, detail = 2 } end)

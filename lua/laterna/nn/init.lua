@@ -18,6 +18,8 @@ local nn = {
   init = require "laterna.nn.initialise",
   --- Where a patch is: nn.position.fixed(h, w, d) and nn.position.rotary(h, w, d).
   position = require "laterna.nn.position",
+  --- nn.spectral_norm(module): layers that stretch nothing.
+  spectral_norm = require "laterna.nn.spectral_norm",
 }
 
 local FILES = {
