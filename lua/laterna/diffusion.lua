@@ -183,6 +183,7 @@ function Diffusion:loss(x, cond)
   return price and (error2 * price):mean() or mean, { mse = mean:item() }
 end
 
-Diffusion.sample, Diffusion.encode, Diffusion.bits_per_dim = painting.sample, encode.encode, likelihood.bits_per_dim
+Diffusion.sample, Diffusion.paint = painting.sample, painting.paint
+Diffusion.encode, Diffusion.bits_per_dim = encode.encode, likelihood.bits_per_dim
 
 return Diffusion

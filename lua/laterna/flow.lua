@@ -215,6 +215,25 @@ function Flow:sample(cond, options)
   end)
 end
 
+--- The same in training mode and recorded, so that whoever judges the pictures can teach the flow: its gradient runs
+-- through the inverse. Where the flow dequantises, pictures are not rounded to grey levels here, for a rounded number
+-- has no slope. No caption is left out.
+-- @tparam[opt] table cond n, text, detail
+-- @tparam[opt] table options temperature=1, seed, generator as for sample
+-- @treturn Tensor (n,h,w,c), or (n,d)
+function Flow:paint(cond, options)
+  local n = condition.count("paint", 1, cond)
+  local o = check.options("paint", 2, options, {
+    temperature = { "number", 1, min = 0, max = 1e6 }, seed = given.options.seed, generator = given.options.generator,
+  })
+  local told = condition.encode("paint", 1, self.text, cond, n)
+  local z = given.noise(n, self.d, o) * o.temperature
+  local y = self.net:inverse(z:view(n, table.unpack(layer.resized(self.net, self.size))), told)
+  local of = self.dequantise and getmetatable(self.dequantise)
+  if of == dequantise.Dequantise or of == dequantise.VariationalDequantise then return dequantise.smooth(y) end
+  return of and (self.dequantise:inverse(y, nil)) or y
+end
+
 --- Noise cut into the parts that the levels of a multi-scale net gave, finest first; with any other net it is one.
 -- @tparam Tensor z (n,d)
 -- @treturn table tensors (n,h,w,c)

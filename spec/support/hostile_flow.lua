@@ -60,6 +60,7 @@ return function(recipe, R)
     loss = function() return T(2, 2), {} end, encode = function() return T(2, 2), {} end,
     log_prob = function() return T(2, 2), {}, { draws = 1, generator = core.generator(1) } end,
     decode = function() return T(2, 2), {}, { guidance = 1 } end, parts = function() return T(2, 2) end,
+    paint = function() return { n = 2 }, { temperature = 1, seed = 1 } end,
     sample = function() return { n = 2 }, { temperature = 1, guidance = 1, seed = 1 } end,
     join = function() return { T(2, 2) } end,
     classify = function() return T(2, 2), { "a" }, { draws = 1, batch = 2, generator = core.generator(1) } end,

@@ -56,4 +56,22 @@ function latent.decode(fname, model, z, cond)
   return model.space:decode(z * deviation + mean, cond)
 end
 
+--- And back on record, for gradients that reach the denoiser.
+-- @tparam string fname
+-- @tparam diffusion model its space must have `paint`, as a vae does
+-- @tparam Tensor z (n,h,w,c)
+-- @tparam[opt] table cond text, as strings where the space reads captions
+-- @treturn Tensor pictures (n,h,w,c)
+function latent.paint(fname, model, z, cond)
+  local space, text = model.space, check.type(fname, 1, "cond", cond, "table|nil") and cond.text
+  if not space then return z end
+  if type(space.paint) ~= "function" then check.fail(fname, nil, "self: its space cannot paint and be recorded") end
+  if not space.text then text = nil end
+  if type(text) == "table" and text.pooled then
+    check.fail(fname, 1, "cond.text: expected captions as strings, for the space reads them too")
+  end
+  local mean, deviation = measures(fname, model)
+  return space:paint { text = text, detail = z * deviation + mean }
+end
+
 return latent

@@ -8,6 +8,7 @@ local latents = require "laterna.diffusion.latent"
 local noise = require "laterna.diffusion.noise"
 local ode = require "laterna.diffusion.ode"
 local resample = require "laterna.diffusion.resample"
+local prediction = require "laterna.prediction"
 local samplers = require "laterna.samplers"
 local schedules = require "laterna.schedule"
 
@@ -147,6 +148,42 @@ end
 -- @treturn Tensor (n,h,w,c) in [-1,1]
 function painting.sample(self, cond, options)
   return condition.quietly(self, paint, "sample", self, cond, options)
+end
+
+local RECORDED = { steps = { "integer", 1, min = 1, max = 1000 }, noise = "tensor", size = "table" }
+for key, rule in pairs(noise.options) do RECORDED[key] = rule end
+
+-- One step of DDIM (Song et al. 2021, arXiv 2010.02502) from time t to s. The picture that is seen on the way is kept
+-- within [-1,1], as samplers do it; the last one is not, for beyond the border a clamp has no slope.
+local function advance(model, x, t, s, told)
+  local alpha, sigma = model.schedule(t)
+  local alpha_s, sigma_s = model.schedule(s)
+  local a, b = prediction.coefficients(model.kind, alpha, sigma, model.sigma_data)
+  local x0, r = x * a + model:predict(x, t, told) * b, sigma_s / sigma
+  if s > 0 and not model.space then x0 = x0:clamp(-1, 1) end
+  x0 = x0 * (alpha_s - r * alpha)
+  return r > 0 and x0 + x * r or x0
+end
+
+--- Pictures in a few steps of DDIM, in training mode and recorded, so that whoever judges them can teach the denoiser:
+-- gradients run through every step. What `sample` gives with sampler = "ddim", but for the last clamp. For a student
+-- that is to paint in one step or two (laterna.diffusion.distil, laterna.gan.judge); memory grows with the steps. In a
+-- latent space that can paint, the pictures are those that the space makes of the latents.
+-- @tparam diffusion self
+-- @tparam[opt] table cond n, text, detail
+-- @tparam[opt] table options steps=1; noise: the start, (n,h,w,c) of N(0, I), or seed, seeds, generator; size
+-- @treturn Tensor (n,h,w,c)
+function painting.paint(self, cond, options)
+  local o = check.options("paint", 2, options, RECORDED)
+  local n, h, w, c = count("paint", cond, o), size_of("paint", self, o.size)
+  local told = condition.encode("paint", 1, self.text, cond, n)
+  local x = o.noise and spread("paint", "noise", o.noise, n, h, w, c)
+    or noise.draw({ n, h, w, c }, noise.source("paint", 2, o, n))
+  local times = schedules.spacing.uniform(self.schedule, o.steps, ode.first(self, 1))
+  local _, sigma = self.schedule(times[1])
+  x = x * sigma
+  for i = 1, #times - 1 do x = advance(self, x, times[i], times[i + 1], told) end
+  return latents.paint("paint", self, x, cond)
 end
 
 return painting

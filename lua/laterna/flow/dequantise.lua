@@ -51,6 +51,14 @@ function dequantise.centre(x)
   return joined(whole_levels(x), 0.5)
 end
 
+--- The picture whose grey levels have y in their middle, between levels too: what centre undoes, with a slope where
+-- the inverse of dequantisation has steps.
+-- @tparam Tensor y (n,h,w,c)
+-- @treturn Tensor like y
+function dequantise.smooth(y)
+  return (check.type("smooth", 1, "y", y, "tensor") + 1) * (128 / 127.5) - (1 + 0.5 / 127.5)
+end
+
 --- u uniform. cond.generator, if there is one, draws it.
 -- @function Dequantise
 local Dequantise = nn.class("Dequantise", function() end)
