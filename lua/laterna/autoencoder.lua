@@ -72,7 +72,8 @@ end
 
 --- What to minimise: a scalar, and numbers to log (the generator's, and kl: nats a picture in the detail).
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
--- @tparam table cond text; beta for this step (warm-up); generator for the draw
+-- @tparam table cond text; beta for this step (warm-up); generator for the draw; likelihood for a generator that takes
+-- one (vae)
 -- @treturn Tensor
 -- @treturn table
 function Autoencoder:loss(x, cond)
@@ -81,7 +82,9 @@ function Autoencoder:loss(x, cond)
   local text = condition.text("loss", 2, self.text, cond, x:size(1))
   local mu, logvar = extract(self, x, text)
   local z = detail.draw(mu, logvar, cond.generator)
-  local loss, log = self.generator:loss(x, { text = text, detail = z, generator = cond.generator })
+  local loss, log = self.generator:loss(x, {
+    text = text, detail = z, generator = cond.generator, likelihood = cond.likelihood,
+  })
   local paid, kl = price(self, z, mu, logvar, text)
   log.kl = kl:item()
   return loss + paid * (cond.beta or self.beta), log
@@ -127,7 +130,7 @@ function Autoencoder:sample(cond, options)
 end
 
 --- The same in training mode and recorded, so that whoever judges the pictures can teach the generator. For generators
--- that can paint so (vae).
+-- that can paint so.
 -- @tparam table cond n, text, detail
 -- @tparam[opt] table options as for sample
 -- @treturn Tensor (n,h,w,c)

@@ -67,10 +67,19 @@ local function posterior(fname, self, x, c)
   return self.encoder(x, c):chunk(2, -1)
 end
 
+-- The negative log-likelihood of pictures, as the vae has it or as the step asks for.
+local function error_of(self, out, x, asked)
+  if check.type("loss", 2, "cond.likelihood", asked, "callable|nil") == nil then
+    return self.likelihood(out, x):mean()
+  end
+  return check.type("loss", 2, "what cond.likelihood gave", asked(out, x, self.likelihood), "tensor"):mean()
+end
+
 --- What to minimise: a scalar, and numbers to log (loss, and nats a picture: nll, kl).
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
 -- @tparam table cond text; detail, a z, if it comes from elsewhere, then there is no KL term; beta for this step
--- (`beta = math.min(1, step / 1000)` is warm-up); generator for the draw
+-- (`beta = math.min(1, step / 1000)` is warm-up); generator for the draw; likelihood, a function (out, x, the vae's own
+-- likelihood) -> (n) that takes the place of the vae's own in this step, as a critic's features do (laterna.gan.judge)
 -- @treturn Tensor
 -- @treturn table
 function Vae:loss(x, cond)
@@ -78,12 +87,12 @@ function Vae:loss(x, cond)
   cond = cond or {}
   local c = pooled("loss", 2, self, cond, x:size(1))
   if cond.detail then
-    local nll = self.likelihood(self.decoder(cond.detail, c), x):mean()
+    local nll = error_of(self, self.decoder(cond.detail, c), x, cond.likelihood)
     return nll, { nll = nll:item() }
   end
   local mu, logvar = posterior("loss", self, x, c)
   local z = detail.draw(mu, logvar, cond.generator)
-  local nll = self.likelihood(self.decoder(z, c), x):mean()
+  local nll = error_of(self, self.decoder(z, c), x, cond.likelihood)
   local price, kl = detail.price(mu, logvar, self.free)
   return nll + price * (cond.beta or self.beta), { nll = nll:item(), kl = kl:item() }
 end
