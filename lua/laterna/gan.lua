@@ -102,6 +102,7 @@ end)
 
 Gan.losses, Gan.penalties, Gan.watch = losses, penalties, watch
 Gan.Critic = require "laterna.gan.critic"
+Gan.augment, Gan.judge = require "laterna.gan.augment", require "laterna.gan.judge"
 
 local function paint(fname, i, self, cond, options)
   local n = condition.count(fname, i, cond)

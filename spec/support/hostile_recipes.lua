@@ -271,6 +271,7 @@ for _, family in ipairs{ "vae", "autoencoder" } do
   local function object() return require("laterna." .. family)(R[family]()) end
   recipe(family .. ":loss", function() return object(), T(2, 8, 8, 1), { beta = 0.5 } end)
   recipe(family .. ":encode", function() return object(), T(2, 8, 8, 1), {} end)
+  recipe(family .. ":paint", function() return object(), { n = 2, detail = T(2, 2) }, { temperature = 1 } end)
   recipe(family .. ":sample", function() return object(), { n = 2, detail = T(2, 2) }, { temperature = 1 } end)
   recipe(family .. ":reconstruct", function() return object(), T(2, 8, 8, 1), {}, {} end)
   recipe(family .. ":interpolate", function() return object(), T(8, 8, 1), T(8, 8, 1), 3, {} end)
@@ -295,6 +296,9 @@ for method, make in pairs {
       guidance = 1, interval = { 0, 1 }, rescale = 0, negative = "", clip = true, size = { 2, 2, 1 },
       callback = function() end,
     }
+  end,
+  paint = function()
+    return { n = 2, detail = T(2, 3) }, { steps = 2, noise = T(2, 2, 2, 1), size = { 2, 2, 1 }, seed = 1 }
   end,
   encode = function() return T(2, 2, 2, 1), {}, { steps = 2, sampler = "heun", clip = true } end,
   bits_per_dim = function()
@@ -324,6 +328,7 @@ recipe("gan.augment.kinds.flip", function() end)
 for kind in ("brightness saturation contrast colour translation scale cutout"):gmatch "%S+" do
   recipe("gan.augment.kinds." .. kind, function() return 0.5 end)
 end
+require "spec.support.hostile_judge"(recipe, R)
 recipe("prior.Flow", function() return 4, { condition = 3, layers = 2, hidden = 8 } end)
 for _, method in ipairs{ "log_prob", "draw" } do
   recipe("prior.Flow:" .. method, function()
