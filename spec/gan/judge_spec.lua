@@ -183,9 +183,11 @@ describe("a judge of other families", function()
   it("teaches a flow through its inverse", function()
     local model = flow { net = flow.Glow { size = { 4, 4, 1 }, levels = 1, steps = 1, hidden = 4, text = 4 },
                          size = { 4, 4, 1 }, text = text() }
-    local judge = gan.judge(model, { critic = critic(), weight = 1, paint = { temperature = 0.5 }, base = function()
+    local function nothing(_, _, m)
+      assert.equal(model, m)
       return core.zeros(1):sum()
-    end })
+    end
+    local judge = gan.judge(model, { critic = critic(), paint = { temperature = 0.5 }, base = nothing })
     judge:loss(pictures(4), told(4)):backward()
     local moved = 0
     for _, p in model:named_parameters() do moved = moved + (p.grad and p.grad:norm():item() or 0) end

@@ -99,7 +99,7 @@ end
 --  - last: a parameter; makes the weight adaptive
 --  - features=false: true for the critic's features as the reconstruction error of a model that takes cond.likelihood
 --    (vae, lt.autoencoder); or the part of it, 0 to 1, the rest being the model's own
---  - base: function(x, cond) -> loss, log in place of the model's own loss
+--  - base: function(x, cond, model) -> loss, log in place of the model's own loss
 --  - paint: options of the model's paint, {steps = 1}
 --  - loss, r1, r2, gradient_penalty, penalty_every, wrong, augment: as for lt.gan
 -- @treturn judge
@@ -144,7 +144,7 @@ end
 -- The model's own loss, and its log.
 local function own_loss(self, x, cond)
   if self.base then
-    local loss, log = self.base(x, cond)
+    local loss, log = self.base(x, cond, self.model)
     return check.type("loss", nil, "what base gave", loss, "tensor"), check.type("loss", nil, "the log that base gave",
       log or {}, "table")
   end
