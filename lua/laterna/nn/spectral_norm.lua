@@ -23,21 +23,24 @@ local function matrix(class, weight)
   return weight:view(weight:size(1), -1)
 end
 
-local function unit(t, eps)
-  return t * (1 / math.max(t:norm():item(), eps))
+-- t at length 1; where it has none, as with a weight that starts at zero, the direction stays the one that was.
+local function unit(t, before, eps)
+  local length = t:norm():item()
+  return length > eps and t * (1 / length) or before
 end
 
 -- u (rows,1) and v (columns,1) after so many steps.
 local function iterate(w, u, v, steps, eps)
   local turned = w:transpose()
   for _ = 1, steps do
-    v = unit(core.matmul(turned, u), eps)
-    u = unit(core.matmul(w, v), eps)
+    v = unit(core.matmul(turned, u), v, eps)
+    u = unit(core.matmul(w, v), u, eps)
   end
   return u, v
 end
 
--- The weight divided by its sigma; in training mode u and v take their step first.
+-- The weight divided by its sigma; in training mode u and v take their step first. A weight of nothing is left as it
+-- is: its slope would be infinite.
 local function normalised(self, class)
   local o = self.spectral
   local w = matrix(class, self.weight)
@@ -49,7 +52,7 @@ local function normalised(self, class)
     return u, v
   end)
   local sigma = (core.matmul(w, v) * u):sum()
-  return self.weight / core.maximum(sigma, o.eps)
+  return sigma:item() > o.eps and self.weight / sigma or self.weight
 end
 
 -- A class like `class` whose forward sees the divided weight. It runs with a stand-in for self, so that the layer
@@ -85,8 +88,9 @@ local function change(layer, o)
   for key, v in pairs(layer.buffers or {}) do buffers[key] = v end
   core.no_grad(function()
     local w = matrix(class, layer.weight:detach())
-    local u = unit(core.randn({ w:size(1), 1 }, { generator = o.generator }), o.eps)
-    local v = unit(core.randn({ w:size(2), 1 }, { generator = o.generator }), o.eps)
+    local u = core.randn({ w:size(1), 1 }, { generator = o.generator })
+    local v = core.randn({ w:size(2), 1 }, { generator = o.generator })
+    u, v = u * (1 / u:norm():item()), v * (1 / v:norm():item())
     layer.weight_u, layer.weight_v = iterate(w, u, v, START, o.eps)
   end)
   layer.buffers, layer.spectral = buffers, { iterations = o.iterations, eps = o.eps }
@@ -102,7 +106,7 @@ end
 -- Each call in training mode takes a step of the power iteration; in evaluation mode none.
 -- @function spectral_norm
 -- @tparam module module
--- @tparam[opt] table options iterations=1, steps a call; eps=1e-12, the least norm that is divided by; generator for
+-- @tparam[opt] table options iterations=1, steps a call; eps=1e-12, a norm that counts as none; generator for
 -- the first u and v
 -- @treturn module the same one
 return function(module, options)
