@@ -1,0 +1,116 @@
+-- A critic in the loss of other families (lt.gan.judge): a VAE with one and without, one-step diffusion with one and
+-- without. Squared error paints the average of what may be; the critic knows that no picture looks like an average.
+--
+--   lua5.4 examples/gan_plugin.lua                       twenty minutes of training on two cores, five for each of four
+--   lua5.4 examples/gan_plugin.lua --only vae --minutes 2
+--   lua5.4 examples/gan_plugin.lua --only diffusion      from the model that examples/diffusion.lua trains
+--
+-- Prints the Frechet distance of all painters to the test set, in the features of judge.lua's classifier, and how many
+-- pictures are named as their captions say. Writes <out>/gan_plugin.png, a row a painter.
+local lt = require "laterna"
+local nn = lt.nn
+local here = arg[0]:match "^(.*/)" or ""
+local garments, judges = dofile(here .. "garments.lua"), dofile(here .. "judges.lua")
+
+local o = lt.train.options {
+  minutes = 5.0, batch = 32, detail = 32, width = 16, lr = 1e-3, student_lr = 3e-4, critic_lr = 5e-4, weight = 1.0,
+  features = 0.5, gamma = 0.5, every = 4, guidance = 1.5, only = "both", samples = 2000, seed = 1, epochs = 3,
+  teacher = "runs/diffusion/model.safetensors", keep = "runs/judge/classifier.safetensors", out = "runs/gan_plugin",
+}
+local classifier, train, test = judges.fashion(o)
+lt.manual_seed(o.seed)
+
+local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
+
+local function improve(opt, parameters, loss)
+  opt:zero_grad()
+  loss:backward()
+  lt.optim.clip_norm(parameters, 100)
+  opt:step()
+end
+
+-- A model that learns from loss(model, x, cond), or from a judge that has it as its base. Rates fall with the time that
+-- was spent.
+local function contestant(name, model, lr, loss, judge)
+  local c = { name = name, model = model, spent = 0, ema = lt.optim.Ema(model, 0.995) }
+  local function rate(most)
+    return function(step)
+      local part = math.min(1, c.spent / (60 * o.minutes))
+      return most * math.min(1, step / 100) * (0.525 + 0.475 * math.cos(math.pi * part))
+    end
+  end
+  local mine = lt.optim.Adam(model:parameters(), { lr = rate(lr), betas = { judge and 0.5 or 0.9, 0.99 } })
+  local critic = judge and judge.critic
+  local its = critic and lt.optim.Adam(critic:parameters(), { lr = rate(o.critic_lr), betas = { 0, 0.99 } })
+  function c.step(x, cond)
+    if judge then improve(its, critic:parameters(), (judge:critic_loss(x, cond))) end
+    local own = judge and judge:loss(x, cond) or loss(model, x, cond)
+    improve(mine, model:parameters(), own)
+    c.ema:update()
+  end
+  return c
+end
+
+-- Trains the model twice, with a judge and without. Whoever has had less time takes the next step, so that a busy
+-- machine slows both. last: the name of the layer that paints.
+local function compete(name, model, lr, loss, last, options)
+  local twin, layer = model:clone(), nil
+  for path, m in twin:named_modules() do layer = path == last and m or layer end
+  local net = nn.Critic { size = 28, channels = 1, width = o.width, multipliers = { 1, 4, 8 }, text = 64 }
+  options.critic, options.last = lt.gan.Critic { net = net, text = encoder() }, layer.weight
+  options.weight, options.r1, options.r2, options.penalty_every = o.weight, o.gamma, o.gamma, o.every
+  local a = contestant(name, model, lr, loss)
+  local b = contestant(name .. ", critic", twin, lr, loss, lt.gan.judge(twin, options))
+  local run = lt.train.run { steps = 1000000, data = train:batches(o.batch, { seed = o.seed }), model = model,
+                             label = name, resume = false }
+  for _, batch in run:steps() do
+    local c, clock = a.spent <= b.spent and a or b, lt.clock()
+    c.step(batch.x, { text = batch.captions })
+    c.spent = c.spent + lt.clock() - clock
+    if math.min(a.spent, b.spent) >= 60 * o.minutes then break end
+  end
+  if run.interrupted then os.exit(130) end
+  return { name = a.name, model = a.ema.model }, { name = b.name, model = b.ema.model }
+end
+
+local painters = {}
+if o.only ~= "diffusion" then
+  local shape = { size = 28, channels = 1, width = o.width, condition = 64 }
+  local vae = lt.vae { encoder = nn.PictureEncoder(2 * o.detail, shape), detail = o.detail, text = encoder(),
+                       decoder = nn.PictureDecoder(o.detail, 1, shape) }
+  painters = { compete("VAE", vae, o.lr, vae.loss, "decoder.out", { features = o.features }) }
+end
+if o.only ~= "vae" then
+  local teacher = garments.load(o.teacher, train)
+  local function distil(student, x, cond)
+    local how = { steps = 1, substeps = 4, guidance = o.guidance }
+    return lt.diffusion.distil.progressive(student, teacher, x, cond, how)
+  end
+  local student, options = teacher:clone():unfreeze():train(), { paint = { steps = 1 } }
+  function options.base(x, cond, model) return distil(model, x, cond) end
+  local one, judged = compete("one step", student, o.student_lr, distil, "net.output", options)
+  one.how, judged.how = { sampler = "ddim", steps = 1 }, { sampler = "ddim", steps = 1 }
+  local walk = { name = "20 steps", model = teacher, how = { steps = 20, guidance = o.guidance } }
+  table.move({ walk, one, judged }, 1, 3, #painters + 1, painters)
+end
+
+local real, rows, labels = classifier:features(test.images), {}, {}
+for k, p in ipairs(painters) do
+  local how, pictures, captions = p.how or {}, {}, {}
+  how.generator = lt.generator(o.seed)
+  for _ = 1, o.samples // 50 do
+    local part = {}
+    for i = 1, 50 do part[i] = train.classes[(i - 1) % 10 + 1] end
+    pictures[#pictures + 1] = (p.model:sample({ text = part }, how) * 127.5 + 127.5):byte()
+    table.move(part, 1, 50, #captions + 1, captions)
+  end
+  pictures = lt.cat(pictures)
+  rows[k], labels[k] = pictures[{ 1, 10 }], p.name
+  print(("%-16s Frechet distance %.4f, %5.1f %% named as captioned"):format(p.name,
+    lt.metrics.frechet(classifier:features(pictures), real),
+    100 * lt.metrics.accuracy(classifier:names(pictures, train.classes), captions)))
+end
+require("laterna.train.folder").make(o.out)
+local picture = lt.grid(rows, { row_labels = labels })
+lt.save_png(o.out .. "/gan_plugin.png", picture)
+lt.show(picture)
