@@ -2,7 +2,9 @@
 local Augment = require "laterna.gan.augment"
 local core = require "laterna.core"
 local fails = require "spec.support.fails"
+local gan = require "laterna.gan"
 local gradcheck = require "spec.support.gradcheck"
+local nn = require "laterna.nn"
 local kinds = Augment.kinds
 
 local function generator(seed) return core.generator(seed or 1) end
@@ -198,6 +200,24 @@ describe("augment", function()
     for _ = 1, 2 do assert.same({ augment:update(core.ones(7)) }, { other:update(core.ones(7)) }) end
     assert.near(0.42, other.p:item(), 1e-6)
     assert.same({}, augment:parameters())
+  end)
+
+  it("hears from lt.gan how sure the critic is, and is saved with it", function()
+    local Net = nn.class("Net", function(self, sure) self.w, self.sure = core.ones(1), sure end)
+    function Net:forward(x) return x:mean { 2, 3, 4 } * self.w * 0.01 + (x:mean():item() > 0 and self.sure or -1) end
+    local Painter = nn.class("Painter", function(self) self.w = core.full({ 1 }, -0.5) end)
+    function Painter:forward(z) return core.zeros(z:size(1), 2, 2, 1) + self.w end
+    local function game(augment)
+      return gan { generator = Painter(), critic = gan.Critic { net = Net(1) }, detail = 1, augment = augment,
+                   loss = "hinge" }
+    end
+    local augment = Augment { adaptive = true, every = 2, length = 16, kinds = { "flip" } }
+    local model = game(augment)
+    for _ = 1, 4 do model:critic_loss(core.ones(4, 2, 2, 1)) end
+    assert.equal(1, augment.p:item())
+    local other = game(Augment { adaptive = true, kinds = { "flip" } })
+    other:load_state(model:state())
+    assert.equal(1, other.augmentation.p:item())
   end)
 
   it("says what it cannot use", function()
