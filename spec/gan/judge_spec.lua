@@ -119,6 +119,23 @@ describe("a judge of a vae", function()
     assert.equal(1e4, log.weight)
   end)
 
+  it("tells the model a detail that comes from elsewhere, for both parts, and keeps it to itself", function()
+    local judge = gan.judge(model, { critic = its, loss = "non_saturating" })
+    local z, count = core.randn(6, 2):requires_grad_(true), 0
+    for _ in pairs(judge:state()) do count = count + 1 end
+    local cond = told(6)
+    cond.detail = z * 1
+    local loss, log = judge:loss(x, cond)
+    assert.is_nil(log.kl)
+    local scores = its(model:paint { text = cond.text, detail = z }, { text = cond.text })
+    near(log.judged, scores:neg():softplus():mean():item())
+    loss:backward()
+    assert.is_true(z.grad:norm():item() > 0)
+    judge:critic_loss(x, cond):backward()
+    for _ in pairs(judge:state()) do count = count - 1 end
+    assert.equal(0, count)
+  end)
+
   it("weights by the call, which is counted in its state", function()
     local function ramp(call) return call - 1 end
     local judge = gan.judge(model, { critic = its, weight = ramp })

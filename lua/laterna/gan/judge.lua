@@ -7,7 +7,7 @@
 --  - vae, lt.autoencoder: VAE-GAN (Larsen et al. 2016, arXiv 1512.09300). With features, the reconstruction error is
 --    that of what the critic sees in picture and reconstruction, in place of the error of pixels:
 --        nll = D / 2 log (|f(x) - f(x^)|^2 / |f(x)|^2),  the mean over the feature maps f;  D the numbers of a picture
---    which is a Gaussian's whose variance is the error itself (Rybkin et al. 2021, arXiv 2006.13202, section 3.2)
+--    which is a Gaussian's whose variance is the error itself (optimal sigma-VAE: Rybkin et al. 2021, arXiv 2006.13202)
 --  - flow: pictures are decoded noise, and the gradient runs through the inverse (Flow-GAN: Grover et al. 2018, arXiv
 --    1705.08868)
 --  - diffusion: a student of one or two steps, paint = {steps = 1}; `base` is its distillation from a teacher
@@ -36,15 +36,17 @@ local nn = require "laterna.nn"
 local DELTA, MOST = 1e-6, 1e4 -- of lambda
 local LEAST = 1e-8            -- of a relative error of features
 
--- A generator of captions alone, as lt.gan knows them, that asks the model. `asked` is what else the step says.
+-- What else a painter is told in this step; not in a field, where a detail would be one of its parameters.
+local asked = setmetatable({}, { __mode = "k" })
+
+-- A generator of captions alone, as lt.gan knows them, that asks the model.
 local Painter = nn.class("Painter", function(self, model, options)
   self.model, self.options = model, options
 end)
 
 function Painter:forward(_, told)
-  local cond = self.asked or {}
-  local options = self.options
-  if cond.generator and not options.generator then
+  local cond, options = asked[self] or {}, self.options
+  if cond.generator and not options.generator and not options.seed then
     options = { generator = cond.generator }
     for key, v in pairs(self.options) do options[key] = v end
   end
@@ -169,7 +171,7 @@ local function ready(fname, self, x, cond)
   if type(cond.text) == "table" and cond.text.pooled then
     check.fail(fname, 2, "cond.text: expected captions as strings, for model and critic each read them")
   end
-  self.play.generator.asked = { detail = cond.detail, generator = cond.generator }
+  asked[self.play.generator] = { detail = cond.detail, generator = cond.generator }
   return cond, { n = x:size(1), text = cond.text, generator = cond.generator }
 end
 
@@ -193,6 +195,7 @@ function Judge:loss(x, cond)
     weight = weight * math.min(MOST, size / (slope("what is painted", judged, self.last) + DELTA))
   end
   self.calls:copy_(core.tensor({ call }, { dtype = "int32" }))
+  asked[self.play.generator] = nil
   log.judged, log.fooled, log.weight = said.loss, said.fooled, weight
   return own + judged * weight, log
 end
@@ -204,7 +207,9 @@ end
 -- @treturn table
 function Judge:critic_loss(x, cond)
   local _, told = ready("critic_loss", self, x, cond)
-  return self.play:critic_loss(x, told)
+  local loss, log = self.play:critic_loss(x, told)
+  asked[self.play.generator] = nil
+  return loss, log
 end
 
 return Judge
