@@ -29,48 +29,37 @@ local function improve(opt, parameters, loss)
   opt:step()
 end
 
--- A model that learns from loss(model, x, cond), or from a judge that has it as its base. Rates fall with the time that
--- was spent.
-local function contestant(name, model, lr, loss, judge)
-  local c = { name = name, model = model, spent = 0, ema = lt.optim.Ema(model, 0.995) }
-  local function rate(most)
-    return function(step)
-      local part = math.min(1, c.spent / (60 * o.minutes))
-      return most * math.min(1, step / 100) * (0.525 + 0.475 * math.cos(math.pi * part))
-    end
+-- Trains a model for some minutes on loss(model, x, cond); or, with a judge, on that and what the critic says, which
+-- learns in turns with it.
+local function learn(name, model, lr, loss, judge)
+  local clock = lt.train.clock(o.minutes)
+  local function adam(parameters, most, beta)
+    local rate = lt.optim.schedule.cosine(most, clock, { warmup = 100, final = 0.05 * most })
+    return lt.optim.Adam(parameters, { lr = rate, betas = { beta, 0.99 } })
   end
-  local mine = lt.optim.Adam(model:parameters(), { lr = rate(lr), betas = { judge and 0.5 or 0.9, 0.99 } })
-  local critic = judge and judge.critic
-  local its = critic and lt.optim.Adam(critic:parameters(), { lr = rate(o.critic_lr), betas = { 0, 0.99 } })
-  function c.step(x, cond)
+  local mine, critic = adam(model:parameters(), lr, judge and 0.5 or 0.9), judge and judge.critic
+  local its = critic and adam(critic:parameters(), o.critic_lr, 0)
+  local ema = lt.optim.Ema(model, 0.995)
+  local run = lt.train.run { steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
+                             label = name, resume = false }
+  for _, batch in run:steps() do
+    local x, cond = batch.x, { text = batch.captions }
     if judge then improve(its, critic:parameters(), (judge:critic_loss(x, cond))) end
-    local own = judge and judge:loss(x, cond) or loss(model, x, cond)
-    improve(mine, model:parameters(), own)
-    c.ema:update()
+    improve(mine, model:parameters(), judge and judge:loss(x, cond) or loss(model, x, cond))
+    ema:update()
   end
-  return c
+  if run.interrupted then os.exit(130) end
+  return { name = name, model = ema.model }
 end
 
--- Trains the model twice, with a judge and without. Whoever has had less time takes the next step, so that a busy
--- machine slows both. last: the name of the layer that paints.
-local function compete(name, model, lr, loss, last, options)
+-- The same start twice: without a judge, and with one. last: the name of the layer that paints.
+local function compare(name, model, lr, loss, last, options)
   local twin, layer = model:clone(), nil
   for path, m in twin:named_modules() do layer = path == last and m or layer end
   local net = nn.Critic { size = 28, channels = 1, width = o.width, multipliers = { 1, 4, 8 }, text = 64 }
   options.critic, options.last = lt.gan.Critic { net = net, text = encoder() }, layer.weight
   options.weight, options.r1, options.r2, options.penalty_every = o.weight, o.gamma, o.gamma, o.every
-  local a = contestant(name, model, lr, loss)
-  local b = contestant(name .. ", critic", twin, lr, loss, lt.gan.judge(twin, options))
-  local run = lt.train.run { steps = 1000000, data = train:batches(o.batch, { seed = o.seed }), model = model,
-                             label = name, resume = false }
-  for _, batch in run:steps() do
-    local c, clock = a.spent <= b.spent and a or b, lt.clock()
-    c.step(batch.x, { text = batch.captions })
-    c.spent = c.spent + lt.clock() - clock
-    if math.min(a.spent, b.spent) >= 60 * o.minutes then break end
-  end
-  if run.interrupted then os.exit(130) end
-  return { name = a.name, model = a.ema.model }, { name = b.name, model = b.ema.model }
+  return learn(name, model, lr, loss), learn(name .. ", critic", twin, lr, loss, lt.gan.judge(twin, options))
 end
 
 local painters = {}
@@ -78,7 +67,7 @@ if o.only ~= "diffusion" then
   local shape = { size = 28, channels = 1, width = o.width, condition = 64 }
   local vae = lt.vae { encoder = nn.PictureEncoder(2 * o.detail, shape), detail = o.detail, text = encoder(),
                        decoder = nn.PictureDecoder(o.detail, 1, shape) }
-  painters = { compete("VAE", vae, o.lr, vae.loss, "decoder.out", { features = o.features }) }
+  painters = { compare("VAE", vae, o.lr, vae.loss, "decoder.out", { features = o.features }) }
 end
 if o.only ~= "vae" then
   local teacher = garments.load(o.teacher, train)
@@ -88,7 +77,7 @@ if o.only ~= "vae" then
   end
   local student, options = teacher:clone():unfreeze():train(), { paint = { steps = 1 } }
   function options.base(x, cond, model) return distil(model, x, cond) end
-  local one, judged = compete("one step", student, o.student_lr, distil, "net.output", options)
+  local one, judged = compare("one step", student, o.student_lr, distil, "net.output", options)
   one.how, judged.how = { sampler = "ddim", steps = 1 }, { sampler = "ddim", steps = 1 }
   local walk = { name = "20 steps", model = teacher, how = { steps = 20, guidance = o.guidance } }
   table.move({ walk, one, judged }, 1, 3, #painters + 1, painters)

@@ -199,19 +199,20 @@ local function penalty(self, sides, told, call, log)
   return sum
 end
 
--- Real pictures with captions of others: the critic's scores, and the scores of the same pictures with their own.
-local function mismatched(self, x, real, cond, text)
-  if self.wrong == 0 or not text then return nil end
-  local captions = cond and cond.text
-  if not captions then return nil end
-  local n = x:size(1)
-  local rows, others = given.others(captions, n, cond.generator)
-  if #rows == 0 then return nil end
-  if #rows < n then
-    rows = core.tensor(rows, { dtype = "int32" })
-    x, real = x:index_select(1, rows), real:index_select(1, rows)
+-- Scores of real pictures with their own captions; and, of those for which there is another caption in the batch, with
+-- that one, and with their own.
+local function judge_real(self, x, told, cond)
+  local n, captions, rows, others = x:size(1), cond and cond.text, {}, {}
+  if self.wrong > 0 and told.text and captions then rows, others = given.others(captions, n, cond.generator) end
+  if #rows == 0 then return self.critic(x, told) end
+  local lie = { text = given.rows(told.text, core.tensor(others, { dtype = "int32" })) }
+  if #rows == n then
+    local real, wrong = table.unpack(self.critic:scores(x, { told, lie }))
+    return real, wrong, real
   end
-  return self.critic(x:detach(), { text = given.rows(text, core.tensor(others, { dtype = "int32" })) }), real
+  rows = core.tensor(rows, { dtype = "int32" })
+  local real = self.critic(x, told)
+  return real, self.critic(x:detach():index_select(1, rows), lie), real:index_select(1, rows)
 end
 
 local function note(self, real, fake, wrong, log)
@@ -242,9 +243,9 @@ function Gan:critic_loss(x, cond)
   x, painted = leaf(x, r1 > 0), leaf(painted, r2 > 0)
   local text = condition.text("critic_loss", 2, self.critic.text, cond, n)
   local told, shown, log = { text = text, generator = cond and cond.generator }, augmented(self, x), {}
-  local real, fake = self.critic(shown, told), self.critic(augmented(self, painted), told)
+  local real, wrong, right = judge_real(self, shown, told, cond)
+  local fake = self.critic(augmented(self, painted), told)
   local loss = self.game.critic(real, fake)
-  local wrong, right = mismatched(self, shown, real, cond, text)
   if wrong then loss = loss + self.game.critic(right, wrong) * self.wrong end
   local price = not lazy and penalty(self, {
     { name = "real", x = x, scores = real, weight = r1 }, { name = "painted", x = painted, scores = fake, weight = r2 },

@@ -91,6 +91,44 @@ describe("a critic that reads captions", function()
     end
   end)
 
+  it("says of several captions at once what it says of each, whether its net can look once or not", function()
+    core.manual_seed(6)
+    local judge, looks = critic(), 0
+    local x, names = batch(4)
+    local conds = { { text = names }, { text = { "blue", "blue", "red", "green" } } }
+    local each = { judge(x, conds[1]), judge(x, conds[2]) }
+    local function agrees()
+      local both = judge:scores(x, conds)
+      assert.equal(2, #both)
+      for k, scores in ipairs(both) do assert.same(each[k]:totable(), scores:totable()) end
+    end
+    agrees()
+    function judge.net:scores(pictures, told)
+      local seen, list = self:look(pictures), {}
+      looks = looks + 1
+      for k, c in ipairs(told) do list[k] = (seen * self.told(c.pooled)):sum(2) end
+      return list
+    end
+    agrees()
+    assert.equal(1, looks)
+    judge:rank(x, WORDS)
+    assert.equal(2, looks)
+    -- In training too: the same loss as without.
+    local gan = colours { critic = judge }
+    local function loss()
+      local cond = { text = names, detail = core.zeros(4, 1), generator = core.generator(3) }
+      return gan:critic_loss(x, cond):item()
+    end
+    local once = loss()
+    assert.equal(3, looks)
+    judge.net.scores = nil
+    assert.near(once, loss(), 1e-5)
+    judge.net.scores = function() return {} end
+    assert.equal(2, #judge:scores(x, conds)) -- a net that gives none is asked for each
+    judge.net.scores = function() return 3 end
+    fails("what net:scores gave: expected table", judge.scores, judge, x, conds)
+  end)
+
   it("adds what it says of wrong captions to its loss", function()
     core.manual_seed(5)
     local gan = colours { wrong = 0.5, r1 = 0, r2 = 0, loss = "hinge" }

@@ -49,7 +49,7 @@ return function(recipe)
   end
   for method, make in pairs {
     forward = function() return points(), cond() end, features = function() return points(), cond() end,
-    match = function() return points(), captions() end,
+    match = function() return points(), captions() end, scores = function() return points(), { cond(), cond() } end,
     rank = function() return points(), captions(), { batch = 1 } end,
   } do
     recipe("gan.Critic:" .. method, function()

@@ -44,6 +44,25 @@ function Critic:features(x, cond)
   return given.scores("features", scores, n), features
 end
 
+--- Scores of the same pictures with several captions each. A net that has such a function itself looks at the pictures
+-- once for all of them.
+-- @tparam Tensor x (n,h,w,c)
+-- @tparam {table,...} conds plain conditions, {text, detail}
+-- @treturn {Tensor,...} (n) for each
+function Critic:scores(x, conds)
+  local n = given.examples("scores", 1, "x", x):size(1)
+  local told, list = {}, {}
+  for i = 1, rawlen(check.type("scores", 2, "conds", conds, "table")) do
+    told[i] = condition.encode("scores", 2, self.text, rawget(conds, i), n) or {}
+  end
+  local net = self.net
+  if type(net.scores) == "function" then
+    list = check.type("scores", nil, "what net:scores gave", net:scores(x, told), "table")
+  end
+  for i, c in ipairs(told) do list[i] = given.scores("scores", list[i] or net(x, c), n) end
+  return list
+end
+
 local function readable(fname, self)
   if not self.text then check.fail(fname, nil, "self: this critic reads no captions") end
 end
@@ -108,7 +127,8 @@ function Critic:rank(pictures, captions, options)
   for first = 1, n, o.batch do
     local last = math.min(first + o.batch - 1, n)
     local part, columns = pictures:narrow(1, first, last - first + 1), {}
-    for k = 1, m do columns[k] = self:match(part, column(captions, k, first, last)) end
+    for k = 1, m do columns[k] = { text = column(captions, k, first, last) } end
+    columns = condition.quietly(self, self.scores, self, part, columns)
     parts[#parts + 1] = core.stack(columns, 2)
   end
   local scores = core.cat(parts)
