@@ -2,7 +2,7 @@
 -- and the generator learns to leave it no difference: text to picture by a GAN.
 --
 --   lua5.4 examples/gan.lua                              ten minutes of training on two cores
---   lua5.4 examples/gan.lua --steps 800                  one minute
+--   lua5.4 examples/gan.lua --minutes 1                   one minute
 --   lua5.4 examples/gan.lua --paint                      no training: paints with what was trained
 --
 -- Generator and critic are R3GAN's, small ones. Writes <out>/gan.png, a row a caption, <out>/samples.safetensors for
@@ -11,7 +11,7 @@ local lt = require "laterna"
 local nn = lt.nn
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
 
-local o = lt.train.options { steps = 7000, batch = 32, width = 16, detail = 64, lr = 5e-4, gamma = 0.5, every = 2,
+local o = lt.train.options { minutes = 10.0, batch = 32, width = 16, detail = 64, lr = 5e-4, gamma = 0.5, every = 2,
                              seed = 1, out = "runs/gan", samples = 1000, paint = false }
 
 lt.manual_seed(o.seed)
@@ -20,7 +20,8 @@ local shape = { size = 28, channels = 1, width = o.width, multipliers = { 1, 4, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = o.detail
-local gamma = lt.optim.schedule.cosine(o.gamma, o.steps, { final = o.gamma / 10 }) -- first stable, then sharp
+local clock = lt.train.clock(o.minutes)
+local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 10 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
   r1 = gamma, r2 = gamma, penalty_every = o.every,
@@ -30,11 +31,11 @@ local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) /
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
-  local rate = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(200, o.steps // 10), final = 0.05 * o.lr })
+  local rate = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.05 * o.lr })
   local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = { 0, 0.99 } })
   local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = { 0, 0.99 } })
   local run = lt.train.run {
-    save = o.out, steps = o.steps, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
+    save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
     optimizer = { painting = painting, judging = judging }, resume = o.resume,
   }
   for _, batch in run:steps() do

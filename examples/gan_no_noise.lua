@@ -3,14 +3,14 @@
 -- that no scene looks like an average. Here the same generator learns both ways side by side.
 --
 --   lua5.4 examples/gan_no_noise.lua                     fifteen minutes of training on two cores
---   lua5.4 examples/gan_no_noise.lua --steps 800         two minutes
+--   lua5.4 examples/gan_no_noise.lua --minutes 2          less
 --
 -- Writes <out>/gan_no_noise.png, for each caption the scene that it was made for, the average and the choice; prints
 -- how sharp they are: the mean length of the gradient from pixel to pixel.
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { steps = 7000, batch = 32, width = 16, lr = 5e-4, gamma = 0.5, every = 2, wrong = 1,
+local o = lt.train.options { minutes = 15.0, batch = 32, width = 16, lr = 5e-4, gamma = 0.5, every = 2, wrong = 1,
                              pictures = 60000, test = 500, seed = 1, out = "runs/gan_no_noise" }
 
 lt.manual_seed(o.seed)
@@ -20,7 +20,8 @@ local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = 0
-local gamma = lt.optim.schedule.cosine(o.gamma, o.steps, { final = o.gamma / 10 }) -- first stable, then sharp
+local clock = lt.train.clock(o.minutes)
+local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 10 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = 0, r1 = gamma, r2 = gamma,
   penalty_every = o.every, wrong = o.wrong,
@@ -30,7 +31,7 @@ local Twin = nn.class("Twin", function(self) self.generator, self.text = gan.gen
 function Twin:forward(captions) return self.generator(nil, self.text(captions)) end
 local both = nn.class("Both", function(self) self.gan, self.twin = gan, Twin() end)()
 
-local rate = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(200, o.steps // 10), final = 0.05 * o.lr })
+local rate = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.05 * o.lr })
 local betas = { 0, 0.99 }
 local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = betas })
 local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = betas })
@@ -44,7 +45,7 @@ local function update(optimizer, loss)
 end
 
 local run = lt.train.run {
-  save = o.out, steps = o.steps, data = train:batches(o.batch, { seed = o.seed }), model = both, ema = ema,
+  save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = both, ema = ema,
   optimizer = { painting = painting, judging = judging, copying = copying }, resume = o.resume,
 }
 for _, batch in run:steps() do

@@ -12,7 +12,7 @@ local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
 
 local o = lt.train.options {
-  steps = 12000, batch = 32, width = 16, detail = 64, lr = 5e-4, gamma = 0.5, every = 2, wrong = 1,
+  minutes = 20.0, batch = 32, width = 16, detail = 64, lr = 5e-4, gamma = 0.5, every = 2, wrong = 1,
   caption = "projection", pictures = 60000, samples = 500, matches = 500, seed = 1, out = "runs/gan_scenes",
   paint = false,
 }
@@ -23,7 +23,8 @@ local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.caption, shape.detail = nil, o.detail
-local gamma = lt.optim.schedule.cosine(o.gamma, o.steps, { final = o.gamma / 10 }) -- first stable, then sharp
+local clock = lt.train.clock(o.minutes)
+local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 10 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
   r1 = gamma, r2 = gamma, penalty_every = o.every, wrong = o.wrong,
@@ -33,11 +34,11 @@ local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) /
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
-  local rate = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(200, o.steps // 10), final = 0.05 * o.lr })
+  local rate = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.05 * o.lr })
   local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = { 0, 0.99 } })
   local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = { 0, 0.99 } })
   local run = lt.train.run {
-    save = o.out, steps = o.steps, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
+    save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
     optimizer = { painting = painting, judging = judging }, resume = o.resume,
   }
   for _, batch in run:steps() do
@@ -58,18 +59,8 @@ else
   lt.save(o.out .. "/model.safetensors", ema.model:state())
 end
 
-local captions = {
-  "a large red heart on the grass", "a small yellow star, night sky", "a large striped blue ring, snow",
-  "a checked purple diamond on the sand", "a white moon at the top, sunset", "an orange triangle",
-  "a black cross, tiles",
-}
-local rows = {}
-for i, caption in ipairs(captions) do
-  local same = {}
-  for k = 1, 10 do same[k] = caption end
-  rows[i] = ema.model:sample({ text = same }, { seed = 1 })
-end
-local picture = lt.grid(rows, { row_labels = captions })
+local function paint(captions, _, seed) return ema.model:sample({ text = captions }, { seed = seed }) end
+local picture = prompts.show(prompts.shown, 1, paint)
 lt.save_png(o.out .. "/gan_scenes.png", picture)
 lt.show(picture)
 
@@ -88,12 +79,5 @@ local best = ema.model.critic:rank(fresh.images:float() * (2 / 255) - 1, lists):
 print(("the critic picks the right caption out of 10 for %.1f %% of %d real pictures"):format(
   100 * best:float():eq(1):mean():item(), o.matches))
 
-local asked, wanted = prompts.test(o.samples, o.seed)
-local pictures = {}
-for first = 1, #asked, 50 do
-  local part = table.move(asked, first, math.min(first + 49, #asked), 1, {})
-  pictures[#pictures + 1] = (ema.model:sample({ text = part }, { seed = 1000 + first }) * 127.5 + 127.5):byte()
-end
-lt.save(o.out .. "/samples.safetensors", { pictures = lt.cat(pictures) },
-  { captions = table.concat(asked, "\n"), wanted = table.concat(wanted, "\n") })
+prompts.save(o.out .. "/samples.safetensors", o.samples, o.seed, 1, paint)
 print("wrote " .. o.out .. "/gan_scenes.png and samples.safetensors")
