@@ -25,6 +25,7 @@ local given = require "laterna.flow.given"
 local layer = require "laterna.flow.layer"
 local models = require "laterna.flow.models"
 local nn = require "laterna.nn"
+local noise = require "laterna.noise"
 local watch = require "laterna.flow.watch"
 
 local function is_dequantiser(v)
@@ -201,17 +202,17 @@ end
 -- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options temperature=1 scales the noise; guidance=1: how far to exaggerate what the caption changes
 -- in every layer's numbers (laterna.flow.told); seed: picture i has its own generator, seeded with seed + i - 1, and
--- does not depend on its batch; or generator: one for all
+-- does not depend on its batch; seeds: the same with a list; or generator: one for all
 -- @treturn Tensor (n,h,w,c) in [-1,1], or (n,d)
 function Flow:sample(cond, options)
   local n = condition.count("sample", 1, cond)
   local o = check.options("sample", 2, options, {
     temperature = { "number", 1, min = 0, max = 1e6 }, guidance = { "number", 1, min = 0, max = 1e4 },
-    seed = given.options.seed, generator = given.options.generator,
+    seed = noise.options.seed, seeds = noise.options.seeds, generator = noise.options.generator,
   })
   return condition.quietly(self, function()
     local told = given.guided("sample", 1, self, cond, n, o.guidance)
-    return paint(self, given.noise(n, self.d, o) * o.temperature, told)
+    return paint(self, noise.draw({ n, self.d }, noise.source("sample", 2, o, n)) * o.temperature, told)
   end)
 end
 
@@ -219,15 +220,16 @@ end
 -- through the inverse. Where the flow dequantises, pictures are not rounded to grey levels here, for a rounded number
 -- has no slope. No caption is left out.
 -- @tparam[opt] table cond n, text, detail
--- @tparam[opt] table options temperature=1, seed, generator as for sample
+-- @tparam[opt] table options temperature=1, seed, seeds, generator as for sample
 -- @treturn Tensor (n,h,w,c), or (n,d)
 function Flow:paint(cond, options)
   local n = condition.count("paint", 1, cond)
   local o = check.options("paint", 2, options, {
-    temperature = { "number", 1, min = 0, max = 1e6 }, seed = given.options.seed, generator = given.options.generator,
+    temperature = { "number", 1, min = 0, max = 1e6 }, seed = noise.options.seed, seeds = noise.options.seeds,
+    generator = noise.options.generator,
   })
   local told = condition.encode("paint", 1, self.text, cond, n)
-  local z = given.noise(n, self.d, o) * o.temperature
+  local z = noise.draw({ n, self.d }, noise.source("paint", 2, o, n)) * o.temperature
   local y = self.net:inverse(z:view(n, table.unpack(layer.resized(self.net, self.size))), told)
   local of = self.dequantise and getmetatable(self.dequantise)
   if of == dequantise.Dequantise or of == dequantise.VariationalDequantise then return dequantise.smooth(y) end

@@ -30,6 +30,7 @@ local core = require "laterna.core"
 local given = require "laterna.gan.given"
 local losses = require "laterna.gan.losses"
 local nn = require "laterna.nn"
+local noise = require "laterna.noise"
 local penalties = require "laterna.gan.penalties"
 local refuse = require "laterna.gan.refuse"
 local watch = require "laterna.gan.watch"
@@ -43,21 +44,12 @@ local function is_game(v)
   return ok, "a loss's name, or a table of two functions, critic and generator"
 end
 
-local function is_weight(v)
-  local ok = check.is(v, "callable") or type(v) == "number" and v >= 0 and v < math.huge
-  return ok, "a number of at least 0, or a function of the call that gives one"
-end
-
-local function is_critic(v)
-  return nn.is_module(v) and type(v.fixed) == "function", "a critic: lt.gan.Critic { net = ... }"
-end
-
 -- A loss as the family uses it. A script's own is paired and has its boundary at 0, unless it says otherwise.
 local function game(v)
   if type(v) == "string" then return losses[v] end
   local o = check.options("gan", 1, v, {
-    critic = "callable", generator = "callable", paired = { "boolean", true }, r1 = is_weight, r2 = is_weight,
-    gradient_penalty = is_weight,
+    critic = "callable", generator = "callable", paired = { "boolean", true }, r1 = given.is_weight,
+    r2 = given.is_weight, gradient_penalty = given.is_weight,
     boundary = { function(b) return b == "middle" or type(b) == "number" and b == b, 'a number or "middle"' end, 0 },
   })
   return o
@@ -83,10 +75,11 @@ end
 -- @treturn gan
 local Gan = nn.class("gan", function(self, options)
   local o = check.options("gan", 1, options, {
-    generator = { nn.module_rule, required = true }, critic = { is_critic, required = true }, text = nn.module_rule,
-    detail = { "integer", required = true, min = 0, max = 1 << 20 }, loss = { is_game, "relativistic" },
-    r1 = is_weight, r2 = is_weight, gradient_penalty = is_weight, penalty_every = { "integer", 1, min = 1 },
-    wrong = { "number", min = 0 }, augment = "callable",
+    generator = { nn.module_rule, required = true }, critic = { given.is_critic, required = true },
+    text = nn.module_rule, detail = { "integer", required = true, min = 0, max = 1 << 20 },
+    loss = { is_game, "relativistic" }, r1 = given.is_weight, r2 = given.is_weight,
+    gradient_penalty = given.is_weight, penalty_every = { "integer", 1, min = 1 }, wrong = { "number", min = 0 },
+    augment = "callable",
   })
   self.generator, self.critic, self.text, self.detail = o.generator, o.critic, o.text, o.detail
   if o.text and rawequal(o.text, o.critic.text) then
@@ -107,13 +100,14 @@ Gan.augment, Gan.judge = require "laterna.gan.augment", require "laterna.gan.jud
 local function paint(fname, i, self, cond, options)
   local n = condition.count(fname, i, cond)
   local o = check.options(fname, i + 1, options, {
-    temperature = { "number", 1, min = 0 }, seed = "integer", generator = check.is_generator,
+    temperature = { "number", 1, min = 0 }, seed = noise.options.seed, seeds = noise.options.seeds,
+    generator = noise.options.generator,
   })
   local z = cond and cond.detail
   if self.detail == 0 then
     if z then check.fail(fname, i, "cond.detail: this generator takes none") end
   elseif not z then
-    z = given.noise(n, self.detail, o) * o.temperature
+    z = noise.draw({ n, self.detail }, noise.source(fname, i + 1, o, n)) * o.temperature
   elseif z:dim() ~= 2 or z:size(1) ~= n or z:size(2) ~= self.detail then
     check.fail(fname, i, "cond.detail: expected (%d,%d), got (%s)", n, self.detail, table.concat(z.shape, ","))
   end
@@ -264,7 +258,7 @@ end
 -- where it is not given. Painted in evaluation mode, nothing recorded.
 -- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options temperature=1 (scales the drawn detail: less variety, more likely pictures); seed: example
--- i is drawn with seed + i - 1; generator
+-- i has its own generator, seeded with seed + i - 1; seeds: the same with a list; generator: one for all
 -- @treturn Tensor
 function Gan:sample(cond, options)
   local x = condition.quietly(self, paint, "sample", 1, self, cond, options)

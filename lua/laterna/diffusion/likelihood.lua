@@ -20,7 +20,7 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local guidance = require "laterna.diffusion.guidance"
-local noise = require "laterna.diffusion.noise"
+local noise = require "laterna.noise"
 local ode = require "laterna.diffusion.ode"
 local schedules = require "laterna.schedule"
 

@@ -3,7 +3,7 @@
 -- one: `resample(lt.samplers.ddim, { repeats = 5, jump = 2 })(schedule, times, options)`.
 -- @module laterna.diffusion.resample
 local check = require "laterna.check"
-local noise = require "laterna.diffusion.noise"
+local noise = require "laterna.noise"
 local schedules = require "laterna.schedule"
 
 local Resampling = {}

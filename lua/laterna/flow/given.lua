@@ -1,8 +1,7 @@
---- What a flow is given from outside: the condition as its layers take it, and random numbers.
+--- What a flow is given from outside: the condition as its layers take it.
 -- @module laterna.flow.given
 local check = require "laterna.check"
 local condition = require "laterna.condition"
-local core = require "laterna.core"
 
 local given = {}
 
@@ -34,22 +33,6 @@ function given.guided(fname, i, flow, cond, n, guidance)
   told.without = given.encode(fname, i, flow, { detail = cond and cond.detail }, n)
   told.guidance = guidance
   return told
-end
-
---- The options that say where random numbers come from, for check.options.
-given.options = { seed = "integer", generator = check.is_generator }
-
---- N(0, I), (n,d): with a seed example i has a generator of its own, seeded with seed + i - 1.
--- @tparam integer n
--- @tparam integer d
--- @tparam table o seed, generator
--- @treturn Tensor (n,d)
-function given.noise(n, d, o)
-  check.type("noise", 3, "options", o, "table")
-  if not o.seed then return core.randn({ n, d }, { generator = o.generator }) end
-  local list = {}
-  for k = 1, n do list[k] = core.generator(o.seed + k - 1) end
-  return core.randn_each(list, { d })
 end
 
 return given

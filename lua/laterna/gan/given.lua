@@ -1,9 +1,21 @@
---- What a GAN is given: pictures or vectors, noise, captions and wrong captions.
+--- What a GAN is given: critics and weights; pictures or vectors, captions and wrong captions.
 -- @module laterna.gan.given
 local check = require "laterna.check"
 local core = require "laterna.core"
+local nn = require "laterna.nn"
 
 local given = {}
+
+--- A rule of check.options: weights.
+function given.is_weight(v)
+  local ok = check.is(v, "callable") or type(v) == "number" and v >= 0 and v < math.huge
+  return ok, "a number of at least 0, or a function of the call that gives one"
+end
+
+--- A rule of check.options: critics.
+function given.is_critic(v)
+  return nn.is_module(v) and type(v.fixed) == "function", "a critic: lt.gan.Critic { net = ... }"
+end
 
 --- Checks that an argument is examples: float32, (n,...), n of at least 1; pictures (n,h,w,c) or vectors (n,d).
 -- @tparam string fname
@@ -29,19 +41,6 @@ function given.scores(fname, scores, n)
   check.type(fname, nil, "what the critic's net gave", scores, "tensor")
   if scores:size(1) == n and scores:numel() == n and scores:dim() <= 2 then return scores:view(n) end
   check.fail(fname, nil, "the critic's net gave (%s), expected scores (%d)", table.concat(scores.shape, ","), n)
-end
-
---- N(0, I), (n,d): with a seed example i has a generator of its own, seeded with seed + i - 1.
--- @tparam integer n
--- @tparam integer d
--- @tparam table o seed, generator
--- @treturn Tensor (n,d)
-function given.noise(n, d, o)
-  check.type("noise", 3, "options", o, "table")
-  if not o.seed then return core.randn({ n, d }, { generator = o.generator }) end
-  local list = {}
-  for k = 1, n do list[k] = core.generator(o.seed + k - 1) end
-  return core.randn_each(list, { d })
 end
 
 --- Encoded captions of some rows: {tokens, mask, pooled}.

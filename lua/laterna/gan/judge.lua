@@ -31,6 +31,7 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
+local given = require "laterna.gan.given"
 local nn = require "laterna.nn"
 
 local DELTA, MOST = 1e-6, 1e4 -- of lambda
@@ -55,11 +56,6 @@ function Painter:forward(_, told)
   return self.model:paint({ n = n, text = text, detail = cond.detail }, options)
 end
 
-local function is_weight(v)
-  local ok = check.is(v, "callable") or type(v) == "number" and v >= 0 and v < math.huge
-  return ok, "a number of at least 0, or a function of the call that gives one"
-end
-
 local function is_part(v)
   local ok = type(v) == "boolean" or type(v) == "number" and v >= 0 and v <= 1
   return ok, "true, false or a number from 0 to 1"
@@ -69,17 +65,13 @@ local function is_last(v)
   return check.is(v, "tensor") and v.requires_grad and v.is_leaf, "a parameter that requires a gradient"
 end
 
-local function is_critic(v)
-  return nn.is_module(v) and type(v.fixed) == "function", "a critic: lt.gan.Critic { net = ... }"
-end
-
 local GAME = { "loss", "r1", "r2", "gradient_penalty", "penalty_every", "wrong", "augment" }
 
 -- Every option of lt.gan that is passed on is checked there.
 local function read(options)
   local known = {
-    critic = { is_critic, required = true }, weight = { is_weight, 1 }, features = { is_part, false }, last = is_last,
-    base = "callable", paint = { "table", {} },
+    critic = { given.is_critic, required = true }, weight = { given.is_weight, 1 }, features = { is_part, false },
+    last = is_last, base = "callable", paint = { "table", {} },
   }
   for _, key in ipairs(GAME) do known[key] = function() return true end end
   return check.options("judge", 2, options, known)

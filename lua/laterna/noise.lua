@@ -1,5 +1,5 @@
---- Where a diffusion model's random numbers come from: the default generator, another, or one for each picture.
--- @module laterna.diffusion.noise
+--- Where the random numbers of painting come from: the default generator, another, or one for each picture.
+-- @module laterna.noise
 local check = require "laterna.check"
 local core = require "laterna.core"
 
@@ -12,7 +12,7 @@ noise.options = { seed = "integer", seeds = "table", generator = check.is_genera
 -- @tparam string fname
 -- @tparam integer i which argument the options are
 -- @tparam table o seed, seeds, generator
--- @tparam integer n pictures
+-- @tparam integer n pictures, or vectors
 -- @treturn nil|Generator|{Generator,...}
 function noise.source(fname, i, o, n)
   if (o.seed and 1 or 0) + (o.seeds and 1 or 0) + (o.generator and 1 or 0) > 1 then
@@ -27,7 +27,7 @@ function noise.source(fname, i, o, n)
   return list
 end
 
---- N(0, I) of a shape {n,h,w,c}.
+--- N(0, I) of a shape {n,...}.
 -- @tparam table shape
 -- @tparam[opt] Generator|table|function source as a sampler's option `noise`
 -- @treturn Tensor
