@@ -1,5 +1,6 @@
 -- The family of flows: both ways, the bound it minimises, captions, what it refuses.
 local core = require "laterna.core"
+local fails = require "spec.support.fails"
 local flow = require "laterna.flow"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
@@ -83,6 +84,32 @@ describe("a flow", function()
     local cold = model:sample({ n = 3 }, { temperature = 0 })
     assert.same(cold[1]:totable(), cold[2]:totable())
     assert.equal(0, #model:sample({ n = 3 }).shape - 4)
+  end)
+
+  it("adds what it takes a caption for, where contrast is asked for", function()
+    local encoder = text.Encoder(CAPTIONS, { dim = 4, depth = 0, heads = 1 })
+    local net = flow.Glow { size = { 3 }, hidden = 8, steps = 2, text = 4 }
+    local model = flow { net = net, size = { 3 }, text = encoder, drop = 0 }
+    core.no_grad(function()
+      for _, p in ipairs(model:parameters()) do p:add_(core.randn(p.shape) * 0.2) end
+    end)
+    local x = core.randn(4, 3)
+    local own, other = { "a", "b", "b", "a" }, { "b", "a", "a", "b" }
+    local plain = model:loss(x, { text = own }):item()
+    local loss, log = model:loss(x, { text = own, contrast = 5 })
+    local gap = model:log_prob(x, { text = other }) - model:log_prob(x, { text = own })
+    assert.near(plain + 5 * gap:softplus():mean():item() / (3 * math.log(2)), loss:item(), 1e-4)
+    assert.near(gap:softplus():mean():item(), log.contrast, 1e-4)
+    assert.near(gap:lt(0):float():mean():item(), log.named, 1e-6)
+    assert.near(plain, log.bits, 1e-5)
+    -- Nothing to choose between, and captions that were left out.
+    assert.near(model:loss(x, { text = { "a", "a", "a", "a" } }):item(),
+      model:loss(x, { text = { "a", "a", "a", "a" }, contrast = 5 }):item(), 1e-6)
+    model.drop = 1
+    assert.near(model:loss(x, { text = own }):item(), model:loss(x, { text = own, contrast = 5 }):item(), 1e-6)
+    fails("cond.contrast: expected number", model.loss, model, x, { text = own, contrast = "5" })
+    fails("cond.contrast: it needs", model.loss, model, x, { contrast = 5 })
+    fails("cond.contrast: it needs", model.loss, model, x, { text = encoder(own), contrast = 5 })
   end)
 
   it("stays finite at noise of ten deviations", function()

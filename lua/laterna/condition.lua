@@ -68,6 +68,42 @@ function condition.forget(model, captions, generator)
   return kept
 end
 
+--- Encoded captions of some rows: {tokens, mask, pooled}.
+-- @tparam table text
+-- @tparam Tensor rows (k) int32
+-- @treturn table
+function condition.rows(text, rows)
+  local out = {}
+  for key, t in pairs(check.type("rows", 1, "text", text, "table")) do
+    if check.is_tensor(t) then out[key] = t:index_select(1, rows) end
+  end
+  return out
+end
+
+--- For each example another one of the batch whose caption differs, drawn at random. Examples whose caption is that of
+-- all are left out. Captions that are encoded already all count as different.
+-- @param captions list of n strings, or {tokens, mask, pooled}
+-- @tparam integer n
+-- @tparam[opt] generator generator
+-- @treturn {integer,...} examples
+-- @treturn {integer,...} whose caption each is shown with
+function condition.others(captions, n, generator)
+  local encoded = type(captions) ~= "table" or captions.pooled ~= nil
+  local start = core.rand(n, { generator = generator }):totable()
+  local rows, others = {}, {}
+  for i = 1, n do
+    local first = math.floor(start[i] * (n - 1))
+    for step = 0, n - 2 do
+      local j = (i + (first + step) % (n - 1)) % n + 1
+      if encoded or captions[j] ~= captions[i] then
+        rows[#rows + 1], others[#others + 1] = i, j
+        break
+      end
+    end
+  end
+  return rows, others
+end
+
 --- Runs f(...) with the module and all below it in evaluation mode. The modes come back even when f fails.
 function condition.evaluating(module, f, ...)
   local training = {}

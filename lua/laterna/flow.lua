@@ -112,22 +112,57 @@ local function explain(self, x, y, told)
   return step .. "flow: the loss is not finite, though every layer's values are"
 end
 
+-- -log P(caption | x), where it is either its own or that of another picture of the batch, and both are as likely
+-- before: softplus(log p(x | other) - log p(x | own)), (k) nats for the pictures that have been told their caption and
+-- for which there is another; nil if there is none. logp: log p(y | own), (n); kept: captions as they were told.
+local function contrast(self, y, logp, kept, cond)
+  local rows, others = condition.others(cond.text, y:size(1), cond.generator)
+  local pick, wrong = {}, {}
+  for k, i in ipairs(rows) do
+    if kept[i] ~= "" then pick[#pick + 1], wrong[#wrong + 1] = i, cond.text[others[k]] end
+  end
+  if #pick == 0 then return nil end
+  pick = core.tensor(pick, { dtype = "int32" })
+  local detail = cond.detail and cond.detail:index_select(1, pick)
+  local told = condition.encode("loss", 2, self.text, { text = wrong, detail = detail }, #wrong)
+  return (density(self, y:index_select(1, pick), told) - logp:index_select(1, pick)):softplus()
+end
+
 --- What to minimise: bits per dimension, a scalar, and numbers to log (bits). Of pictures it is a bound of
 -- -log2 P(x) / (h w c) for 8-bit pictures; of what is not dequantised, -log2 p(x) / d. A loss that is not finite is an
 -- error that names the layer it came from, and the step within lt.train.run.
+--
+-- With contrast, a weight w, - w log2 P(caption | x) / d is added, where the caption is either the picture's own or one
+-- of another picture of the batch: pictures hardly become less likely by it, but Bayes' rule (`classify`) is right
+-- more often, and captions mean more. It costs a second pass; now and then with a larger weight is enough. Logged as
+-- contrast, in nats, and named, the part of the pictures that are likelier under their own caption.
 -- @tparam Tensor x (n,h,w,c) in [-1,1], or (n,d)
--- @tparam[opt] table cond text; detail (n,k); generator for dequantisation and the captions that are left out
+-- @tparam[opt] table cond text; detail (n,k); generator for dequantisation and the captions that are left out;
+-- contrast, at least 0, with text as a list of captions
 -- @treturn Tensor
 -- @treturn table
 function Flow:loss(x, cond)
   examples("loss", self, x)
   check.type("loss", 2, "cond", cond, "table|nil")
-  local told = given.encode("loss", 2, self, cond, x:size(1))
+  local weight = cond and cond.contrast and check.number("loss", 2, "cond.contrast", cond.contrast, 0, 1e9) or 0
+  local asked, n = given.kept(self, cond), x:size(1)
+  local told = condition.encode("loss", 2, self.text, asked, n)
   local y, logdet = continuous(self, x, cond and cond.generator)
-  local loss = (density(self, y, told) + logdet):mean() * (-1 / (self.d * math.log(2)))
+  local logp = density(self, y, told)
+  local loss = (logp + logdet):mean() * (-1 / (self.d * math.log(2)))
   local bits = loss:item()
   if bits - bits ~= 0 then error(explain(self, x, y, told), 0) end
-  return loss, { bits = bits }
+  local log = { bits = bits }
+  if weight == 0 then return loss, log end
+  if not self.text or type(asked.text) ~= "table" or asked.text.pooled then
+    check.fail("loss", 2, "cond.contrast: it needs a flow that reads captions, and cond.text, a list of them")
+  end
+  local wrong = contrast(self, y, logp, asked.text, cond)
+  if not wrong then return loss, log end
+  log.contrast, log.named = wrong:mean():item(), core.no_grad(function()
+    return wrong:lt(math.log(2)):float():mean():item()
+  end)
+  return loss + wrong:mean() * (weight / (self.d * math.log(2))), log
 end
 
 -- Runs f in evaluation mode; recorded only where a gradient of t is wanted.

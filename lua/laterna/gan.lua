@@ -197,9 +197,9 @@ end
 -- that one, and with their own.
 local function judge_real(self, x, told, cond)
   local n, captions, rows, others = x:size(1), cond and cond.text, {}, {}
-  if self.wrong > 0 and told.text and captions then rows, others = given.others(captions, n, cond.generator) end
+  if self.wrong > 0 and told.text and captions then rows, others = condition.others(captions, n, cond.generator) end
   if #rows == 0 then return self.critic(x, told) end
-  local lie = { text = given.rows(told.text, core.tensor(others, { dtype = "int32" })) }
+  local lie = { text = condition.rows(told.text, core.tensor(others, { dtype = "int32" })) }
   if #rows == n then
     local real, wrong = table.unpack(self.critic:scores(x, { told, lie }))
     return real, wrong, real

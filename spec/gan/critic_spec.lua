@@ -1,9 +1,9 @@
 -- The critic that reads captions: matching and ranking, wrong captions in training, and its twin without gradients.
+local condition = require "laterna.condition"
 local core = require "laterna.core"
 local Critic = require "laterna.gan.critic"
 local fails = require "spec.support.fails"
 local Gan = require "laterna.gan"
-local given = require "laterna.gan.given"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
 local TextEncoder = require "laterna.text.encoder"
@@ -159,7 +159,7 @@ describe("a critic that reads captions", function()
   it("draws wrong captions from all others", function()
     local names, seen, rounds = { "a", "b", "a", "c" }, {}, 200
     for round = 1, rounds do
-      local rows, others = given.others(names, 4, core.generator(round))
+      local rows, others = condition.others(names, 4, core.generator(round))
       assert.same({ 1, 2, 3, 4 }, rows)
       for i, j in ipairs(others) do
         assert.is_true(names[i] ~= names[j])
@@ -169,7 +169,7 @@ describe("a critic that reads captions", function()
     for _, pair in ipairs { "12", "14", "21", "23", "24", "32", "34", "41", "42", "43" } do
       assert.is_true((seen[pair] or 0) > rounds / 10, pair)
     end
-    local rows = given.others({ pooled = core.zeros(3, 2) }, 3)
+    local rows = condition.others({ pooled = core.zeros(3, 2) }, 3)
     assert.same({ 1, 2, 3 }, rows)
   end)
 

@@ -5,6 +5,14 @@ local condition = require "laterna.condition"
 
 local given = {}
 
+--- A condition of which some captions have been left out, as in training.
+-- @tparam flow flow
+-- @tparam[opt] table cond {n, text, detail}
+-- @treturn ?table
+function given.kept(flow, cond)
+  return cond and { text = condition.forget(flow, cond.text, cond.generator), detail = cond.detail }
+end
+
 --- A condition as layers take it: {tokens, mask, pooled, detail}; nil where there is nothing to tell.
 -- @tparam string fname
 -- @tparam integer i which argument cond is
@@ -14,8 +22,7 @@ local given = {}
 -- @treturn ?table
 function given.encode(fname, i, flow, cond, n)
   check.type(fname, i, "cond", cond, "table|nil")
-  local asked = cond and { text = condition.forget(flow, cond.text, cond.generator), detail = cond.detail }
-  return condition.encode(fname, i, flow.text, asked, n)
+  return condition.encode(fname, i, flow.text, given.kept(flow, cond), n)
 end
 
 --- The same for painting: with guidance, what the layers are to compare with.

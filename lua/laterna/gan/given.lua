@@ -1,7 +1,6 @@
---- What a GAN is given: critics and weights; pictures or vectors, captions and wrong captions.
+--- What a GAN is given: critics and weights; pictures or vectors.
 -- @module laterna.gan.given
 local check = require "laterna.check"
-local core = require "laterna.core"
 local nn = require "laterna.nn"
 
 local given = {}
@@ -41,42 +40,6 @@ function given.scores(fname, scores, n)
   check.type(fname, nil, "what the critic's net gave", scores, "tensor")
   if scores:size(1) == n and scores:numel() == n and scores:dim() <= 2 then return scores:view(n) end
   check.fail(fname, nil, "the critic's net gave (%s), expected scores (%d)", table.concat(scores.shape, ","), n)
-end
-
---- Encoded captions of some rows: {tokens, mask, pooled}.
--- @tparam table text
--- @tparam Tensor rows (k) int32
--- @treturn table
-function given.rows(text, rows)
-  local out = {}
-  for key, t in pairs(check.type("rows", 1, "text", text, "table")) do
-    if check.is_tensor(t) then out[key] = t:index_select(1, rows) end
-  end
-  return out
-end
-
---- For each example another one of the batch whose caption differs, drawn at random. Examples whose caption is that of
--- all are left out. Captions that are encoded already all count as different.
--- @param captions list of n strings, or {tokens, mask, pooled}
--- @tparam integer n
--- @tparam[opt] generator generator
--- @treturn {integer,...} examples
--- @treturn {integer,...} whose caption each is shown with
-function given.others(captions, n, generator)
-  local encoded = type(captions) ~= "table" or captions.pooled ~= nil
-  local start = core.rand(n, { generator = generator }):totable()
-  local rows, others = {}, {}
-  for i = 1, n do
-    local first = math.floor(start[i] * (n - 1))
-    for step = 0, n - 2 do
-      local j = (i + (first + step) % (n - 1)) % n + 1
-      if encoded or captions[j] ~= captions[i] then
-        rows[#rows + 1], others[#others + 1] = i, j
-        break
-      end
-    end
-  end
-  return rows, others
 end
 
 return given

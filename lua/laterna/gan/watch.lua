@@ -65,10 +65,11 @@ function watch.held_out(gan, x, cond)
     local boundary = watch.boundary(gan.game.boundary, real, fake)
     local found = { held_real = watch.above(real, boundary), held_painted = 1 - watch.above(fake, boundary) }
     if not critic.text or not captions then return found end
-    local rows, others = given.others(captions, n, cond.generator)
+    local rows, others = condition.others(captions, n, cond.generator)
     if #rows == 0 then return found end
     others = core.tensor(others, { dtype = "int32" })
-    local wrong = critic(x:index_select(1, core.tensor(rows, { dtype = "int32" })), { text = given.rows(text, others) })
+    rows = core.tensor(rows, { dtype = "int32" })
+    local wrong = critic(x:index_select(1, rows), { text = condition.rows(text, others) })
     found.held_wrong = 1 - watch.above(wrong, boundary)
     return found
   end)
