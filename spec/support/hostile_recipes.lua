@@ -318,16 +318,6 @@ recipe("diffusion.distil.step", function()
 end)
 require "spec.support.hostile_flow"(recipe, R)
 require "spec.support.hostile_gan"(recipe)
-recipe("gan.augment", function()
-  return { kinds = { "colour", "flip" }, p = 0.5, adaptive = true, target = 0.5, every = 2, length = 100 }
-end)
-local function augmented() return require("laterna.gan.augment")(R["gan.augment"]()) end
-recipe("gan.augment:forward", function() return augmented(), T(2, 4, 4, 1), T(2, 4, 4, 1) end)
-recipe("gan.augment:update", function() return augmented(), T(4) end)
-recipe("gan.augment.kinds.flip", function() end)
-for kind in ("brightness saturation contrast colour translation scale cutout"):gmatch "%S+" do
-  recipe("gan.augment.kinds." .. kind, function() return 0.5 end)
-end
 require "spec.support.hostile_judge"(recipe, R)
 recipe("prior.Flow", function() return 4, { condition = 3, layers = 2, hidden = 8 } end)
 for _, method in ipairs{ "log_prob", "draw" } do
