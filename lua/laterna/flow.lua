@@ -233,6 +233,14 @@ function Flow:decode(z, cond, options)
   end)
 end
 
+local DRAWN = noise.with { temperature = { "number", 1, min = 0, max = 1e6 } }
+local GUIDED = noise.with { temperature = DRAWN.temperature, guidance = { "number", 1, min = 0, max = 1e4 } }
+
+-- Noise of (n,d) as the options of sample and paint ask for it.
+local function drawn(fname, self, n, o)
+  return noise.draw({ n, self.d }, noise.source(fname, 2, o, n)) * o.temperature
+end
+
 --- Pictures from captions: noise decoded. In evaluation mode, nothing recorded.
 -- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options temperature=1 scales the noise; guidance=1: how far to exaggerate what the caption changes
@@ -241,13 +249,10 @@ end
 -- @treturn Tensor (n,h,w,c) in [-1,1], or (n,d)
 function Flow:sample(cond, options)
   local n = condition.count("sample", 1, cond)
-  local o = check.options("sample", 2, options, {
-    temperature = { "number", 1, min = 0, max = 1e6 }, guidance = { "number", 1, min = 0, max = 1e4 },
-    seed = noise.options.seed, seeds = noise.options.seeds, generator = noise.options.generator,
-  })
+  local o = check.options("sample", 2, options, GUIDED)
   return condition.quietly(self, function()
     local told = given.guided("sample", 1, self, cond, n, o.guidance)
-    return paint(self, noise.draw({ n, self.d }, noise.source("sample", 2, o, n)) * o.temperature, told)
+    return paint(self, drawn("sample", self, n, o), told)
   end)
 end
 
@@ -259,16 +264,13 @@ end
 -- @treturn Tensor (n,h,w,c), or (n,d)
 function Flow:paint(cond, options)
   local n = condition.count("paint", 1, cond)
-  local o = check.options("paint", 2, options, {
-    temperature = { "number", 1, min = 0, max = 1e6 }, seed = noise.options.seed, seeds = noise.options.seeds,
-    generator = noise.options.generator,
-  })
+  local o = check.options("paint", 2, options, DRAWN)
   local told = condition.encode("paint", 1, self.text, cond, n)
-  local z = noise.draw({ n, self.d }, noise.source("paint", 2, o, n)) * o.temperature
+  local z = drawn("paint", self, n, o)
   local y = self.net:inverse(z:view(n, table.unpack(layer.resized(self.net, self.size))), told)
-  local of = self.dequantise and getmetatable(self.dequantise)
-  if of == dequantise.Dequantise or of == dequantise.VariationalDequantise then return dequantise.smooth(y) end
-  return of and (self.dequantise:inverse(y, nil)) or y
+  local of = self.dequantise
+  if of and of.smooth then return of.smooth(y) end
+  return of and (of:inverse(y, nil)) or y
 end
 
 --- Noise cut into the parts that the levels of a multi-scale net gave, finest first; with any other net it is one.

@@ -97,12 +97,11 @@ Gan.losses, Gan.penalties, Gan.watch = losses, penalties, watch
 Gan.Critic = require "laterna.gan.critic"
 Gan.augment, Gan.judge = require "laterna.gan.augment", require "laterna.gan.judge"
 
+local DRAWN = noise.with { temperature = { "number", 1, min = 0 } }
+
 local function paint(fname, i, self, cond, options)
   local n = condition.count(fname, i, cond)
-  local o = check.options(fname, i + 1, options, {
-    temperature = { "number", 1, min = 0 }, seed = noise.options.seed, seeds = noise.options.seeds,
-    generator = noise.options.generator,
-  })
+  local o = check.options(fname, i + 1, options, DRAWN)
   local z = cond and cond.detail
   if self.detail == 0 then
     if z then check.fail(fname, i, "cond.detail: this generator takes none") end

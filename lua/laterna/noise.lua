@@ -8,6 +8,14 @@ local noise = {}
 --- The options of sample that belong here, for check.options.
 noise.options = { seed = "integer", seeds = "table", generator = check.is_generator }
 
+--- Rules of check.options with these among them.
+-- @tparam table rules
+-- @treturn table the same
+function noise.with(rules)
+  for key, rule in pairs(noise.options) do rules[key] = rule end
+  return rules
+end
+
 --- The source that these options name: seed gives picture i a generator of its own, seeded with seed + i - 1.
 -- @tparam string fname
 -- @tparam integer i which argument the options are

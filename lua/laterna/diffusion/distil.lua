@@ -23,47 +23,21 @@ local check = require "laterna.check"
 local columns = require "laterna.diffusion.columns"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
+local ddim = require "laterna.diffusion.ddim"
 local guidance = require "laterna.diffusion.guidance"
 local latent = require "laterna.diffusion.latent"
 local ode = require "laterna.diffusion.ode"
-local prediction = require "laterna.prediction"
 
 local distil = {}
 
 local HUBER = 0.00054 -- of the root of the number of values: Song and Dhariwal 2023, arXiv 2310.14189, section 3.3
-
--- The step's two factors, of x_t and of x0. From a time to itself nothing happens, at 0 too.
-local function factors(model, t, s)
-  if t == s then return 1, 0 end
-  local alpha, sigma = model.schedule(t)
-  local alpha_s, sigma_s = model.schedule(s)
-  local r = sigma_s / sigma
-  return r, alpha_s - r * alpha
-end
-
-local function reading(model, t)
-  local alpha, sigma = model.schedule(t)
-  return prediction.coefficients(model.kind, alpha, sigma, model.sigma_data)
-end
-
-local function clipped(x0, model, clip)
-  if clip == nil then clip = not model.space end
-  return clip and x0:clamp(-1, 1) or x0
-end
-
--- One step of DDIM with the x0 that `said`, a prediction of the model at times t, means; t and s are lists.
-local function advance(model, x, said, t, s, clip)
-  local a, b = columns(t, function(time) return reading(model, time) end)
-  local of_x, of_x0 = columns(t, function(time, i) return factors(model, time, s[i]) end)
-  return x * of_x + clipped(x * a + said * b, model, clip) * of_x0
-end
 
 -- The teacher's way from x through lists of times.
 local function walk(fname, teacher, x, knots, cond, o)
   return condition.quietly(teacher, function()
     local predict = guidance.predictor(fname, 4, teacher, cond, x:size(1), o)
     for k = 1, #knots - 1 do
-      x = advance(teacher, x, predict(x, core.tensor(knots[k])), knots[k], knots[k + 1], o.clip)
+      x = ddim.advance(teacher, x, predict(x, core.tensor(knots[k])), knots[k], knots[k + 1], o.clip)
     end
     return x
   end)
@@ -73,8 +47,8 @@ end
 -- y* = (x0* - a x) / b with x0* = (goal - of_x x) / of_x0.
 local function miss(student, x, t, goal, s, told)
   local of_goal, of_x = columns(t, function(time, i)
-    local a, b = reading(student, time)
-    local r, of_x0 = factors(student, time, s[i])
+    local a, b = ddim.reading(student, time)
+    local r, of_x0 = ddim.factors(student, time, s[i])
     return 1 / (of_x0 * b), -(r / of_x0 + a) / b
   end)
   return student:predict(x, core.tensor(t), told) - (goal * of_goal + x * of_x)
@@ -238,7 +212,7 @@ function distil.consistency(student, teacher, x, cond, options)
   local met = teacher and walk("consistency", teacher, noisy, { t, near }, cond, o) or noised(student, x, eps, near)
   local target = o.target or student
   local goal = core.no_grad(function()
-    return advance(target, met, target:predict(met, core.tensor(near), told), near, stop, o.clip)
+    return ddim.advance(target, met, target:predict(met, core.tensor(near), told), near, stop, o.clip)
   end)
   return scored(miss(student, noisy, t, goal, stop, told):square(), o.huber)
 end

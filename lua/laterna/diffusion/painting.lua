@@ -3,12 +3,12 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local correction = require "laterna.diffusion.correction"
+local ddim = require "laterna.diffusion.ddim"
 local guidance = require "laterna.diffusion.guidance"
 local latents = require "laterna.diffusion.latent"
 local noise = require "laterna.noise"
 local ode = require "laterna.diffusion.ode"
 local resample = require "laterna.diffusion.resample"
-local prediction = require "laterna.prediction"
 local samplers = require "laterna.samplers"
 local schedules = require "laterna.schedule"
 
@@ -150,20 +150,7 @@ function painting.sample(self, cond, options)
   return condition.quietly(self, paint, "sample", self, cond, options)
 end
 
-local RECORDED = { steps = { "integer", 1, min = 1, max = 1000 }, noise = "tensor", size = "table" }
-for key, rule in pairs(noise.options) do RECORDED[key] = rule end
-
--- One step of DDIM (Song et al. 2021, arXiv 2010.02502) from time t to s. The picture that is seen on the way is kept
--- within [-1,1], as samplers do it; the last one is not, for beyond the border a clamp has no slope.
-local function advance(model, x, t, s, told)
-  local alpha, sigma = model.schedule(t)
-  local alpha_s, sigma_s = model.schedule(s)
-  local a, b = prediction.coefficients(model.kind, alpha, sigma, model.sigma_data)
-  local x0, r = x * a + model:predict(x, t, told) * b, sigma_s / sigma
-  if s > 0 and not model.space then x0 = x0:clamp(-1, 1) end
-  x0 = x0 * (alpha_s - r * alpha)
-  return r > 0 and x0 + x * r or x0
-end
+local RECORDED = noise.with { steps = { "integer", 1, min = 1, max = 1000 }, noise = "tensor", size = "table" }
 
 --- Pictures in a few steps of DDIM, in training mode and recorded, so that whoever judges them can teach the denoiser:
 -- gradients run through every step. What `sample` gives with sampler = "ddim", but for the last clamp. For a student
@@ -182,7 +169,12 @@ function painting.paint(self, cond, options)
   local times = schedules.spacing.uniform(self.schedule, o.steps, ode.first(self, 1))
   local _, sigma = self.schedule(times[1])
   x = x * sigma
-  for i = 1, #times - 1 do x = advance(self, x, times[i], times[i + 1], told) end
+  for i = 1, #times - 1 do
+    local t, s = {}, {}
+    for k = 1, n do t[k], s[k] = times[i], times[i + 1] end
+    -- The picture seen on the way is kept within [-1,1], as samplers do it; not the last: a clamp has no slope there.
+    x = ddim.advance(self, x, self:predict(x, times[i], told), t, s, times[i + 1] > 0 and not self.space)
+  end
   return latents.paint("paint", self, x, cond)
 end
 

@@ -63,6 +63,8 @@ end
 -- @function Dequantise
 local Dequantise = nn.class("Dequantise", function() end)
 
+Dequantise.smooth = dequantise.smooth
+
 function Dequantise:forward(x, cond)
   layer.check("Dequantise", x, cond)
   return joined(whole_levels(x), core.rand(x.shape, generator_of(cond))), -nats(x)
@@ -105,6 +107,8 @@ local Variational = nn.class("VariationalDequantise", function(self, channels, o
     })
   end
 end)
+
+Variational.smooth = dequantise.smooth
 
 local function pictures(fname, x)
   if x:dim() ~= 4 then check.fail(fname, 1, "x: expected pictures (n,h,w,c), got %d axes", x:dim()) end
