@@ -6,6 +6,7 @@
 --
 -- Writes <out>/flow_2d.png and prints how many nats a point costs; of the checkerboard the least is log 32 = 3.466.
 local lt = require "laterna"
+local plane = dofile((arg[0]:match "^(.*/)" or "") .. "plane.lua")
 
 local o = lt.train.options { steps = 2500, batch = 512, coupling = "SplineCoupling", hidden = 64, layers = 4, lr = 5e-3,
                              seed = 1, out = "runs/flow_2d" }
@@ -73,16 +74,7 @@ local points = lt.stack({ across, down }, 3)
 
 local function grey(d) return (d * (1 / d:max():item())):sqrt():view(side, side) * 2 - 1 end
 
-local function counted(x)
-  local count = {}
-  for i = 1, side * side do count[i] = 0 end
-  for _, p in ipairs(x:totable()) do
-    local c, r = (p[1] + edge) * side / (2 * edge) // 1, (edge - p[2]) * side / (2 * edge) // 1
-    local i = math.tointeger(r * side + c + 1)
-    if c >= 0 and c < side and r >= 0 and r < side then count[i] = count[i] + 1 end
-  end
-  return grey(lt.tensor(count):clamp(0, 8))
-end
+local function counted(x) return grey(plane.counted(x, side, edge, 8)) end
 
 local rows = {}
 for i, shape in ipairs(shapes) do

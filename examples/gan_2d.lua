@@ -7,6 +7,7 @@
 -- Writes <out>/gan_2d.png and prints, of 10000 samples each, the modes that got at least a quarter of their part, and
 -- the share of samples within 3 standard deviations of a mode (of the data that is 0.989).
 local lt = require "laterna"
+local plane = dofile((arg[0]:match "^(.*/)" or "") .. "plane.lua")
 
 local o = lt.train.options { steps = 8000, batch = 256, hidden = 128, lr = 2e-3, gamma = 0.3, final = 3e-3, seeds = 1,
                              sigma = 0.05, losses = "relativistic,non_saturating,hinge,wasserstein",
@@ -72,16 +73,10 @@ local function train(name, game, seed)
   return ema.model:sample({ n = 10000 }, { generator = lt.generator(seed) })
 end
 
--- Points counted on side x side squares of [-2.5,2.5]^2.
+-- Points counted on squares of [-2.5,2.5]^2; grey is the square root.
+local SIDE <const>, MOST <const> = 160, 16
 local function counted(x)
-  local side, edge, count = 160, 2.5, {}
-  for i = 1, side * side do count[i] = 0 end
-  for _, p in ipairs(x:totable()) do
-    local c, r = (p[1] + edge) * side / (2 * edge) // 1, (edge - p[2]) * side / (2 * edge) // 1
-    local i = math.tointeger(r * side + c + 1)
-    if c >= 0 and c < side and r >= 0 and r < side then count[i] = count[i] + 1 end
-  end
-  return (lt.tensor(count):clamp(0, 16) * (1 / 16)):sqrt():view(side, side) * 2 - 1
+  return (plane.counted(x, SIDE, 2.5, MOST) * (1 / MOST)):sqrt():view(SIDE, SIDE) * 2 - 1
 end
 
 local rows, columns, names = {}, { "data" }, {}
