@@ -19,9 +19,7 @@ local function numbers(text)
 end
 
 -- E |d score / dx|^2, on the scores of the pictures x
-local function penalty(scores, x)
-  return lt.grad(scores:sum(), { x }, { create_graph = true })[1]:square():sum() * (1 / #x)
-end
+local function penalty(scores, x) return lt.gan.penalties.squared_norms(scores, x):mean() end
 
 local function steps(size, batch, width)
   local shape = { size = size, channels = o.channels, width = width, block = o.block, text = 32 }
