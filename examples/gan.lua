@@ -1,22 +1,23 @@
 -- A generator paints a garment in one go; a critic that sees pictures and captions learns to tell painted from real,
 -- and the generator learns to leave it no difference: text to picture by a GAN.
 --
---   lua5.4 examples/gan.lua                              ten minutes of training on two cores
+--   lua5.4 examples/gan.lua                              four minutes of training on two cores
 --   lua5.4 examples/gan.lua --minutes 1                   one minute
 --   lua5.4 examples/gan.lua --paint                      no training: paints with what was trained
 --
--- Generator and critic are R3GAN's, small ones. Writes <out>/gan.png, a row a caption, <out>/samples.safetensors for
--- judge.lua, and <out>/model.safetensors.
+-- The loss is R3GAN's, relativistic with R1 and R2. The nets are DCGAN's, which take a third of the time of R3GAN's
+-- residual ones, and whose pictures differ under one caption long before those of the others do. Writes <out>/gan.png,
+-- a row a caption, <out>/samples.safetensors for judge.lua, and <out>/model.safetensors.
 local lt = require "laterna"
 local nn = lt.nn
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
 
-local o = lt.train.options { minutes = 10.0, batch = 32, width = 16, detail = 64, lr = 5e-4, gamma = 0.5, every = 2,
+local o = lt.train.options { minutes = 4.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 2.0, every = 2,
                              seed = 1, out = "runs/gan", samples = 1000, paint = false }
 
 lt.manual_seed(o.seed)
 local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
-local shape = { size = 28, channels = 1, width = o.width, multipliers = { 1, 4, 8 }, text = 64 }
+local shape = { size = 28, channels = 1, width = o.width, multipliers = { 1, 2 }, text = 64, block = "dcgan" }
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = o.detail

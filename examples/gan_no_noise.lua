@@ -10,13 +10,13 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { minutes = 15.0, batch = 32, width = 16, lr = 5e-4, gamma = 0.5, every = 2, wrong = 1,
+local o = lt.train.options { minutes = 15.0, batch = 64, width = 48, lr = 1e-3, gamma = 2.0, every = 2, wrong = 1,
                              pictures = 60000, test = 500, seed = 1, out = "runs/gan_no_noise" }
 
 lt.manual_seed(o.seed)
 local train = lt.data.scenes { n = o.pictures, seed = o.seed, objects = 1 }
 local test = lt.data.scenes { n = o.test, seed = o.seed, objects = 1, first = o.pictures + 1 }
-local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 8 }, text = 64 }
+local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 2, 4 }, text = 64, block = "dcgan" }
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = 0

@@ -12,14 +12,15 @@ local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
 
 local o = lt.train.options {
-  minutes = 20.0, batch = 32, width = 16, detail = 64, lr = 5e-4, gamma = 0.5, every = 2, wrong = 1,
+  minutes = 20.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 2.0, every = 2, wrong = 1,
   caption = "projection", pictures = 60000, samples = 500, matches = 500, seed = 1, out = "runs/gan_scenes",
   paint = false,
 }
 
 lt.manual_seed(o.seed)
 local train = lt.data.scenes { n = o.pictures, seed = o.seed, objects = 1 }
-local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 4, 8 }, text = 64, caption = o.caption }
+local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 2, 4 }, text = 64,
+                block = "dcgan", caption = o.caption }
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.caption, shape.detail = nil, o.detail

@@ -6,7 +6,7 @@
 --
 -- A samples file has `pictures` (n,28,28,1), bytes, and in its metadata `captions`, one a line. Of a single file it
 -- prints a table by captions; of each a row: the part named as captioned, the Frechet distance to the test set in the
--- classifier's features, and the variety of these features as a part of the test set's.
+-- classifier's features, and the variety of these features within a caption as a part of the test set's.
 local lt = require "laterna"
 local judges = dofile((arg[0]:match "^(.*/)" or "") .. "judges.lua")
 
@@ -52,13 +52,26 @@ print(("classifier: %.1f %% of the test pictures named right"):format(
 local files, rows, most = {}, {}, 0
 for file in o.samples:gmatch "[^,]+" do files[#files + 1] = file end
 local features = judge:features(test.images)
-local variety = lt.metrics.variety(features[{ 1, 1000 }])
+
+-- Mean distance of the features of pictures with the same caption, over all captions.
+local function within(of, captions)
+  local sum, k = 0, 0
+  for _, list in pairs(places(captions)) do
+    local few = table.move(list, 1, math.min(100, #list), 1, {})
+    if #few > 1 then
+      sum, k = sum + lt.metrics.variety(of:index_select(1, lt.tensor(few, { dtype = "int32" }))), k + 1
+    end
+  end
+  return sum / k
+end
+local variety = within(features, test.captions)
+
 local function row(file, pictures, captions, named)
   local of = judge:features(pictures)
   most = math.max(most, #pictures)
   local right = 100 * lt.metrics.accuracy(named, captions)
   rows[#rows + 1] = ("%-44s %6d %7.1f %% %9.4f %9.2f"):format(file, #pictures, right,
-    lt.metrics.frechet(of, features), lt.metrics.variety(of[{ 1, math.min(1000, #of) }]) / variety)
+    lt.metrics.frechet(of, features), within(of, captions) / variety)
 end
 for _, file in ipairs(files) do
   local painted, about = lt.load(file)

@@ -271,6 +271,7 @@ describe("nn.Critic", function()
     fails("bad argument #2 to 'scores' (conds: expected table, got nil)", net.scores, net, pictures(2, 8))
     fails("conds: expected table, got 3", net.scores, net, pictures(2, 8), { {}, 3 })
     fails("caption: \"cross\" needs the option text", tiny, { caption = "cross" })
+    fails("caption: dcgan has \"projection\" only", tiny, { text = 6, caption = "cross", block = "dcgan" })
     fails("heads: expected a divisor of the channels at attention (8), got 3", tiny,
       { text = 6, caption = "cross", heads = 3 })
     fails("norm: residual blocks have none", tiny, { norm = "batch" })

@@ -56,6 +56,9 @@ local function read(options)
   if o.caption == "cross" and o.text == 0 then
     check.fail("Critic", 1, "caption: \"cross\" needs the option text, the size of a token")
   end
+  if o.caption == "cross" and o.block == "dcgan" then
+    check.fail("Critic", 1, "caption: dcgan has \"projection\" only, got \"cross\"")
+  end
   if o.block == "residual" and o.norm ~= "none" then
     check.fail("Critic", 1, "norm: residual blocks have none; it goes with block = \"dcgan\"")
   end
