@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { minutes = 15.0, batch = 64, width = 48, lr = 1e-3, gamma = 2.0, every = 2, wrong = 1,
+local o = lt.train.options { minutes = 15.0, batch = 64, width = 48, lr = 1e-3, gamma = 10.0, every = 2, wrong = 1,
                              pictures = 60000, test = 500, seed = 1, out = "runs/gan_no_noise" }
 
 lt.manual_seed(o.seed)
@@ -21,7 +21,7 @@ local function encoder() return lt.text.Encoder(train.captions, { dim = 64, dept
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = 0
 local clock = lt.train.clock(o.minutes)
-local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 10 }) -- first stable, then sharp
+local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = 0, r1 = gamma, r2 = gamma,
   penalty_every = o.every, wrong = o.wrong,

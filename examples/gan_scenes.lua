@@ -12,7 +12,7 @@ local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
 
 local o = lt.train.options {
-  minutes = 20.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 2.0, every = 2, wrong = 1,
+  minutes = 20.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 10.0, every = 2, wrong = 1,
   caption = "projection", pictures = 60000, samples = 500, matches = 500, seed = 1, out = "runs/gan_scenes",
   paint = false,
 }
@@ -25,7 +25,7 @@ local function encoder() return lt.text.Encoder(train.captions, { dim = 64, dept
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.caption, shape.detail = nil, o.detail
 local clock = lt.train.clock(o.minutes)
-local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 10 }) -- first stable, then sharp
+local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
   r1 = gamma, r2 = gamma, penalty_every = o.every, wrong = o.wrong,
