@@ -7,176 +7,158 @@
 -- What the generator compares is its own business. One text encoder serves both.
 --
 --     local ae = lt.autoencoder {
---       extractor = nn.PictureEncoder(2 * 16, { condition = 64 }),
+--       extractor = nn.Extractor { detail = 16, text = 64 }, text = lt.text.Encoder(captions),
 --       generator = lt.vae { decoder = nn.PictureDecoder(16, 1, { condition = 64 }), detail = 16 },
---       detail = 16, text = lt.text.Encoder(captions),
+--       detail = 16, prior = lt.prior.Flow(16, { condition = 64 }), rate = 20,
 --     }
+--     local gaps = ae:gap(pictures, { text = captions })         -- nats that the captions leave out
+--     local green = ae:edit(pictures, { text = captions }, { text = { "a green star" } })
+--
+-- Several generators can share one extractor: make an autoencoder of each with the same extractor, text, prior and
+-- price; let one extract, give what was seen to all, and let it charge once:
+--
+--     local seen = first:extract(x, { text = captions })
+--     local sum = first:loss(x, { seen = seen }) + second:loss(x, { seen = seen }) * weight
+--     local cost, log = first:charge(seen, { loss = sum })
+--     (sum + cost):backward()
+--
+-- With a gan as generator the critic has a turn of its own, critic_loss, and the optimizer of the rest gets
+-- generator_parameters.
 -- @module laterna.autoencoder
 local check = require "laterna.check"
 local condition = require "laterna.condition"
-local core = require "laterna.core"
-local detail = require "laterna.detail"
+local edit = require "laterna.autoencoder.edit"
+local game = require "laterna.autoencoder.game"
+local gap = require "laterna.autoencoder.gap"
 local nn = require "laterna.nn"
+local painting = require "laterna.autoencoder.painting"
+local price = require "laterna.autoencoder.price"
 
-local function is_prior(v)
-  return nn.is_module(v) and type(v.log_prob) == "function" and type(v.draw) == "function",
-    "a prior: a module with log_prob and draw"
-end
-
-local function is_generator(v)
-  return nn.is_module(v) and type(v.loss) == "function" and type(v.sample) == "function",
-    "a generator: a module with loss and sample"
+local function has(what, ...)
+  local names = { ... }
+  return function(v)
+    local ok = nn.is_module(v)
+    for _, name in ipairs(names) do ok = ok and type(v[name]) == "function" end
+    return ok, ("%s: a module with %s"):format(what, table.concat(names, ", "))
+  end
 end
 
 --- An auto-encoder: `lt.autoencoder(options)`.
 -- @function autoencoder
 -- @tparam table options
 --
---  - extractor: module, (x, caption vector (n,k) or nil) -> (n,2d): mu beside logvar of the detail
+--  - extractor: module, (x, caption) -> (n,2d), mu beside logvar of the detail. caption is nil without text; the pooled
+--    vector (n,k); or {tokens, mask, pooled} for an extractor that has a field takes_tokens, as nn.Extractor does
 --  - generator: any family that takes cond.text and cond.detail
 --  - detail: d, the size of the detail
 --  - text: a text encoder; without one captions are ignored
 --  - prior: a module with log_prob(z, c) and draw(u, c), such as lt.prior.Flow; N(0, I) without one
---  - beta=1: price of the detail; free=0: free nats a coordinate (for N(0, I) only)
+--  - price: what the detail costs, one of lt.autoencoder.price; or, for price.kl, its options:
+--  - beta=1; free=0: free nats a coordinate (for N(0, I) only); rate: nats a picture to which beta holds the detail
+--  - drop=0: how often a caption is left out in training, so that the empty caption is known, for guidance too
 -- @treturn autoencoder
 local Autoencoder = nn.class("autoencoder", function(self, options)
   local o = check.options("autoencoder", 1, options, {
-    extractor = { nn.module_rule, required = true }, generator = { is_generator, required = true },
-    text = nn.module_rule, detail = { "integer", required = true, min = 1 }, beta = { "number", 1, min = 0 },
-    free = { "number", 0, min = 0 }, prior = is_prior,
+    extractor = { nn.module_rule, required = true },
+    generator = { has("a generator", "loss", "sample"), required = true },
+    text = nn.module_rule, detail = { "integer", required = true, min = 1 }, beta = { "number", min = 0 },
+    free = { "number", min = 0 }, rate = { "number", min = 1e-6 }, prior = has("a prior", "log_prob", "draw"),
+    price = has("a price", "outputs", "read", "charge", "gap"), drop = { "number", 0, min = 0, max = 1 },
   })
-  for key, value in pairs(o) do self[key] = value end
+  if o.price and (o.beta or o.free or o.rate) then
+    check.fail("autoencoder", 1, "price: beta, free and rate are options of price.kl")
+  end
+  self.extractor, self.generator, self.text, self.detail = o.extractor, o.generator, o.text, o.detail
+  self.price, self.drop = o.price or price.kl { beta = o.beta, free = o.free, rate = o.rate }, o.drop
+  self.prior = o.prior
+  if not o.prior and self.price.prior then self.prior = self.price:prior(o.detail) end
 end)
 
-local function extract(self, x, text)
-  return self.extractor(x, text and text.pooled):chunk(2, -1)
+Autoencoder.price = price
+Autoencoder.gap, Autoencoder.report = gap.gap, gap.report
+Autoencoder.sample, Autoencoder.paint = painting.sample, painting.paint
+Autoencoder.critic_loss, Autoencoder.generator_parameters = game.critic_loss, game.generator_parameters
+for name, method in pairs(edit) do Autoencoder[name] = method end
+
+-- What the extractor writes about pictures.
+local function look(fname, self, x, text)
+  local told = text and (self.extractor.takes_tokens and text or text.pooled)
+  local out = check.type(fname, nil, "what the extractor wrote", self.extractor(x, told), "tensor")
+  local n, k = x:size(1), self.price:outputs(self.detail)
+  if out:dim() ~= 2 or out:size(1) ~= n or out:size(2) ~= k then
+    check.fail(fname, nil, "the extractor wrote (%s), expected (%d,%d)", table.concat(out.shape, ","), n, k)
+  end
+  return out
 end
 
--- Noise (n,d) ~ N(0, I) to details and back. The two are the same where no prior was learned.
-local function from_noise(self, u, text)
-  return self.prior and self.prior:draw(u, text and text.pooled) or u
+local function see(fname, self, x, cond)
+  local text = { text = condition.forget(self, cond.text, cond.generator) }
+  text = condition.text(fname, 2, self.text, text, x:size(1))
+  local seen = self.price:read(look(fname, self, x, text), cond.generator)
+  seen.text = text
+  return seen
 end
 
-local function to_noise(self, z, text)
-  if not self.prior then return z end
-  local _, u = self.prior:log_prob(z, text and text.pooled)
-  return u
-end
-
--- What the draw z from (mu, logvar) costs, and the KL divergence in nats a picture.
-local function price(self, z, mu, logvar, text)
-  if not self.prior then return detail.price(mu, logvar, self.free) end
-  local kl = detail.price_under(z, logvar, self.prior, text and text.pooled)
-  return kl, kl
-end
-
---- What to minimise: a scalar, and numbers to log (the generator's, and kl: nats a picture in the detail).
+--- What the extractor sees in pictures, with a draw of the detail; in training mode captions are left out as `drop`
+-- says.
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
--- @tparam table cond text; beta for this step (warm-up); generator for the draw; likelihood for a generator that takes
--- one (vae)
+-- @tparam[opt] table cond text; generator for the draws
+-- @treturn table mu (n,d), logvar (n,d) or nil, z (n,d), text: {tokens, mask, pooled, captions} or nil
+function Autoencoder:extract(x, cond)
+  condition.pictures("extract", x)
+  return see("extract", self, x, check.type("extract", 2, "cond", cond, "table|nil") or {})
+end
+
+--- The price of what was seen: a scalar to add to a generator's loss, and numbers to log (kl, in nats a picture; beta,
+-- where there is a rate).
+-- @tparam table seen from extract
+-- @tparam[opt] table options beta for this step (warm-up); loss, the generator's, tensor or number, from which a rate
+-- finds where beta begins; generator for draws
+-- @treturn Tensor
+-- @treturn table
+function Autoencoder:charge(seen, options)
+  check.type("charge", 1, "seen", seen, "table")
+  check.type("charge", 1, "seen.z", seen.z, "tensor")
+  local o = check.options("charge", 2, options, {
+    beta = { "number", min = 0 }, generator = check.is_generator,
+    loss = function(v) return type(v) == "number" or check.is(v, "tensor"), "a number or a tensor" end,
+  })
+  return self.price:charge(seen, {
+    prior = self.prior, pooled = seen.text and seen.text.pooled, beta = o.beta, generator = o.generator,
+    loss = type(o.loss) == "number" and o.loss or o.loss and o.loss:mean():item() or nil,
+  })
+end
+
+--- What to minimise: a scalar, and numbers to log (the generator's; kl: nats a picture in the detail; beta, where there
+-- is a rate).
+-- @tparam Tensor x (n,h,w,c) in [-1,1]
+-- @tparam[opt] table cond text; beta for this step (warm-up); seen, from extract, in place of a look of its own: then
+-- the loss is the generator's alone; drawn=0, for a gan: the part of the batch whose paintings the critic is to judge
+-- with details at random; generator for draws; all else is the generator's
 -- @treturn Tensor
 -- @treturn table
 function Autoencoder:loss(x, cond)
   condition.pictures("loss", x)
-  cond = cond or {}
-  local text = condition.text("loss", 2, self.text, cond, x:size(1))
-  local mu, logvar = extract(self, x, text)
-  local z = detail.draw(mu, logvar, cond.generator)
-  local loss, log = self.generator:loss(x, {
-    text = text, detail = z, generator = cond.generator, likelihood = cond.likelihood,
-  })
-  local paid, kl = price(self, z, mu, logvar, text)
-  log.kl = kl:item()
-  return loss + paid * (cond.beta or self.beta), log
+  cond = check.type("loss", 2, "cond", cond, "table|nil") or {}
+  local seen = check.type("loss", 2, "cond.seen", cond.seen, "table|nil") or see("loss", self, x, cond)
+  check.type("loss", 2, "cond.seen.z", seen.z, "tensor")
+  local loss, log = self.generator:loss(x, game.told("loss", self, cond, seen))
+  if cond.seen then return loss, log end
+  local cost, said = self:charge(seen, { beta = cond.beta, loss = loss, generator = cond.generator })
+  for key, v in pairs(said) do log[key] = v end
+  return loss + cost, log
 end
 
---- The detail that the extractor sees: mean and log-variance.
+--- The detail that the extractor sees: mean and log-variance (nil where the price knows no variance).
 -- @tparam Tensor x (n,h,w,c)
 -- @tparam[opt] table cond text
 -- @treturn Tensor mu (n,d)
--- @treturn Tensor logvar (n,d)
+-- @treturn ?Tensor logvar (n,d)
 function Autoencoder:encode(x, cond)
   condition.pictures("encode", x)
-  return condition.quietly(self, function()
-    return extract(self, x, condition.text("encode", 2, self.text, cond, x:size(1)))
-  end)
-end
-
--- What the generator is told, and the options that are its own. The noise is drawn here, and nothing that a picture's
--- judge says reaches the prior.
-local function told(fname, self, cond, options)
-  local n = condition.count(fname, 1, cond)
-  local passed = {}
-  for key, value in pairs(check.type(fname, 2, "options", options or {}, "table")) do passed[key] = value end
-  local temperature = check.number(fname, 2, "temperature", passed.temperature or 1, 0)
-  passed.temperature = nil
-  local text = condition.text(fname, 1, self.text, cond, n)
-  local z = cond and cond.detail
-  if not z then
-    local u = core.randn(n, self.detail, { generator = passed.generator }) * temperature
-    z = condition.quietly(self, from_noise, self, u, text)
-  end
-  return { n = n, text = text, detail = z }, passed
-end
-
---- Pictures from captions and details; the detail is drawn at random where it is not given. Painted in evaluation mode,
--- nothing recorded.
--- @tparam table cond n, text, detail
--- @tparam[opt] table options temperature=1 (scales the noise that becomes the detail), generator; others are the
--- generator's
--- @treturn Tensor (n,h,w,c) in [-1,1]
-function Autoencoder:sample(cond, options)
-  return self.generator:sample(condition.quietly(self, told, "sample", self, cond, options))
-end
-
---- The same in training mode and recorded, so that whoever judges the pictures can teach the generator. For generators
--- that can paint so.
--- @tparam table cond n, text, detail
--- @tparam[opt] table options as for sample
--- @treturn Tensor (n,h,w,c)
-function Autoencoder:paint(cond, options)
-  if type(self.generator.paint) ~= "function" then
-    check.fail("paint", nil, "self: this generator cannot paint and be recorded")
-  end
-  return self.generator:paint(told("paint", self, cond, options))
-end
-
---- Pictures painted again from their captions and the details that the extractor saw in them.
--- @tparam Tensor x (n,h,w,c)
--- @tparam[opt] table cond text; another caption than the picture's own repaints it as that
--- @tparam[opt] table options the generator's
--- @treturn Tensor (n,h,w,c)
-function Autoencoder:reconstruct(x, cond, options)
-  condition.pictures("reconstruct", x)
-  check.type("reconstruct", 2, "cond", cond, "table|nil")
-  return self:sample({ n = x:size(1), text = cond and cond.text, detail = (self:encode(x, cond)) }, options)
-end
-
---- The way from one picture to another through the noise that their details come from, under one caption.
--- @tparam Tensor a (h,w,c)
--- @tparam Tensor b (h,w,c)
--- @tparam integer steps pictures, the two ends included
--- @tparam[opt] table cond text: one caption
--- @treturn Tensor (steps,h,w,c)
-function Autoencoder:interpolate(a, b, steps, cond)
-  check.type("interpolate", 1, "a", a, "tensor")
-  check.type("interpolate", 2, "b", b, "tensor")
-  check.integer("interpolate", 3, "steps", steps, 2, 1 << 16)
-  check.type("interpolate", 4, "cond", cond, "table|nil")
-  local caption = cond and cond.text and cond.text[1]
-  local function said(n)
-    local list = {}
-    for i = 1, n do list[i] = caption end
-    return { n = n, text = caption and list or nil }
-  end
-  local z = self:encode(core.stack { a, b }, said(2))
-  return condition.quietly(self, function()
-    local u = to_noise(self, z, condition.text("interpolate", 4, self.text, said(2), 2))
-    local way = said(steps)
-    way.detail = from_noise(self, detail.between(u[1], u[2], steps),
-      condition.text("interpolate", 4, self.text, way, steps))
-    return self:sample(way)
-  end)
+  cond = check.type("encode", 2, "cond", cond, "table|nil") or {}
+  local seen = condition.quietly(self, see, "encode", self, x, cond)
+  return seen.mu, seen.logvar
 end
 
 return Autoencoder

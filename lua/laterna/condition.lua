@@ -31,8 +31,9 @@ function condition.count(fname, i, cond)
   return n
 end
 
---- The captions of a condition as an encoder writes them: {tokens, mask, pooled}. They may have been encoded already,
--- which lets an extractor and a generator share one encoder. Missing captions are empty ones, "no caption".
+--- The captions of a condition as an encoder writes them: {tokens, mask, pooled}, with the list itself as `captions`.
+-- They may have been encoded already, which lets an extractor and a generator share one encoder. Missing captions are
+-- empty ones, "no caption".
 -- @param encoder a text encoder, or nil: then no text either
 -- @treturn ?table
 function condition.text(fname, i, encoder, cond, n)
@@ -45,7 +46,22 @@ function condition.text(fname, i, encoder, cond, n)
   end
   check.type(fname, i, "cond.text", text, "table")
   if #text ~= n then check.fail(fname, i, "cond.text: %d captions for %d pictures", #text, n) end
-  return encoder(text)
+  local encoded = encoder(text)
+  if type(encoded) == "table" then encoded.captions = text end
+  return encoded
+end
+
+--- The same condition for one who reads captions with an encoder of its own, as a critic does: captions that another
+-- encoder has read are the strings again, where those are known.
+-- @tparam ?table cond
+-- @treturn ?table
+function condition.unread(cond)
+  local text = cond and cond.text
+  if type(text) ~= "table" or not text.pooled or not text.captions then return cond end
+  local out = {}
+  for key, v in next, cond do out[key] = v end
+  out.text = text.captions
+  return out
 end
 
 --- A condition as networks take it: {tokens, mask, pooled, detail}; nil where there is nothing to tell.
@@ -77,6 +93,19 @@ function condition.rows(text, rows)
   for key, t in pairs(check.type("rows", 1, "text", text, "table")) do
     if check.is_tensor(t) then out[key] = t:index_select(1, rows) end
   end
+  return out
+end
+
+--- Captions first..last of a list, or of what an encoder wrote.
+-- @tparam table text {string,...} or {tokens, mask, pooled, captions}
+-- @tparam integer first
+-- @tparam integer last
+-- @treturn table
+function condition.slice(text, first, last)
+  check.type("slice", 1, "text", text, "table")
+  if not text.pooled then return table.move(text, first, last, 1, {}) end
+  local out = condition.rows(text, core.arange(first, last, 1, { dtype = "int32" }))
+  out.captions = text.captions and table.move(text.captions, first, last, 1, {})
   return out
 end
 

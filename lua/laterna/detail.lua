@@ -29,16 +29,25 @@ function detail.price(mu, logvar, free)
   return core.maximum(each, free):sum(), kl
 end
 
+--- Entropy of N(mu, exp(logvar)) in nats.
+-- @tparam Tensor logvar (n,d)
+-- @treturn Tensor (n)
+function detail.entropy(logvar)
+  return (logvar + (1 + math.log(2 * math.pi))):sum(2) * 0.5
+end
+
 --- The price under a learned distribution p(z | caption): KL(q || p) = -H(q) - E log p, with the one draw for the
 -- expectation. In nats a picture.
 -- @tparam Tensor z (n,d), drawn from q
 -- @tparam Tensor logvar (n,d)
--- @tparam prior a module with log_prob(z, c)
+-- @tparam prior a module with log_prob(z, c); where that is dear, with bound(z, c, generator), at most as much in the
+-- mean, to be trained with
 -- @tparam ?Tensor c (n,k)
+-- @tparam[opt] Generator generator for the bound's draws
 -- @treturn Tensor a scalar
-function detail.price_under(z, logvar, prior, c)
-  local entropy = (logvar + (1 + math.log(2 * math.pi))):sum(2) * 0.5
-  return -(entropy + prior:log_prob(z, c)):mean()
+function detail.price_under(z, logvar, prior, c, generator)
+  local logp = prior.bound and prior:bound(z, c, generator) or prior:log_prob(z, c)
+  return -(detail.entropy(logvar) + logp):mean()
 end
 
 --- Spherical interpolation: details between two keep the length that N(0, I) gives them.

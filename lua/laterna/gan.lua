@@ -23,10 +23,15 @@
 --     end
 --
 -- Neither loss leaves a gradient in the parameters of the other side.
+--
+-- Where details come from an extractor that has seen the picture, the game alone would not ask that they are heeded.
+-- With compare, a weight w, the generator pays besides for what the critic sees in the picture and not in what was
+-- painted from its detail (laterna.gan.features): + w mean log (|f(x) - f(painted)|^2 / |f(x)|^2).
 -- @module laterna.gan
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
+local features = require "laterna.gan.features"
 local given = require "laterna.gan.given"
 local losses = require "laterna.gan.losses"
 local nn = require "laterna.nn"
@@ -70,6 +75,7 @@ end
 --  - penalty_every=1: k, penalties on every k-th call of critic_loss alone, the first among them, with k times the
 --    weight (Karras et al. 2020, arXiv 1912.04958, appendix B)
 --  - wrong: weight of real pictures with wrong captions; by default 1 where the critic reads captions
+--  - compare=0: weight of the critic's features of x against those of what was painted, where a detail is given
 --  - augment: function x -> x between all pictures and the critic, such as lt.gan.augment; where it has a function
 --    update, that gets the scores of real pictures, less the boundary
 -- @treturn gan
@@ -79,13 +85,14 @@ local Gan = nn.class("gan", function(self, options)
     text = nn.module_rule, detail = { "integer", required = true, min = 0, max = 1 << 20 },
     loss = { is_game, "relativistic" }, r1 = given.is_weight, r2 = given.is_weight,
     gradient_penalty = given.is_weight, penalty_every = { "integer", 1, min = 1 }, wrong = { "number", min = 0 },
-    augment = "callable",
+    augment = "callable", compare = { "number", 0, min = 0, max = 1e9 },
   })
   self.generator, self.critic, self.text, self.detail = o.generator, o.critic, o.text, o.detail
   if o.text and rawequal(o.text, o.critic.text) then
     check.fail("gan", 1, "text: the critic's own encoder; two sides that play against each other cannot share it")
   end
   self.game, self.penalty_every, self.augmentation = game(o.loss), o.penalty_every, o.augment
+  self.compare = o.compare
   self.weights = {}
   for _, name in ipairs(PENALTIES) do self.weights[name] = o[name] or self.game[name] or 0 end
   self.wrong = o.wrong or o.critic.text and 1 or 0
@@ -130,11 +137,26 @@ local function like(fname, x, painted)
   if a ~= b then check.fail(fname, 1, "x: the generator paints (%s), got (%s)", b, a) end
 end
 
+-- The paintings that are judged: those of the details that were drawn, for the first pictures, and for the rest what
+-- was painted anyway.
+local function to_judge(self, painted, cond, n)
+  local drawn = cond and cond.drawn
+  if not drawn then return painted end
+  local k = check.type("loss", 2, "cond.drawn", drawn, "tensor"):size(1)
+  if k > n then check.fail("loss", 2, "cond.drawn: %d details for %d pictures", k, n) end
+  local text = cond.text
+  if type(text) == "table" then text = condition.slice(text, 1, k) end
+  local more = paint("loss", 2, self, { n = k, text = text, detail = drawn })
+  return k == n and more or core.cat { more, painted:narrow(1, k + 1, n - k) }
+end
+
 --- What the generator minimises: a scalar, and numbers to log (loss; fooled: the part of the painted pictures that the
--- critic takes for real). The critic's parameters get no gradient. A loss that is not finite is an error that names
--- step and reason.
+-- critic takes for real; compared: the relative error of features). The critic's parameters get no gradient. A loss
+-- that is not finite is an error that names step and reason.
 -- @tparam ?Tensor x (n,h,w,c) in [-1,1], or vectors (n,d); may be nil where the loss is not paired
--- @tparam[opt] table cond text; detail, a z, if it comes from elsewhere; generator for its draw; n, without x
+-- @tparam[opt] table cond text; detail, a z, if it comes from elsewhere; drawn (k,d), details at random, from which
+-- what the critic judges is painted for the first k pictures, while x is compared with what the detail makes;
+-- generator for draws; n, without x
 -- @treturn Tensor
 -- @treturn table
 function Gan:loss(x, cond)
@@ -145,15 +167,21 @@ function Gan:loss(x, cond)
   local painted = paint("loss", 2, self, asked(cond, n))
   if x then like("loss", x, painted) end
   local critic = self.critic:fixed()
-  local told = { text = core.no_grad(condition.text, "loss", 2, critic.text, cond, n) }
+  local told = { text = core.no_grad(condition.text, "loss", 2, critic.text, condition.unread(cond), n) }
+  local judged = to_judge(self, painted, cond, n)
   local real = paired and core.no_grad(function() return critic(augmented(self, x), told) end) or nil
-  local fake = critic(augmented(self, painted), told)
-  local loss = self.game.generator(real, fake)
+  local fake = critic(augmented(self, judged), told)
+  local loss, compared = self.game.generator(real, fake), nil
+  if self.compare > 0 and x and cond and cond.detail then
+    compared = features.error(critic, x, painted, told)
+    loss = loss + compared * self.compare
+  end
   local v = refuse.look(self, "generator", loss,
     { { "pictures x", x }, { "painted pictures", painted }, { "scores of painted pictures", fake } })
   local boundary = self.game.boundary
   boundary = boundary ~= "middle" and boundary or real and watch.boundary(boundary, real, fake)
-  return loss, { loss = v, fooled = boundary and watch.above(fake, boundary) or nil }
+  return loss, { loss = v, fooled = boundary and watch.above(fake, boundary) or nil,
+    compared = compared and compared:item() or nil }
 end
 
 -- The weight of a penalty in this call.
@@ -234,6 +262,7 @@ function Gan:critic_loss(x, cond)
   local painted = core.no_grad(paint, "critic_loss", 2, self, asked(cond, n))
   like("critic_loss", x, painted)
   x, painted = leaf(x, r1 > 0), leaf(painted, r2 > 0)
+  cond = condition.unread(cond)
   local text = condition.text("critic_loss", 2, self.critic.text, cond, n)
   local told, shown, log = { text = text, generator = cond and cond.generator }, augmented(self, x), {}
   local real, wrong, right = judge_real(self, shown, told, cond)

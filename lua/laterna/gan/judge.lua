@@ -31,11 +31,11 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
+local features = require "laterna.gan.features"
 local given = require "laterna.gan.given"
 local nn = require "laterna.nn"
 
 local DELTA, MOST = 1e-6, 1e4 -- of lambda
-local LEAST = 1e-8            -- of a relative error of features
 
 -- What else a painter is told in this step; not in a field, where a detail would be one of its parameters.
 local asked = setmetatable({}, { __mode = "k" })
@@ -121,14 +121,8 @@ local function in_features(self, cond, log)
   return function(out, x, own)
     log.asked = true
     local told = { text = cond.text }
-    local _, real = core.no_grad(critic.features, critic, x, told)
-    local _, again = critic:features(own:mean(out), told)
-    local sum = 0
-    for i, f in ipairs(real) do
-      sum = sum + ((again[i] - f):square():mean() / (f:square():mean() + DELTA) + LEAST):log()
-    end
     local d = x:numel() // x:size(1)
-    local nll = (sum * (d / (2 * #real))):expand(x:size(1))
+    local nll = (features.error(critic, x, own:mean(out), told) * (d / 2)):expand(x:size(1))
     log.features = nll:mean():item()
     if self.features == 1 then return nll end
     return nll * self.features + own(out, x) * (1 - self.features)

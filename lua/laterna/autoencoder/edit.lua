@@ -1,0 +1,112 @@
+--- Pictures from the details of pictures: under another caption, or on the way to another picture.
+--
+-- A detail under one caption may say what another caption says itself. What stays the same under every caption is the
+-- noise that a learned prior makes the detail from, so that is what is kept: u of z under the picture's own caption,
+-- then the detail that u makes under the other. Where no prior was learned, the two are the same.
+-- @module laterna.autoencoder.edit
+local check = require "laterna.check"
+local condition = require "laterna.condition"
+local core = require "laterna.core"
+local detail = require "laterna.detail"
+
+local edit = {}
+
+local function rows_of(fname, i, name, t, d)
+  check.type(fname, i, name, t, "tensor")
+  if t:dim() ~= 2 or t:size(2) ~= d or t:size(1) == 0 then
+    check.fail(fname, i, "%s: expected (n,%d), got (%s)", name, d, table.concat(t.shape, ","))
+  end
+end
+
+--- The noise that details come from, under their captions. Evaluation mode, nothing recorded.
+-- @tparam autoencoder self
+-- @tparam Tensor z (n,d)
+-- @tparam[opt] table cond text
+-- @treturn Tensor u (n,d), N(0, I) where z is as the prior has it
+function edit.to_noise(self, z, cond)
+  rows_of("to_noise", 1, "z", z, self.detail)
+  return condition.quietly(self, function()
+    local text = condition.text("to_noise", 2, self.text, cond, z:size(1))
+    if not self.prior then return z end
+    local _, u = self.prior:log_prob(z, text and text.pooled)
+    return u
+  end)
+end
+
+--- The details that noise makes under captions. Evaluation mode, nothing recorded.
+-- @tparam autoencoder self
+-- @tparam Tensor u (n,d)
+-- @tparam[opt] table cond text
+-- @treturn Tensor z (n,d)
+function edit.from_noise(self, u, cond)
+  rows_of("from_noise", 1, "u", u, self.detail)
+  return condition.quietly(self, function()
+    local text = condition.text("from_noise", 2, self.text, cond, u:size(1))
+    return self.prior and self.prior:draw(u, text and text.pooled) or u
+  end)
+end
+
+--- Pictures painted again from their captions and the details that the extractor saw in them.
+-- @tparam autoencoder self
+-- @tparam Tensor x (n,h,w,c)
+-- @tparam[opt] table cond text
+-- @tparam[opt] table options the generator's
+-- @treturn Tensor (n,h,w,c)
+function edit.reconstruct(self, x, cond, options)
+  condition.pictures("reconstruct", x)
+  check.type("reconstruct", 2, "cond", cond, "table|nil")
+  return self:sample({ n = x:size(1), text = cond and cond.text, detail = (self:encode(x, cond)) }, options)
+end
+
+-- One caption is that of all.
+local function spread(text, n)
+  if type(text) ~= "table" or text.pooled or rawlen(text) ~= 1 or n == 1 then return text end
+  local list = {}
+  for i = 1, n do list[i] = rawget(text, 1) end
+  return list
+end
+
+--- Pictures under other captions, with all that their own captions left out kept.
+-- @tparam autoencoder self
+-- @tparam Tensor x (n,h,w,c)
+-- @tparam table own text: the pictures' own captions, or one for all
+-- @tparam table other text: what the pictures are to be, or one for all
+-- @tparam[opt] table options keep="noise": what is kept, "noise" or "detail" (laterna.autoencoder.edit says why);
+-- others are the generator's
+-- @treturn Tensor (n,h,w,c)
+-- @treturn Tensor the details under the other captions (n,d)
+function edit.edit(self, x, own, other, options)
+  condition.pictures("edit", x)
+  check.type("edit", 2, "own", own, "table|nil")
+  check.type("edit", 3, "other", other, "table|nil")
+  local passed, n = {}, x:size(1)
+  for key, v in next, check.type("edit", 4, "options", options or {}, "table") do passed[key] = v end
+  local keep = check.one_of("edit", 4, "keep", passed.keep or "noise", { "noise", "detail" })
+  passed.keep = nil
+  own, other = { text = spread(own and own.text, n) }, { text = spread(other and other.text, n) }
+  local z = self:encode(x, own)
+  if keep == "noise" then z = self:from_noise(self:to_noise(z, own), other) end
+  return self:sample({ n = n, text = other.text, detail = z }, passed), z
+end
+
+--- The way from one picture to another through the noise that their details come from, under one caption.
+-- @tparam autoencoder self
+-- @tparam Tensor a (h,w,c)
+-- @tparam Tensor b (h,w,c)
+-- @tparam integer steps pictures, the two ends included
+-- @tparam[opt] table cond text: one caption
+-- @treturn Tensor (steps,h,w,c)
+function edit.interpolate(self, a, b, steps, cond)
+  check.type("interpolate", 1, "a", a, "tensor")
+  check.type("interpolate", 2, "b", b, "tensor")
+  check.integer("interpolate", 3, "steps", steps, 2, 1 << 16)
+  check.type("interpolate", 4, "cond", cond, "table|nil")
+  local caption = cond and cond.text and cond.text[1]
+  local function said(n) return { n = n, text = caption and spread({ caption }, n) or nil } end
+  local u = self:to_noise(self:encode(core.stack { a, b }, said(2)), said(2))
+  local way = said(steps)
+  way.detail = self:from_noise(detail.between(u[1], u[2], steps), way)
+  return self:sample(way)
+end
+
+return edit

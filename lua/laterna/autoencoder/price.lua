@@ -1,0 +1,17 @@
+--- What the detail may tell, and what that costs: prices for lt.autoencoder.
+--
+-- Families measure their losses in units of their own (nats a picture, bits a dimension, squared error, a game's
+-- score), so that a fixed beta means something else for each. A target rate in nats a picture means the same for all.
+--
+-- A price is a module with
+--
+--  - outputs(d): how many numbers the extractor is to write for a detail of d
+--  - read(out, generator): what they mean, {mu (n,d), logvar (n,d) or nil, z (n,d)}, z a draw that gradients go through
+--  - charge(seen, given): a scalar to add to the generator's loss, and numbers to log, kl (nats a picture) among them;
+--    given = {prior, pooled, loss, beta, generator}
+--  - gap(seen, given): KL(q || p) in nats, (n); given = {prior, pooled, draws, generator}
+--  - prior(d, condition): optional, the distribution of details where the autoencoder has been given none
+-- @module laterna.autoencoder.price
+return {
+  kl = require "laterna.autoencoder.kl",
+}
