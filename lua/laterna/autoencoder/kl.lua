@@ -23,12 +23,12 @@ local START = 1e-3 -- of beta, as a part of the first loss, whatever its unit is
 --  - beta: weight of the divergence, 1; with rate, where it begins
 --  - free=0: free nats a coordinate (for N(0, I) only)
 --  - rate: nats a picture that the detail is held to
---  - speed=0.01: of beta, with a rate
+--  - speed=0.02: of beta, with a rate
 -- @treturn kl
 local Kl = nn.class("kl", function(self, options)
   local o = check.options("kl", 1, options, {
     beta = { "number", min = 0, max = 1e30 }, free = { "number", 0, min = 0 },
-    rate = { "number", min = 1e-6, max = 1e9 }, speed = { "number", 0.01, min = 0, max = 1 },
+    rate = { "number", min = 1e-6, max = 1e9 }, speed = { "number", 0.02, min = 0, max = 1 },
   })
   if o.rate and o.beta == 0 then check.fail("kl", 1, "beta: with a rate it begins above 0") end
   self.free, self.rate, self.speed = o.free, o.rate, o.speed

@@ -44,7 +44,8 @@ end
 local function captions_of(fname, i, cond, n)
   local text = cond and cond.text
   if text == nil then return against(fname, i, nil, n) end
-  if type(text) ~= "table" or text.pooled then
+  if type(text) == "table" and text.pooled then text = text.captions end
+  if type(text) ~= "table" then
     check.fail(fname, i, "guidance: expected captions in cond.text, as strings")
   end
   if #text ~= n then check.fail(fname, i, "cond.text: %d captions for %d pictures", #text, n) end

@@ -24,7 +24,7 @@ local nn = {
 
 local FILES = {
   "linear", "conv", "norm", "pool", "container", "attention", "resblock", "picture", "latent",
-  "time", "spatial_attention", "unet", "dit", "critic", "generator",
+  "time", "spatial_attention", "unet", "dit", "critic", "generator", "extractor",
 }
 for _, file in ipairs(FILES) do
   for name, layer in pairs(require("laterna.nn." .. file)) do nn[name] = layer end
