@@ -9,17 +9,10 @@
 -- @module laterna.prior
 local check = require "laterna.check"
 local core = require "laterna.core"
+local net = require "laterna.prior.net"
 local nn = require "laterna.nn"
 
-local BOUND = 2 -- of the log-scales
-
--- A small net whose last layer starts at zero: the flow starts as the identity.
-local function mlp(inputs, hidden, outputs)
-  local last = nn.Linear(hidden, outputs)
-  nn.init.zeros_(last.weight)
-  nn.init.zeros_(last.bias)
-  return nn.Sequential(nn.Linear(inputs, hidden), core.silu, nn.Linear(hidden, hidden), core.silu, last)
-end
+local mlp, scale_and_shift, told = net.mlp, net.scale_and_shift, net.beside
 
 --- A flow over details: `Flow(d, options)`.
 -- @function Flow
@@ -32,7 +25,7 @@ local Flow = nn.class("Flow", function(self, d, options)
     condition = { "integer", 0, min = 0 }, layers = { "integer", 6, min = 1, max = 256 },
     hidden = { "integer", 128, min = 1 },
   })
-  self.d, self.half = d, d // 2
+  self.d, self.half, self.condition = d, d // 2, o.condition
   self.base = o.condition > 0 and mlp(o.condition, o.hidden, 2 * d) or nil
   self.couplings = {}
   for i = 1, o.layers do
@@ -40,11 +33,6 @@ local Flow = nn.class("Flow", function(self, d, options)
     self.couplings[i] = mlp(seen + o.condition, o.hidden, 2 * (d - seen))
   end
 end)
-
-local function scale_and_shift(net, x)
-  local s, t = net(x):chunk(2, -1)
-  return (s * (1 / BOUND)):tanh() * BOUND, t
-end
 
 -- The half that coupling i looks at, and the one that it changes.
 local function halves(self, i, z)
@@ -57,34 +45,21 @@ local function join(i, seen, changed)
   return core.cat(i % 2 == 1 and { seen, changed } or { changed, seen }, 2)
 end
 
-local function told(seen, c)
-  return c and core.cat({ seen, c }, 2) or seen
-end
-
-local function check_inputs(fname, self, name, z, c)
-  check.type(fname, 1, name, z, "tensor")
-  check.type(fname, 2, "c", c, "tensor|nil")
-  if z:dim() ~= 2 or z:size(2) ~= self.d then
-    check.fail(fname, 1, "%s: expected (n,%d), got (%s)", name, self.d, table.concat(z.shape, ","))
-  end
-  if self.base and not c then check.fail(fname, 2, "c: expected the captions' vectors, got nil") end
-end
-
 --- From details to noise: log p(z | caption) in nats, and the noise.
 -- @tparam Tensor z (n,d)
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor (n)
 -- @treturn Tensor u (n,d)
 function Flow:log_prob(z, c)
-  check_inputs("log_prob", self, "z", z, c)
+  net.check("log_prob", self, "z", z, c)
   local logdet = core.zeros(z:size(1))
   if self.base then
     local s, t = scale_and_shift(self.base, c)
     z, logdet = (z - t) * (-s):exp(), logdet - s:sum(2)
   end
-  for i, net in ipairs(self.couplings) do
+  for i, coupling in ipairs(self.couplings) do
     local seen, changed = halves(self, i, z)
-    local s, t = scale_and_shift(net, told(seen, c))
+    local s, t = scale_and_shift(coupling, told(seen, c))
     z, logdet = join(i, seen, (changed - t) * (-s):exp()), logdet - s:sum(2)
   end
   return logdet - (z:square():sum(2) + self.d * math.log(2 * math.pi)) * 0.5, z
@@ -95,7 +70,7 @@ end
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor z (n,d)
 function Flow:draw(u, c)
-  check_inputs("draw", self, "u", u, c)
+  net.check("draw", self, "u", u, c)
   for i = #self.couplings, 1, -1 do
     local seen, changed = halves(self, i, u)
     local s, t = scale_and_shift(self.couplings[i], told(seen, c))
@@ -108,4 +83,4 @@ function Flow:draw(u, c)
   return u
 end
 
-return { Flow = Flow }
+return { Flow = Flow, Diffusion = require "laterna.prior.diffusion" }

@@ -1,0 +1,68 @@
+--- What learned distributions of details share: small nets, what a caption does to a whole vector, and checks.
+-- @module laterna.prior.net
+local check = require "laterna.check"
+local core = require "laterna.core"
+local nn = require "laterna.nn"
+
+local net = {}
+
+local BOUND = 2 -- of the log-scales
+
+--- A linear layer that starts at zero.
+-- @tparam integer inputs
+-- @tparam integer outputs
+-- @treturn module
+function net.silent(inputs, outputs)
+  local last = nn.Linear(inputs, outputs)
+  nn.init.zeros_(last.weight)
+  nn.init.zeros_(last.bias)
+  return last
+end
+
+--- A small net whose last layer starts at zero.
+-- @tparam integer inputs
+-- @tparam integer hidden
+-- @tparam integer outputs
+-- @treturn module
+function net.mlp(inputs, hidden, outputs)
+  local last = net.silent(hidden, outputs)
+  return nn.Sequential(nn.Linear(inputs, hidden), core.silu, nn.Linear(hidden, hidden), core.silu, last)
+end
+
+--- What a net says of a vector: a bounded log-scale, and a shift.
+-- @tparam module m (n,k) -> (n,2d)
+-- @tparam Tensor x (n,k)
+-- @treturn Tensor (n,d)
+-- @treturn Tensor (n,d)
+function net.scale_and_shift(m, x)
+  local s, t = m(x):chunk(2, -1)
+  return (s * (1 / BOUND)):tanh() * BOUND, t
+end
+
+--- A vector, and beside it what the caption says.
+-- @tparam Tensor x (n,d)
+-- @tparam ?Tensor c (n,k)
+-- @treturn Tensor (n,d+k)
+function net.beside(x, c)
+  return c and core.cat({ x, c }, 2) or x
+end
+
+--- Checks what a distribution of vectors of size d is asked about.
+-- @tparam string fname
+-- @tparam table self d; condition: size of the caption vector, 0 for none
+-- @tparam string name of the first argument
+-- @param z to be (n,d)
+-- @param c to be (n,condition), or nil where that is 0
+function net.check(fname, self, name, z, c)
+  check.type(fname, 1, name, z, "tensor")
+  check.type(fname, 2, "c", c, "tensor|nil")
+  if z:dim() ~= 2 or z:size(2) ~= self.d then
+    check.fail(fname, 1, "%s: expected (n,%d), got (%s)", name, self.d, table.concat(z.shape, ","))
+  end
+  if self.condition > 0 and not c then check.fail(fname, 2, "c: expected the captions' vectors, got nil") end
+  if self.condition > 0 and (c:dim() ~= 2 or c:size(1) ~= z:size(1) or c:size(2) ~= self.condition) then
+    check.fail(fname, 2, "c: expected (%d,%d), got (%s)", z:size(1), self.condition, table.concat(c.shape, ","))
+  end
+end
+
+return net
