@@ -71,7 +71,10 @@ local Autoencoder = nn.class("autoencoder", function(self, options)
   self.extractor, self.generator, self.text, self.detail = o.extractor, o.generator, o.text, o.detail
   self.price, self.drop = o.price or price.kl { beta = o.beta, free = o.free, rate = o.rate }, o.drop
   self.prior = o.prior
-  if not o.prior and self.price.prior then self.prior = self.price:prior(o.detail) end
+  if self.price.prior then
+    if o.prior then check.fail("autoencoder", 1, "prior: this price brings its own") end
+    self.prior = self.price:prior(o.detail)
+  end
 end)
 
 Autoencoder.price = price

@@ -6,6 +6,9 @@
 --
 -- f scales and shifts by the caption, then couples the two halves of the vector in turn (affine coupling, Dinh et al.
 -- 2017, arXiv 1605.08803, with bounded log-scales).
+--
+-- Diffusion (laterna.prior.diffusion) can stand in its place, and Codes (laterna.prior.codes) are for details that are
+-- quantised. All have log_prob(z, c), which gives the noise too, and draw(u, c), its inverse.
 -- @module laterna.prior
 local check = require "laterna.check"
 local core = require "laterna.core"
@@ -83,4 +86,4 @@ function Flow:draw(u, c)
   return u
 end
 
-return { Flow = Flow, Diffusion = require "laterna.prior.diffusion" }
+return { Flow = Flow, Diffusion = require "laterna.prior.diffusion", Codes = require "laterna.prior.codes" }

@@ -10,8 +10,9 @@
 --  - charge(seen, given): a scalar to add to the generator's loss, and numbers to log, kl (nats a picture) among them;
 --    given = {prior, pooled, loss, beta, generator}
 --  - gap(seen, given): KL(q || p) in nats, (n); given = {prior, pooled, draws, generator}
---  - prior(d, condition): optional, the distribution of details where the autoencoder has been given none
+--  - prior(d): optional, the distribution that such details have; then the autoencoder takes no other
 -- @module laterna.autoencoder.price
 return {
-  kl = require "laterna.autoencoder.kl",
+  kl = require "laterna.autoencoder.kl", mmd = require "laterna.autoencoder.mmd",
+  fsq = require "laterna.autoencoder.fsq",
 }
