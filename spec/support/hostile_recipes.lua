@@ -319,6 +319,7 @@ end)
 require "spec.support.hostile_flow"(recipe, R)
 require "spec.support.hostile_gan"(recipe)
 require "spec.support.hostile_judge"(recipe, R)
+require "spec.support.hostile_autoencoder"(recipe, R)
 recipe("prior.Flow", function() return 4, { condition = 3, layers = 2, hidden = 8 } end)
 for _, method in ipairs{ "log_prob", "draw" } do
   recipe("prior.Flow:" .. method, function()
