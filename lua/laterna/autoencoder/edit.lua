@@ -101,7 +101,8 @@ function edit.interpolate(self, a, b, steps, cond)
   check.type("interpolate", 2, "b", b, "tensor")
   check.integer("interpolate", 3, "steps", steps, 2, 1 << 16)
   check.type("interpolate", 4, "cond", cond, "table|nil")
-  local caption = cond and cond.text and cond.text[1]
+  local text = check.type("interpolate", 4, "cond.text", cond and cond.text, "table|nil")
+  local caption = text and text[1]
   local function said(n) return { n = n, text = caption and spread({ caption }, n) or nil } end
   local u = self:to_noise(self:encode(core.stack { a, b }, said(2)), said(2))
   local way = said(steps)

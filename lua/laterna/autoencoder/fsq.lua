@@ -3,6 +3,7 @@
 -- @module laterna.autoencoder.fsq
 local check = require "laterna.check"
 local core = require "laterna.core"
+local given = require "laterna.autoencoder.given"
 local nn = require "laterna.nn"
 local Codes = require("laterna.prior").Codes
 
@@ -79,24 +80,22 @@ end
 
 --- What it costs: -log p(z | caption) for the prior to learn from, and numbers to log (kl: the same, nats a picture).
 -- @tparam table seen z
--- @tparam table given prior, pooled (n,k), beta in place of the option
+-- @tparam table told prior, pooled (n,k), beta in place of the option
 -- @treturn Tensor
 -- @treturn table
-function Fsq:charge(seen, given)
-  check.type("charge", 1, "seen", seen, "table")
-  check.type("charge", 2, "given", given, "table")
-  local cost = -given.prior:bound(seen.z, given.pooled):mean()
-  return cost * (given.beta or self.beta), { kl = cost:item() }
+function Fsq:charge(seen, told)
+  given.check("charge", seen, told, { "z" }, "bound")
+  local cost = -told.prior:bound(seen.z, told.pooled):mean()
+  return cost * (told.beta or self.beta), { kl = cost:item() }
 end
 
 --- KL(q || p) = -log p(z | caption) of each picture, in nats.
 -- @tparam table seen z
--- @tparam table given prior, pooled (n,k)
+-- @tparam table told prior, pooled (n,k)
 -- @treturn Tensor (n)
-function Fsq.gap(_, seen, given)
-  check.type("gap", 1, "seen", seen, "table")
-  check.type("gap", 2, "given", given, "table")
-  return -given.prior:bound(seen.z, given.pooled)
+function Fsq.gap(_, seen, told)
+  given.check("gap", seen, told, { "z" }, "bound")
+  return -told.prior:bound(seen.z, told.pooled)
 end
 
 return Fsq

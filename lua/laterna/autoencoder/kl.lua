@@ -3,6 +3,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local detail = require "laterna.detail"
+local given = require "laterna.autoencoder.given"
 local nn = require "laterna.nn"
 
 local START = 1e-3 -- of beta, as a part of the first loss, whatever its unit is
@@ -64,40 +65,38 @@ local function control(self, kl, loss)
 end
 
 --- The price of what was seen: a scalar, and numbers to log (kl, in nats a picture; beta, where there is a rate). In
--- training mode a step with a rate moves beta, unless given.beta says what it is.
+-- training mode a step with a rate moves beta, unless told.beta says what it is.
 -- @tparam table seen as read gives it
--- @tparam table given prior, pooled (n,k), loss (a number), beta, generator
+-- @tparam table told prior, pooled (n,k), loss (a number), beta, generator
 -- @treturn Tensor
 -- @treturn table
-function Kl:charge(seen, given)
-  check.type("charge", 1, "seen", seen, "table")
-  check.type("charge", 2, "given", given, "table")
+function Kl:charge(seen, told)
+  given.check("charge", seen, told, { "mu", "logvar", "z" })
   local paid, kl
-  if given.prior then
-    paid = detail.price_under(seen.z, seen.logvar, given.prior, given.pooled, given.generator)
+  if told.prior then
+    paid = detail.price_under(seen.z, seen.logvar, told.prior, told.pooled, told.generator)
     kl = paid
   else
     paid, kl = detail.price(seen.mu, seen.logvar, self.free)
   end
   local log = { kl = kl:item() }
-  local beta = given.beta or self.beta
-  if self.rate and not given.beta then beta = control(self, log.kl, given.loss) end
+  local beta = told.beta or self.beta
+  if self.rate and not told.beta then beta = control(self, log.kl, told.loss) end
   if self.rate then log.beta = beta end
   return paid * beta, log
 end
 
 --- KL(q || p) of each picture, in nats: exact for N(0, I), and under a learned prior the mean over draws.
 -- @tparam table seen as read gives it
--- @tparam table given prior, pooled (n,k), draws=1, generator
+-- @tparam table told prior, pooled (n,k), draws=1, generator
 -- @treturn Tensor (n)
-function Kl.gap(_, seen, given)
-  check.type("gap", 1, "seen", seen, "table")
-  check.type("gap", 2, "given", given, "table")
-  if not given.prior then return core.kl_normal(seen.mu, seen.logvar, { reduction = "none" }):sum(2) end
-  local draws, logp = given.draws or 1, 0
+function Kl.gap(_, seen, told)
+  given.check("gap", seen, told, { "mu", "logvar" })
+  if not told.prior then return core.kl_normal(seen.mu, seen.logvar, { reduction = "none" }):sum(2) end
+  local draws, logp = told.draws or 1, 0
   for _ = 1, draws do
-    local z = detail.draw(seen.mu, seen.logvar, given.generator)
-    logp = logp + given.prior:log_prob(z, given.pooled)
+    local z = detail.draw(seen.mu, seen.logvar, told.generator)
+    logp = logp + told.prior:log_prob(z, told.pooled)
   end
   return -(detail.entropy(seen.logvar) + logp * (1 / draws))
 end

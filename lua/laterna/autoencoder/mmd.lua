@@ -4,6 +4,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local detail = require "laterna.detail"
+local given = require "laterna.autoencoder.given"
 local kl = require "laterna.autoencoder.kl"
 local nn = require "laterna.nn"
 
@@ -65,28 +66,27 @@ end
 
 --- The price of what was seen: a scalar, and numbers to log (kl, in nats a picture; mmd, MMD^2).
 -- @tparam table seen mu, logvar, z
--- @tparam table given prior, pooled (n,k), beta in place of the option, generator
+-- @tparam table told prior, pooled (n,k), beta in place of the option, generator
 -- @treturn Tensor
 -- @treturn table
-function Mmd:charge(seen, given)
-  check.type("charge", 1, "seen", seen, "table")
-  check.type("charge", 2, "given", given, "table")
-  local z, prior, c = check.type("charge", 1, "seen.z", seen.z, "tensor"), given.prior, given.pooled
+function Mmd:charge(seen, told)
+  given.check("charge", seen, told, { "mu", "logvar", "z" })
+  local z, prior, c = seen.z, told.prior, told.pooled
   local n = z:size(1)
   if n < 2 then check.fail("charge", 1, "seen.z: expected at least two details to compare, got %d", n) end
-  local u, learn = core.randn(z.shape, { generator = given.generator }), nil
+  local u, learn = core.randn(z.shape, { generator = told.generator }), nil
   local kl_now
   if prior then
     u = core.no_grad(prior.draw, prior, u, c)
     local settled = { z = z:detach(), logvar = seen.logvar:detach() }
-    learn = detail.price_under(settled.z, settled.logvar, prior, c, given.generator)
-    kl_now = detail.price_under(z, seen.logvar, prior, c, given.generator)
+    learn = detail.price_under(settled.z, settled.logvar, prior, c, told.generator)
+    kl_now = detail.price_under(z, seen.logvar, prior, c, told.generator)
   else
     kl_now = detail.price(seen.mu, seen.logvar, 0)
   end
   local k = self.kernel
   local mmd = without_itself(k(z, z)) + without_itself(k(u, u)) - k(z, u):mean() * 2
-  local paid = mmd * self.weight + kl_now * (given.beta or self.beta)
+  local paid = mmd * self.weight + kl_now * (told.beta or self.beta)
   if learn then paid = paid + learn end
   return paid, { kl = kl_now:item(), mmd = mmd:item() }
 end

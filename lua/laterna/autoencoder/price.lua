@@ -7,9 +7,9 @@
 --
 --  - outputs(d): how many numbers the extractor is to write for a detail of d
 --  - read(out, generator): what they mean, {mu (n,d), logvar (n,d) or nil, z (n,d)}, z a draw that gradients go through
---  - charge(seen, given): a scalar to add to the generator's loss, and numbers to log, kl (nats a picture) among them;
---    given = {prior, pooled, loss, beta, generator}
---  - gap(seen, given): KL(q || p) in nats, (n); given = {prior, pooled, draws, generator}
+--  - charge(seen, told): a scalar to add to the generator's loss, and numbers to log, kl (nats a picture) among them;
+--    told = {prior, pooled, loss, beta, generator}
+--  - gap(seen, told): KL(q || p) in nats, (n); told = {prior, pooled, draws, generator}
 --  - prior(d): optional, the distribution that such details have; then the autoencoder takes no other
 -- @module laterna.autoencoder.price
 return {

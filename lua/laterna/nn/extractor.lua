@@ -14,7 +14,7 @@ local SpatialAttention = require("laterna.nn.spatial_attention").SpatialAttentio
 
 local OPTIONS = {
   size = { "integer", 28, min = 4 }, channels = { "integer", 1, min = 1 }, width = { "integer", 32, min = 1 },
-  levels = { "integer", 2, min = 0, max = 8 }, blocks = { "integer", 1, min = 1 },
+  levels = { "integer", 2, min = 0, max = 8 }, blocks = { "integer", 1, min = 1, max = 256 },
   detail = { "integer", required = true, min = 1 }, text = { "integer", 0, min = 0 },
   heads = { "integer", 4, min = 1 }, outputs = { "integer", 2, min = 1, max = 64 },
 }
