@@ -1,0 +1,208 @@
+local core = require "laterna.core"
+local data = require "laterna.data"
+local emoji_font = require "spec.support.emoji_font"
+local fails = require "spec.support.fails"
+local lfs = require "lfs"
+
+local REAL = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
+local REAL_NAMES = "/usr/share/unicode/emoji/emoji-test.txt"
+
+local function u16(...) return string.pack(">" .. ("I2"):rep(select("#", ...)), ...) end
+local function u32(...) return string.pack(">" .. ("I4"):rep(select("#", ...)), ...) end
+
+describe("data.emoji", function()
+  local root
+
+  local function write(name, text)
+    local f = assert(io.open(root .. "/" .. name, "wb"))
+    f:write(text)
+    f:close()
+    return root .. "/" .. name
+  end
+
+  -- The data set of a font's bytes and the tiny list of names.
+  local function load(bytes, options)
+    options = options or {}
+    options.font = write("font.ttf", bytes or emoji_font.build())
+    options.names = options.names or write("names.txt", emoji_font.names)
+    options.annotations = options.annotations or { write("en.xml", emoji_font.annotations) }
+    options.size = options.size or 16
+    return data.emoji(options)
+  end
+
+  before_each(function()
+    root = os.tmpname()
+    os.remove(root)
+    assert(lfs.mkdir(root))
+  end)
+  after_each(function()
+    for name in lfs.dir(root) do os.remove(root .. "/" .. name) end
+    lfs.rmdir(root)
+  end)
+
+  it("gives pictures, names, keywords and groups in the order of the names", function()
+    local ds = load()
+    assert.same({ "red circle", "blue circle", "red: and blue", "two red circles", "red circle with a selector" },
+      ds.captions)
+    assert.same({ "two blue circles" }, ds.report.missing)
+    assert.equal(5, ds.report.pictures)
+    assert.same({ "circle", "red", "R&D AB &what;" }, ds.keywords[1])
+    assert.same({ {}, { "both" } }, { ds.keywords[2], ds.keywords[3] })
+    assert.same(ds.keywords[1], ds.keywords[5]) -- with a selector or without
+    assert.equal("\u{1F534}\u{200D}\u{1F535}", ds.texts[3])
+    assert.same({ "Shapes", "Shapes", "Shapes", "More & more", "More & more" }, ds.groups)
+    assert.same({ "round", "pairs" }, { ds.subgroups[1], ds.subgroups[4] })
+    assert.same({ 5, 16, 16, 3 }, ds.images.shape)
+    assert.equal("red: and blue", ds[3].caption)
+  end)
+
+  -- The 4x2 picture lies in rows 2 and 3 of a 4x4 square, its left half opaque: enlarged to 16, the middle of that half
+  -- is at (8,3) and (8,13) shows the background, as does the corner.
+  it("puts pictures on a square of the background", function()
+    for background, bytes in pairs {
+      [1] = { 255, 255, 255 }, [-1] = { 0, 0, 0 }, [{ -1, 1, 0.2 }] = { 0, 255, 153 },
+    } do
+      local images = load(nil, { background = background }).images
+      for i, colour in ipairs { { 255, 0, 0 }, { 0, 0, 255 }, { 0, 255, 0 }, { 255, 255, 0 }, { 255, 0, 0 } } do
+        assert.same(colour, images[i][8][3]:totable())
+        assert.same(bytes, images[i][8][13]:totable())
+        assert.same(bytes, images[i][1][1]:totable())
+      end
+    end
+  end)
+
+  it("reads every layout of its tables alike", function()
+    local want = load().images:to_string()
+    for _, o in ipairs { { index = 3 }, { image = 18 }, { coverage = 2 }, { extension = true },
+      { index = 3, image = 18, coverage = 2, extension = true } } do
+      assert.equal(want, load(emoji_font.build(o)).images:to_string())
+    end
+  end)
+
+  it("takes groups and skin tones where they are asked for", function()
+    assert.same({ "two red circles", "red circle with a selector" }, load(nil, { groups = { "More & more" } }).captions)
+    assert.same({ "red circle: light skin tone", "two blue circles" }, load(nil, { skin_tones = true }).report.missing)
+    fails('groups[1]: no group "Food"; known: Shapes, More & more', load, nil, { groups = { "Food" } })
+  end)
+
+  it("shows sequences without ligatures as missing", function()
+    local ds = load(emoji_font.build { tables = { GSUB = false } })
+    assert.same({ "red circle", "blue circle", "red circle with a selector" }, ds.captions)
+  end)
+
+  it("names the package where a file is missing", function()
+    local gone = root .. "/gone"
+    fails("gone: No such file or directory; install Debian's package fonts-noto-color-emoji", data.emoji,
+      { font = gone })
+    fails("install Debian's package unicode-data, or name the file: names = ...", load, nil, { names = gone })
+    fails("package unicode-cldr-core", load, nil, { annotations = { gone } })
+  end)
+
+  it("refuses bad arguments", function()
+    for message, options in pairs {
+      ["size: expected integer from 16 to 128, got 8"] = { size = 8 },
+      ["background: expected a grey from -1 to 1, or {red, green, blue}, got 2"] = { background = 2 },
+      ["background: expected a grey"] = { background = { 1, 1 } },
+      ["groups: expected a list of strings"] = { groups = {} },
+      ["font: expected string, got 3"] = { font = 3 },
+      ['unknown option "fonts"'] = { fonts = "x" },
+    } do
+      fails(message, data.emoji, options)
+    end
+  end)
+
+  describe("refuses damaged names:", function()
+    for message, text in pairs {
+      ["names.txt: no line of a fully-qualified emoji"] = "# nothing\n",
+      ["names.txt: an empty file"] = "",
+      ["names.txt:2: code points from 0 to 10FFFF expected"] = "\nFFFFFF ; fully-qualified # X E1.0 x",
+      ["names.txt:1: no code points"] = " ; fully-qualified # X E1.0 x",
+      ["names.txt:1: more than 32 code points"] = ("41 "):rep(33) .. "; fully-qualified # X E1.0 x",
+      ["names.txt:1: no name after the version"] = "41 ; fully-qualified # X x",
+      ["names.txt:1: caption: not valid UTF-8"] = "41 ; fully-qualified # X E1.0 caf\xe9",
+    } do
+      it(message, function() fails(message, load, nil, { names = write("names.txt", text) }) end)
+    end
+  end)
+
+  describe("refuses a damaged font:", function()
+    local function cbdt(tables) return emoji_font.build { tables = tables } end
+    local record = u32(56, 100, 1, 0) .. ("\0"):rep(24) .. u16(1, 5) .. "\4\4"
+    for message, bytes in pairs {
+      ["font.ttf: not an OpenType font"] = "not a font at all",
+      ["font.ttf: 2 bytes at 4 lie outside its 4 bytes"] = "\0\1\0\0",
+      ["font.ttf: 1048560 bytes at 12 lie outside"] = "\0\1\0\0" .. u16(65535, 0, 0, 0),
+      ["font.ttf: no table CBLC: not a font of colour bitmaps"] = cbdt { CBLC = false },
+      ["font.ttf: cmap: no map of all of Unicode"] = cbdt { cmap = u16(0, 1, 3, 1) .. u32(12) .. u16(4, 0) },
+      ["font.ttf: cmap: 51539607540 bytes at 16 lie outside"] =
+        cbdt { cmap = u16(0, 1, 3, 10) .. u32(12) .. u16(12, 0) .. u32(16, 0, 0xFFFFFFFF) },
+      ["font.ttf: CBLC: 206158430160 bytes at 8 lie"] = cbdt { CBLC = u16(3, 0) .. u32(0xFFFFFFFF) },
+      ["font.ttf: CBLC: no pictures of 32 bits a pixel"] = cbdt { CBLC = u16(3, 0) .. u32(1) .. record .. "\8\1" },
+      ["font.ttf: CBLC: more than 65536 index subtables"] =
+        cbdt { CBLC = u16(3, 0) .. u32(1) .. u32(56, 100, 0xFFFFFFFF) .. record:sub(13) .. "\32\1" },
+      ["font.ttf: CBLC: index subtable 1 (glyphs 5 to 1) is out of order"] =
+        cbdt { CBLC = u16(3, 0) .. u32(1) .. record .. "\32\1" .. u16(5, 1) .. u32(8) },
+      ["font.ttf: CBLC: index subtable of format 4; known: 1, 2, 3"] =
+        cbdt { CBLC = u16(3, 0) .. u32(1) .. record .. "\32\1" .. u16(1, 5) .. u32(8) .. u16(4, 17) .. u32(4) },
+      ["font.ttf: CBDT: image of format 9; known: 17, 18, 19"] =
+        cbdt { CBLC = u16(3, 0) .. u32(1) .. record .. "\32\1" .. u16(1, 5) .. u32(8) .. u16(1, 9) .. u32(4, 0, 9, 9) },
+      ["font.ttf: CBDT: the picture of glyph 1 ends before it begins"] =
+        cbdt { CBLC = u16(3, 0) .. u32(1) .. record .. "\32\1" .. u16(1, 5) .. u32(8) .. u16(1, 17) .. u32(4, 9, 5) },
+      ["font.ttf: picture of red circle: "] = cbdt {
+        CBLC = u16(3, 0) .. u32(1) .. record .. "\32\1" .. u16(1, 5) .. u32(8) .. u16(1, 17) .. u32(4, 0, 13),
+        CBDT = u16(3, 0) .. "\2\4\0\0\4" .. u32(4) .. "oops" },
+      ["font.ttf: shows none of 6 emoji"] = cbdt { cmap = u16(0, 1, 3, 10) .. u32(12) .. u16(12, 0) .. u32(16, 0, 0) },
+    } do
+      it(message, function() fails(message, load, bytes) end)
+    end
+  end)
+
+  -- Whatever is cut off or flipped: a data set, or an error that names the file.
+  it("survives cut and flipped fonts", function()
+    local whole = emoji_font.build { extension = true }
+    local g, refused = core.generator(1), 0
+    local function try(bytes)
+      local ok, message = pcall(load, bytes)
+      if not ok then
+        assert.matches("font.ttf: ", message, 1, true)
+        refused = refused + 1
+      end
+    end
+    for length = 1, #whole - 1, 7 do try(whole:sub(1, length)) end
+    assert.is_true(refused > #whole // 8)
+    refused = 0
+    for _ = 1, 300 do
+      local at = g:integer(1, #whole)
+      try(whole:sub(1, at - 1) .. string.char(whole:byte(at) ~ 1 << g:integer(0, 7)) .. whole:sub(at + 1))
+    end
+    assert.is_true(refused > 30)
+  end)
+
+  it("survives flipped names and annotations", function()
+    local g = core.generator(2)
+    local function flip(s)
+      local at = g:integer(1, #s)
+      return s:sub(1, at - 1) .. string.char(s:byte(at) ~ 1 << g:integer(0, 7)) .. s:sub(at + 1)
+    end
+    for _ = 1, 100 do
+      local ok, message = pcall(load, nil, { names = write("names.txt", flip(emoji_font.names)),
+        annotations = { write("en.xml", flip(emoji_font.annotations)) } })
+      assert.is_true(ok or message:find("names.txt:", 1, true) ~= nil, message)
+    end
+  end)
+
+  it("reads Noto Color Emoji where it is installed", function()
+    if not (lfs.attributes(REAL) and lfs.attributes(REAL_NAMES)) then return pending "not installed" end
+    local ds = data.emoji { size = 16, groups = { "Food & Drink", "Flags" } }
+    local place = {}
+    for i, caption in ipairs(ds.captions) do place[caption] = i end
+    local function mean(name) return ds.images[assert(place[name], name)]:float():view(-1, 3):mean(1):totable() end
+    local red, green = mean "red apple", mean "green apple"
+    assert.is_true(red[1] > green[1] and red[2] < green[2] - 20)
+    assert.equal("\u{1F34E}", ds.texts[place["red apple"]])
+    assert.equal("food-fruit", ds.subgroups[place["red apple"]])
+    local flag = mean "flag: Japan" -- two letters that are one picture
+    assert.is_true(flag[1] > flag[2] and math.abs(flag[2] - flag[3]) < 20)
+    assert.is_true(#ds.report.missing < #ds // 10)
+  end)
+end)
