@@ -136,6 +136,11 @@ describe("data.emoji", function()
       ["font.ttf: cmap: no map of all of Unicode"] = cbdt { cmap = u16(0, 1, 3, 1) .. u32(12) .. u16(4, 0) },
       ["font.ttf: cmap: 51539607540 bytes at 16 lie outside"] =
         cbdt { cmap = u16(0, 1, 3, 10) .. u32(12) .. u16(12, 0) .. u32(16, 0, 0xFFFFFFFF) },
+      ["font.ttf: GSUB: more than 1024 subtables of ligatures"] =
+        cbdt { GSUB = u16(1, 0, 0, 0, 10, 1, 4, 4, 0, 1025) .. u16(0):rep(1025) },
+      ["font.ttf: GSUB: more than 65536 ligatures to compare with"] = cbdt {
+        GSUB = u16(1, 0, 0, 0, 10, 1, 4, 4, 0, 2, 10, 10) .. u16(1, 8, 1, 14, 1, 1, 1) .. u16(30000) ..
+          u16(30000 * 2 + 2):rep(30000) .. u16(9, 2, 99) },
       ["font.ttf: CBLC: 206158430160 bytes at 8 lie"] = cbdt { CBLC = u16(3, 0) .. u32(0xFFFFFFFF) },
       ["font.ttf: CBLC: no pictures of 32 bits a pixel"] = cbdt { CBLC = u16(3, 0) .. u32(1) .. record .. "\8\1" },
       ["font.ttf: CBLC: more than 65536 index subtables"] =

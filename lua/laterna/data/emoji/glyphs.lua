@@ -8,6 +8,8 @@ local glyphs = {}
 
 local GROUP, RECORD = 12, 8
 local LIGATURE, EXTENSION = 4, 7 -- types of lookups
+local MOST_SUBTABLES = 1024      -- in all lookups of ligatures
+local MOST_COMPARED = 1 << 16    -- ligatures, for one sequence: a font may not make a short one take for ever
 
 -- Where there are several, the one that Windows or Unicode's full repertoire names.
 local function full_map(cmap)
@@ -59,23 +61,26 @@ local function agrees(ligature, rest, list, i)
 end
 
 -- The ligature that begins at list[i]: its glyph, and how many more glyphs it takes up.
-local function ligature_at(sub, list, i)
+local function ligature_at(sub, list, i, work)
   local place = covered(sub:from(sub:u16(2)), list[i])
   if not place or place >= sub:count(4, 2, 6, 2) then return nil end
   local set = sub:from(sub:u16(6 + 2 * place))
-  for k = 0, set:count(0, 2, 2, 2) - 1 do
+  local n = set:count(0, 2, 2, 2)
+  work.compared = work.compared + n
+  if work.compared > MOST_COMPARED then sub:fail("more than %d ligatures to compare with", MOST_COMPARED) end
+  for k = 0, n - 1 do
     local ligature = set:from(set:u16(2 + 2 * k))
     local rest = ligature:u16(2) - 1
     if rest >= 0 and rest <= #list - i and agrees(ligature, rest, list, i) then return ligature:u16(0), rest end
   end
 end
 
-local function apply(subs, list)
+local function apply(subs, list, work)
   local out, i = {}, 1
   while i <= #list do
     local glyph, rest
     for _, sub in ipairs(subs) do
-      glyph, rest = ligature_at(sub, list, i)
+      glyph, rest = ligature_at(sub, list, i, work)
       if glyph then break end
     end
     out[#out + 1] = glyph or list[i]
@@ -84,32 +89,34 @@ local function apply(subs, list)
   return out
 end
 
--- The subtables of a lookup that are ligatures, also those that lie behind an extension's 32-bit offset.
-local function ligatures_of(lookup)
-  local kind, subs = lookup:u16(0), {}
-  for k = 0, lookup:count(4, 2, 6, 2) - 1 do
-    local sub = lookup:from(lookup:u16(6 + 2 * k))
-    local of = kind
+-- Appends the subtables of a lookup that are ligatures, also those that lie behind an extension's 32-bit offset, and
+-- returns how many subtables were looked at so far.
+local function collect(lookup, subs, seen)
+  local kind = lookup:u16(0)
+  if kind ~= LIGATURE and kind ~= EXTENSION then return seen end
+  local n = lookup:count(4, 2, 6, 2)
+  if seen + n > MOST_SUBTABLES then lookup:fail("more than %d subtables of ligatures", MOST_SUBTABLES) end
+  for k = 0, n - 1 do
+    local sub, of = lookup:from(lookup:u16(6 + 2 * k)), kind
     if kind == EXTENSION then of, sub = sub:u16(2), sub:from(sub:u32(4)) end
     if of == LIGATURE then subs[#subs + 1] = sub end
   end
-  return subs
+  return seen + n
 end
 
 --- A function that joins a list of glyphs by the font's ligatures, all lookups in the font's order.
 -- @tparam ?View gsub nil: nothing is joined
 -- @treturn function
 function glyphs.joiner(gsub)
-  local lookups = {}
-  if gsub then
-    local list = gsub:from(gsub:u16(8))
-    for i = 0, list:count(0, 2, 2, 2) - 1 do
-      local subs = ligatures_of(list:from(list:u16(2 + 2 * i)))
-      if #subs > 0 then lookups[#lookups + 1] = subs end
-    end
+  local lookups, seen = {}, 0
+  local list = gsub and gsub:from(gsub:u16(8))
+  for i = 1, list and list:count(0, 2, 2, 2) or 0 do
+    lookups[i] = {}
+    seen = collect(list:from(list:u16(2 * i)), lookups[i], seen)
   end
   return function(sequence)
-    for _, subs in ipairs(lookups) do sequence = apply(subs, sequence) end
+    local work = { compared = 0 }
+    for _, subs in ipairs(lookups) do sequence = apply(subs, sequence, work) end
     return sequence
   end
 end

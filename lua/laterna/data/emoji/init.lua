@@ -60,26 +60,15 @@ local function chosen(list, o)
   return out
 end
 
--- n pixels of the background before x and after it on one axis, so that it becomes `side` long.
-local function padded(x, axis, side, background)
-  local missing = side - x:size(axis)
-  if missing == 0 then return x end
-  local function strip(n)
-    local shape = { x:size(1), x:size(2), 3 }
-    shape[axis] = n
-    return core.zeros(shape) + background
-  end
-  local before = missing // 2
-  return core.cat(before > 0 and { strip(before), x, strip(missing - before) } or { x, strip(missing) }, axis)
-end
-
--- On a square of the background, so that nothing of a picture that is wider than high is cut off; then to the size.
--- Composing before the areas are averaged is exact: a pixel that nobody sees lends its colour to none.
+-- On a transparent square, so that nothing of a picture that is wider than high is cut off; then on the background,
+-- and to the size. Composing before areas are averaged is exact: a pixel that nobody sees lends its colour to none.
 local function painted(png, background, size)
   local x = core.decode_png(png, { channels = 4, dtype = "float32", max_pixels = MOST_PIXELS })
-  local alpha, side = (x:narrow(3, 4, 1) + 1) * 0.5, math.max(x:size(1), x:size(2))
+  local h, w = x:size(1), x:size(2)
+  local rows, columns = math.max(0, w - h), math.max(0, h - w)
+  x = core.pad(x, { { rows // 2, rows - rows // 2 }, { columns // 2, columns - columns // 2 } }, -1)
+  local alpha = (x:narrow(3, 4, 1) + 1) * 0.5
   x = x:narrow(3, 1, 3) * alpha + (1 - alpha) * background
-  x = padded(padded(x, 1, side, background), 2, side, background)
   return core.fit_picture((x * 127.5 + 127.5):byte(), size, size)
 end
 
