@@ -111,6 +111,11 @@ describe("data.emoji", function()
     end
   end)
 
+  it("reads no further in a list than it goes", function()
+    local endless = setmetatable({ "Shapes" }, { __index = function() return "Shapes" end })
+    assert.equal(3, #load(nil, { groups = endless }))
+  end)
+
   describe("refuses damaged names:", function()
     for message, text in pairs {
       ["names.txt: no line of a fully-qualified emoji"] = "# nothing\n",

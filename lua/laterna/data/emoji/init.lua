@@ -20,6 +20,13 @@ local function is_strings(v)
   return ok, "a list of strings"
 end
 
+-- The same, out of reach of metamethods: a list may pretend to go on for ever.
+local function copied(v)
+  local list = {}
+  for i = 1, v and rawlen(v) or 0 do list[i] = rawget(v, i) end
+  return v and list
+end
+
 local function is_background(v)
   local parts = type(v) == "table" and v or { v, v, v }
   local ok = rawlen(parts) == 3
@@ -111,6 +118,7 @@ end
 -- @raise a file that is missing, with the package that brings it; what is wrong in a damaged one, and where
 return function(options)
   local o = check.options("emoji", 1, options, KNOWN)
+  o.groups, o.annotations = copied(o.groups), copied(o.annotations)
   local font = installed(FONT, o.font, open_font)
   local list = chosen(installed(NAMES, o.names, names.read), o)
   local known = {}
