@@ -10,10 +10,10 @@ local metrics = {}
 -- @see laterna.core.frechet
 metrics.frechet = core.frechet
 
-local function list(i, name, v)
-  if not check.is_tensor(v) then return check.type("accuracy", i, name, v, "table") end
-  if check.type("accuracy", i, name, v, "tensor"):dim() ~= 1 then
-    check.fail("accuracy", i, "%s: expected a list or a tensor (n), got %d axes", name, v:dim())
+local function list(fname, i, name, v)
+  if not check.is_tensor(v) then return check.type(fname, i, name, v, "table") end
+  if check.type(fname, i, name, v, "tensor"):dim() ~= 1 then
+    check.fail(fname, i, "%s: expected a list or a tensor (n), got %d axes", name, v:dim())
   end
   return v:totable()
 end
@@ -23,7 +23,7 @@ end
 -- @tparam table|Tensor wanted as long
 -- @treturn number 0 to 1
 function metrics.accuracy(named, wanted)
-  named, wanted = list(1, "named", named), list(2, "wanted", wanted)
+  named, wanted = list("accuracy", 1, "named", named), list("accuracy", 2, "wanted", wanted)
   local n, right = rawlen(named), 0
   if n == 0 then check.fail("accuracy", 1, "named: expected at least one name, got an empty list") end
   if rawlen(wanted) ~= n then
@@ -119,6 +119,42 @@ function metrics.total_variation(a, b)
     if rawget(a, key) == nil then distance = distance + count / sum_b end
   end
   return distance / 2
+end
+
+-- The rank of each of n numbers, 1 the smallest; equal ones share the mean of their ranks.
+local function ranks(i, name, values)
+  values = list("spearman", i, name, values)
+  local n, order, rank = rawlen(values), {}, {}
+  if n < 2 then check.fail("spearman", i, "%s: expected at least two numbers, got %d", name, n) end
+  for k = 1, n do
+    check.number("spearman", i, ("%s[%d]"):format(name, k), rawget(values, k))
+    order[k] = k
+  end
+  table.sort(order, function(a, b) return rawget(values, a) < rawget(values, b) end)
+  local first = 1
+  while first <= n do
+    local last = first
+    while last < n and rawget(values, order[last + 1]) == rawget(values, order[first]) do last = last + 1 end
+    for k = first, last do rank[order[k]] = (first + last) / 2 end
+    first = last + 1
+  end
+  return rank, n
+end
+
+--- Spearman's rank correlation: the correlation of the two lists' ranks, equal values sharing the mean of theirs.
+-- @tparam table|Tensor a a list of at least two numbers, or a tensor (n)
+-- @tparam table|Tensor b as long
+-- @treturn number -1 (one falls wherever the other rises) to 1; 0 where one of them never changes
+function metrics.spearman(a, b)
+  local ra, n = ranks(1, "a", a)
+  local rb, m = ranks(2, "b", b)
+  if n ~= m then check.fail("spearman", 2, "b: expected %d numbers as in a, got %d", n, m) end
+  local middle, ab, aa, bb = (n + 1) / 2, 0, 0, 0
+  for i = 1, n do
+    local u, v = ra[i] - middle, rb[i] - middle
+    ab, aa, bb = ab + u * v, aa + u * u, bb + v * v
+  end
+  return (aa == 0 or bb == 0) and 0 or ab / math.sqrt(aa * bb)
 end
 
 return metrics

@@ -338,7 +338,7 @@ recipe("edit.attribute", function() return editable(), T(2, 2, 2, 1), { "a", "b"
 recipe("edit.walk", function() return T(2, 3), T(1, 3), { -1, 0 } end)
 recipe("edit.swap", function() return editable(), T(2, 3), T(2, 3), { 1 } end)
 recipe("edit.temperatures", function() return editable(), { n = 2 }, { 0.5, 1 }, { seed = 1 } end)
-recipe("metrics.accuracy metrics.total_variation", function() return { 1, 2 }, { 1, 3 } end)
+recipe("metrics.accuracy metrics.total_variation metrics.spearman", function() return { 1, 2 }, { 1, 3 } end)
 recipe("metrics.variety", function() return T(4, 3) end)
 recipe("metrics.modes", function() return T(4, 2), T(3, 2), 1, { least = 1 } end)
 recipe("plot", function() return { 1, 2, 3 }, { width = 20, height = 5 } end)
