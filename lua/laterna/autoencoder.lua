@@ -79,6 +79,7 @@ end)
 
 Autoencoder.price = price
 Autoencoder.gap, Autoencoder.report = gap.gap, gap.report
+Autoencoder.explain = require "laterna.autoencoder.explain"
 Autoencoder.sample, Autoencoder.paint = painting.sample, painting.paint
 Autoencoder.critic_loss, Autoencoder.generator_parameters = game.critic_loss, game.generator_parameters
 for name, method in pairs(edit) do Autoencoder[name] = method end

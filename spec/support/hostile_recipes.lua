@@ -267,6 +267,9 @@ recipe("autoencoder", function()
   local nn = require "laterna.nn"
   return { extractor = nn.PictureEncoder(4, picture()), generator = require "laterna.vae"(vae(false)), detail = 2 }
 end)
+recipe("autoencoder:explain", function()
+  return require "laterna.autoencoder"(R.autoencoder()), T(8, 8, 1), "", { strips = 1, steps = 2, draws = 2 }
+end)
 for _, family in ipairs{ "vae", "autoencoder" } do
   local function object() return require("laterna." .. family)(R[family]()) end
   recipe(family .. ":loss", function() return object(), T(2, 8, 8, 1), { beta = 0.5 } end)
