@@ -117,9 +117,12 @@ local function strips(self, mean, list, caption, o)
   for i = 1, count do list[i].strip = all[i] end
 end
 
--- The gap under a caption, with the same draws for each, so that differences are the captions'.
-local function gap(self, x, caption, o)
-  return self:gap(x, said(self, caption, 1), { draws = o.draws, generator = core.generator(o.seed) })[1]:item()
+-- The gaps of one picture under a list of captions, in nats.
+local function gaps(self, x, captions, o)
+  local n, shape = #captions, x.shape
+  shape[1] = n
+  local cond = { n = n, text = self.text and captions or nil }
+  return self:gap(x:expand(shape), cond, { draws = o.draws, generator = core.generator(o.seed) }):totable()
 end
 
 local function measure(self, x, found, o)
@@ -132,11 +135,11 @@ local function measure(self, x, found, o)
     found.axes = ranked(mean, covariance, o.by)
     strips(self, mean, found.axes, caption, o)
   end
-  found.gap = gap(self, x, caption, o)
-  for _, item in ipairs(found.words) do
-    item.gap = gap(self, x, item.caption, o)
-    item.saves = found.gap - item.gap
-  end
+  local captions = { caption }
+  for i, item in ipairs(found.words) do captions[i + 1] = item.caption end
+  local nats = gaps(self, x, captions, o)
+  found.gap = nats[1]
+  for i, item in ipairs(found.words) do item.gap, item.saves = nats[i + 1], nats[1] - nats[i + 1] end
   table.sort(found.words, function(a, b)
     if a.saves ~= b.saves then return a.saves > b.saves end
     return a.word < b.word

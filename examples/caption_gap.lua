@@ -1,0 +1,108 @@
+-- How much does a caption leave out? An extractor and a vae's decoder are trained on scenes with captions that say
+-- anything from nothing to all. Then captions of fresh scenes are completed word by word, in random order: each true
+-- word must lower the gap, KL(detail seen | detail drawn), in nats, as it lowers the entropy of what is unsaid.
+--
+--   lua5.4 examples/caption_gap.lua                      twenty minutes of training on two cores
+--   lua5.4 examples/caption_gap.lua --minutes 2          less
+--   lua5.4 examples/caption_gap.lua --model runs/caption_gap/model.safetensors     measures only
+--
+-- Writes <out>/model.safetensors, which explain.lua and edit.lua read; <out>/caption_gap.png, the falling curve; and
+-- <out>/drawn.png: one scene's caption completed word by word, the rest drawn at random.
+local lt = require "laterna"
+local painter = dofile((arg[0]:match "^(.*/)" or "") .. "painter.lua")
+
+local o = lt.train.options {
+  minutes = 20.0, batch = 32, width = 24, detail = 24, rate = 9.0, prior = "flow", lr = 1e-2, pictures = 40000,
+  seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
+}
+
+local function train()
+  lt.manual_seed(o.seed)
+  local data = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
+  local model = painter.new(o)
+  local clock = lt.train.clock(o.minutes)
+  local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 50 }) })
+  local ema = lt.optim.Ema(model, 0.998)
+  local run = lt.train.run {
+    save = o.out, steps = clock, data = data:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
+    ema = ema, log_every = 10, resume = o.resume,
+  }
+  for _, batch in run:steps() do
+    for k, i in ipairs(batch.index:totable()) do
+      batch.captions[k] = painter.some(data.attributes[i], lt.default_generator())
+    end
+    local loss, log = model:loss(batch.x, { text = batch.captions })
+    opt:zero_grad()
+    loss:backward()
+    lt.optim.clip_norm(model:parameters(), 100)
+    opt:step()
+    ema:update()
+    log.loss = loss
+    run:log(log)
+  end
+  if run.interrupted then os.exit(130) end
+  painter.save(o.out .. "/model.safetensors", ema.model, o)
+  return ema.model:eval():freeze()
+end
+
+local model = o.model == "" and train() or painter.load(o.model)
+local x, scenes = painter.fresh(o.n, o.seed + 1)
+
+-- What an attribute's word would tell: the entropy of how often each comes, counted in the scenes.
+local entropy = {}
+for _, a in ipairs(painter.attributes) do
+  local count, n = {}, 20000
+  for _, scene in ipairs(lt.data.scenes({ n = n, objects = 1, size = 8, seed = o.seed + 2 }).attributes) do
+    local word = painter.word(scene, a)
+    count[word] = (count[word] or 0) + 1
+  end
+  entropy[a] = 0
+  for _, c in pairs(count) do entropy[a] = entropy[a] - c / n * math.log(c / n) end
+end
+
+local g, orders, most = lt.generator(o.seed), {}, #painter.attributes
+for i = 1, o.n do orders[i] = painter.shuffled(g) end
+local gaps, unsaid, mean, open, saved = {}, {}, {}, {}, {}
+for k = 0, most do
+  local captions, left = {}, {}
+  for i, scene in ipairs(scenes) do
+    captions[i], left[i] = painter.caption(scene, table.move(orders[i], 1, k, 1, {}), g), 0
+    for j = k + 1, most do left[i] = left[i] + entropy[orders[i][j]] end
+  end
+  local each = model:gap(x, { text = captions }, { draws = o.draws, generator = lt.generator(k) }):totable()
+  for i, nats in ipairs(each) do
+    local a = orders[i][k]
+    if a then
+      saved[a] = saved[a] or { n = 0, sum = 0 }
+      saved[a].n, saved[a].sum = saved[a].n + 1, saved[a].sum + gaps[#gaps - o.n + 1] - nats
+    end
+    gaps[#gaps + 1], unsaid[#unsaid + 1] = nats, left[i]
+  end
+  mean[k + 1], open[k + 1] = lt.tensor(each):mean():item(), lt.tensor(left):mean():item()
+  print(("%d of %d said: gap %6.2f nats, entropy of what is unsaid %6.2f   (%s)"):format(k, most, mean[k + 1],
+    open[k + 1], captions[1]))
+end
+for _, a in ipairs(painter.attributes) do
+  print(("a word for the %-10s saves %5.2f nats, of an entropy of %.2f"):format(a, saved[a].sum / saved[a].n,
+    entropy[a]))
+end
+print(("all said / nothing said: %.3f"):format(mean[most + 1] / mean[1]))
+print(("rank correlation of gap and entropy, %d captions: %.3f"):format(#gaps, lt.metrics.spearman(gaps, unsaid)))
+
+local said = {}
+for k = 0, most do said[k + 1] = k end
+lt.plot.save(o.out .. "/caption_gap.png", {
+  { x = said, y = mean, label = "gap" }, { x = said, y = open, label = "entropy of what is unsaid" },
+}, { title = "What captions leave out", xlabel = "attributes said", ylabel = "nats", ylim = { 0, mean[1] * 1.15 } })
+
+local rows, labels = {}, {}
+for k = 0, most do
+  local caption, many = painter.caption(scenes[1], table.move(painter.attributes, 1, k, 1, {})), {}
+  for i = 1, 8 do many[i] = caption end
+  rows[k + 1] = { x[1], model:sample({ text = many }, { generator = lt.generator(o.seed) }) }
+  labels[k + 1] = caption == "" and "(no caption)" or caption
+end
+local picture = lt.grid(rows, { row_labels = labels })
+lt.save_png(o.out .. "/drawn.png", picture)
+lt.show(picture)
+print("wrote " .. o.out .. "/caption_gap.png and " .. o.out .. "/drawn.png")

@@ -1,0 +1,82 @@
+-- The painter of scenes that examples/caption_gap.lua trains, for it and for the examples that paint with it: a vae's
+-- decoder that is told a caption and the detail that an extractor wrote. Captions say any part of what there is to say,
+-- from nothing to all, so that the extractor learns to write what is left.
+local lt = require "laterna"
+local nn = lt.nn
+local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
+local painter = { parts = prompts.parts, id = prompts.id, attributes = {} }
+for i, part in ipairs(prompts.parts) do painter.attributes[i] = part.attribute end
+
+-- A scene's word for an attribute, and the scene with another word there.
+function painter.word(scene, attribute)
+  return attribute == "background" and scene.background or scene.objects[1][attribute]
+end
+
+function painter.changed(scene, attribute, word)
+  local object, copy = {}, {}
+  for key, v in pairs(scene.objects[1]) do object[key] = v end
+  for key, v in pairs(scene) do copy[key] = v end
+  copy.objects = { object }
+  if attribute == "background" then copy.background = word else object[attribute] = word end
+  return copy
+end
+
+-- A caption that says these attributes of a scene and no others; a generator varies how.
+function painter.caption(scene, attributes, generator)
+  return lt.data.scenes.caption(scene, { mention = attributes, generator = generator })
+end
+
+-- All attributes in random order.
+function painter.shuffled(generator)
+  local list = { table.unpack(painter.attributes) }
+  for i = #list, 2, -1 do
+    local j = generator:integer(1, i)
+    list[i], list[j] = list[j], list[i]
+  end
+  return list
+end
+
+-- A caption that says some attributes, none to all: each number of them as often as the others.
+function painter.some(scene, generator)
+  local list = painter.shuffled(generator)
+  return painter.caption(scene, table.move(list, 1, generator:integer(0, #list), 1, {}), generator)
+end
+
+-- A new one. o: width, detail, rate, prior ("none" or "flow").
+function painter.new(o)
+  local known = {}
+  for i, scene in ipairs(lt.data.scenes({ n = 1000, objects = 1, size = 8 }).attributes) do
+    known[i] = painter.caption(scene, painter.attributes, lt.generator(i))
+  end
+  local shape = { size = 32, channels = 3, width = o.width, levels = 3, condition = 64 }
+  return lt.autoencoder {
+    text = lt.text.Encoder(known, { dim = 64, depth = 1 }), detail = o.detail, rate = o.rate,
+    extractor = nn.PictureEncoder(2 * o.detail, shape),
+    generator = lt.vae { decoder = nn.PictureDecoder(o.detail, 3, shape), detail = o.detail },
+    prior = o.prior == "flow" and lt.prior.Flow(o.detail, { condition = 64 }) or nil,
+  }
+end
+
+function painter.save(path, model, o)
+  lt.save(path, model:state(), { width = ("%d"):format(o.width), detail = ("%d"):format(o.detail),
+    rate = tostring(o.rate), prior = o.prior })
+end
+
+function painter.load(path)
+  local file = io.open(path)
+  if not file then error(path .. " is not there: examples/caption_gap.lua trains the painter and writes it", 0) end
+  file:close()
+  local state, about = lt.load(path)
+  local model = painter.new { width = math.tointeger(tonumber(about.width)), rate = tonumber(about.rate),
+    detail = math.tointeger(tonumber(about.detail)), prior = about.prior }
+  model:load_state(state)
+  return model:eval():freeze()
+end
+
+-- Scenes that were not trained on: pictures (n,32,32,3) in [-1,1], their attributes, the bytes.
+function painter.fresh(n, seed)
+  local data = lt.data.scenes { n = n, objects = 1, seed = seed }
+  return data:batches(n, { shuffle = false }):next().x, data.attributes, data.images
+end
+
+return painter
