@@ -12,7 +12,7 @@ local lt = require "laterna"
 local painter = dofile((arg[0]:match "^(.*/)" or "") .. "painter.lua")
 
 local o = lt.train.options {
-  minutes = 20.0, batch = 32, width = 24, detail = 24, rate = 9.0, prior = "flow", lr = 1e-2, pictures = 40000,
+  minutes = 20.0, batch = 32, width = 16, detail = 24, rate = 10.0, prior = "none", lr = 1e-2, pictures = 40000,
   seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
 }
 
@@ -22,7 +22,7 @@ local function train()
   local model = painter.new(o)
   local clock = lt.train.clock(o.minutes)
   local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 50 }) })
-  local ema = lt.optim.Ema(model, 0.998)
+  local ema = lt.optim.Ema(model, function(update) return math.min(0.998, update / (10 + update)) end)
   local run = lt.train.run {
     save = o.out, steps = clock, data = data:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
     ema = ema, log_every = 10, resume = o.resume,
@@ -48,35 +48,32 @@ end
 local model = o.model == "" and train() or painter.load(o.model)
 local x, scenes = painter.fresh(o.n, o.seed + 1)
 
--- What an attribute's word would tell: the entropy of how often each comes, counted in the scenes.
-local entropy = {}
-for _, a in ipairs(painter.attributes) do
-  local count, n = {}, 20000
-  for _, scene in ipairs(lt.data.scenes({ n = n, objects = 1, size = 8, seed = o.seed + 2 }).attributes) do
-    local word = painter.word(scene, a)
-    count[word] = (count[word] or 0) + 1
-  end
-  entropy[a] = 0
-  for _, c in pairs(count) do entropy[a] = entropy[a] - c / n * math.log(c / n) end
+local entropy = painter.entropies(20000, o.seed + 2)
+-- What is not said when the first k of a list of attributes are: their names, and their entropy.
+local function left_out(order, k)
+  local kind, sum = table.move(order, k + 1, #order, 1, {}), 0
+  table.sort(kind)
+  for _, a in ipairs(kind) do sum = sum + entropy[a] end
+  return table.concat(kind, " "), sum
 end
 
 local g, orders, most = lt.generator(o.seed), {}, #painter.attributes
 for i = 1, o.n do orders[i] = painter.shuffled(g) end
-local gaps, unsaid, mean, open, saved = {}, {}, {}, {}, {}
+local gaps, unsaid, mean, open, saved, kinds = {}, {}, {}, {}, {}, {}
 for k = 0, most do
   local captions, left = {}, {}
-  for i, scene in ipairs(scenes) do
-    captions[i], left[i] = painter.caption(scene, table.move(orders[i], 1, k, 1, {}), g), 0
-    for j = k + 1, most do left[i] = left[i] + entropy[orders[i][j]] end
-  end
+  for i, scene in ipairs(scenes) do captions[i] = painter.caption(scene, table.move(orders[i], 1, k, 1, {}), g) end
   local each = model:gap(x, { text = captions }, { draws = o.draws, generator = lt.generator(k) }):totable()
   for i, nats in ipairs(each) do
+    local kind, nats_left = left_out(orders[i], k)
+    kinds[kind] = kinds[kind] or { n = 0, sum = 0, entropy = nats_left }
+    kinds[kind].n, kinds[kind].sum = kinds[kind].n + 1, kinds[kind].sum + nats
     local a = orders[i][k]
     if a then
       saved[a] = saved[a] or { n = 0, sum = 0 }
       saved[a].n, saved[a].sum = saved[a].n + 1, saved[a].sum + gaps[#gaps - o.n + 1] - nats
     end
-    gaps[#gaps + 1], unsaid[#unsaid + 1] = nats, left[i]
+    gaps[#gaps + 1], unsaid[#unsaid + 1], left[i] = nats, nats_left, nats_left
   end
   mean[k + 1], open[k + 1] = lt.tensor(each):mean():item(), lt.tensor(left):mean():item()
   print(("%d of %d said: gap %6.2f nats, entropy of what is unsaid %6.2f   (%s)"):format(k, most, mean[k + 1],
@@ -87,7 +84,12 @@ for _, a in ipairs(painter.attributes) do
     entropy[a]))
 end
 print(("all said / nothing said: %.3f"):format(mean[most + 1] / mean[1]))
-print(("rank correlation of gap and entropy, %d captions: %.3f"):format(#gaps, lt.metrics.spearman(gaps, unsaid)))
+local of_kind, entropy_of_kind = {}, {}
+for _, kind in pairs(kinds) do
+  of_kind[#of_kind + 1], entropy_of_kind[#entropy_of_kind + 1] = kind.sum / kind.n, kind.entropy
+end
+print(("rank correlation of gap and entropy: %.3f of %d single captions, %.3f of the means of %d kinds of them"):format(
+  lt.metrics.spearman(gaps, unsaid), #gaps, lt.metrics.spearman(of_kind, entropy_of_kind), #of_kind))
 
 local said = {}
 for k = 0, most do said[k + 1] = k end

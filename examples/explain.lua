@@ -60,8 +60,8 @@ end
 print(("\n%d scenes, %d attributes said"):format(o.n, o.said))
 for _, part in ipairs(painter.parts) do
   local t = tally[part.attribute]
-  print(("%-10s asked for %4d times: the word that saves most is true in %5.1f %% (by chance %4.1f %%), a true one saves "
-    .. "%5.2f nats"):format(part.attribute, t.n, 100 * t.found / t.n, 100 / t.words, t.saved / t.n))
+  print(("%-10s unsaid %4d times: the word that saves most is true in %5.1f %% (by chance %4.1f %%); "
+    .. "true ones save %5.2f nats"):format(part.attribute, t.n, 100 * t.found / t.n, 100 / t.words, t.saved / t.n))
 end
 local picture = lt.grid(rows, { row_labels = labels, scale = 2 })
 lt.save_png(o.out .. "/explain.png", picture)

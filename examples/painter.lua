@@ -48,11 +48,14 @@ function painter.new(o)
   for i, scene in ipairs(lt.data.scenes({ n = 1000, objects = 1, size = 8 }).attributes) do
     known[i] = painter.caption(scene, painter.attributes, lt.generator(i))
   end
-  local shape = { size = 32, channels = 3, width = o.width, levels = 3, condition = 64 }
+  local function shape(more)
+    more.size, more.width, more.levels = 32, o.width, 3
+    return more
+  end
   return lt.autoencoder {
     text = lt.text.Encoder(known, { dim = 64, depth = 1 }), detail = o.detail, rate = o.rate,
-    extractor = nn.PictureEncoder(2 * o.detail, shape),
-    generator = lt.vae { decoder = nn.PictureDecoder(o.detail, 3, shape), detail = o.detail },
+    extractor = nn.Extractor(shape { channels = 3, detail = o.detail, text = 64 }),
+    generator = lt.vae { decoder = nn.PictureDecoder(o.detail, 3, shape { condition = 64 }), detail = o.detail },
     prior = o.prior == "flow" and lt.prior.Flow(o.detail, { condition = 64 }) or nil,
   }
 end
@@ -71,6 +74,21 @@ function painter.load(path)
     detail = math.tointeger(tonumber(about.detail)), prior = about.prior }
   model:load_state(state)
   return model:eval():freeze()
+end
+
+-- What a word for each attribute tells, in nats: the entropy of how often the words come, counted in scenes.
+function painter.entropies(n, seed)
+  local entropy = {}
+  for _, a in ipairs(painter.attributes) do
+    local count = {}
+    for _, scene in ipairs(lt.data.scenes({ n = n, objects = 1, size = 8, seed = seed }).attributes) do
+      local word = painter.word(scene, a)
+      count[word] = (count[word] or 0) + 1
+    end
+    entropy[a] = 0
+    for _, c in pairs(count) do entropy[a] = entropy[a] - c / n * math.log(c / n) end
+  end
+  return entropy
 end
 
 -- Scenes that were not trained on: pictures (n,32,32,3) in [-1,1], their attributes, the bytes.
