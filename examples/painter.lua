@@ -3,7 +3,7 @@
 -- from nothing to all, so that the extractor learns to write what is left.
 local lt = require "laterna"
 local nn = lt.nn
-local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
+local prompts = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "prompts.lua")
 local painter = { parts = prompts.parts, id = prompts.id, attributes = {} }
 for i, part in ipairs(prompts.parts) do painter.attributes[i] = part.attribute end
 
@@ -78,15 +78,16 @@ end
 
 -- What a word for each attribute tells, in nats: the entropy of how often the words come, counted in scenes.
 function painter.entropies(n, seed)
-  local entropy = {}
-  for _, a in ipairs(painter.attributes) do
-    local count = {}
-    for _, scene in ipairs(lt.data.scenes({ n = n, objects = 1, size = 8, seed = seed }).attributes) do
+  local entropy, count = {}, {}
+  for _, a in ipairs(painter.attributes) do entropy[a], count[a] = 0, {} end
+  for _, scene in ipairs(lt.data.scenes({ n = n, objects = 1, size = 8, seed = seed }).attributes) do
+    for a, of in pairs(count) do
       local word = painter.word(scene, a)
-      count[word] = (count[word] or 0) + 1
+      of[word] = (of[word] or 0) + 1
     end
-    entropy[a] = 0
-    for _, c in pairs(count) do entropy[a] = entropy[a] - c / n * math.log(c / n) end
+  end
+  for a, of in pairs(count) do
+    for _, c in pairs(of) do entropy[a] = entropy[a] - c / n * math.log(c / n) end
   end
   return entropy
 end

@@ -5,6 +5,7 @@ local sources = require "spec.support.sources"
 
 local prompts = dofile(sources.root .. "/examples/prompts.lua")
 local judges = dofile(sources.root .. "/examples/judges.lua")
+local painter = dofile(sources.root .. "/examples/painter.lua")
 
 describe("the prompts of scenes", function()
   it("name what they say they name, and nothing else", function()
@@ -57,5 +58,58 @@ describe("a judge", function()
     local sizes = {}
     for i, part in ipairs(first:split(logits)) do sizes[i] = part:size(2) end
     assert.same({ 10, 10, 9, 3, 9, 4 }, sizes)
+  end)
+end)
+
+describe("the painter of scenes", function()
+  it("says any part of what there is to say, and no more", function()
+    local g, scene = lt.generator(2), lt.data.scenes({ n = 1, objects = 1, size = 8 }).attributes[1]
+    local counts = {}
+    for _ = 1, 300 do
+      local caption, n = painter.some(scene, g), 0
+      for _, a in ipairs(painter.attributes) do
+        local word = painter.word(scene, a)
+        local said = (" " .. caption:gsub(",", "") .. " "):find(" " .. word .. " ", 1, true)
+        n = n + (said and 1 or 0)
+      end
+      counts[n] = (counts[n] or 0) + 1
+    end
+    for n = 0, #painter.attributes do assert.is_true(counts[n] > 15, ("%d said"):format(n)) end
+  end)
+
+  it("changes one attribute of a copy", function()
+    local scene = lt.data.scenes({ n = 1, objects = 1, size = 8 }).attributes[1]
+    local before = painter.caption(scene, painter.attributes)
+    for _, part in ipairs(painter.parts) do
+      for _, word in ipairs(part.words) do
+        local other = painter.changed(scene, part.attribute, word)
+        for _, a in ipairs(painter.attributes) do
+          assert.equal(a == part.attribute and word or painter.word(scene, a), painter.word(other, a))
+        end
+      end
+    end
+    assert.equal(before, painter.caption(scene, painter.attributes))
+  end)
+
+  it("knows what a word tells: at most the logarithm of their number, nearly so where all are as likely", function()
+    local entropy = painter.entropies(4000, 1)
+    for _, part in ipairs(painter.parts) do
+      local most = math.log(#part.words)
+      assert.is_true(entropy[part.attribute] <= most + 1e-9 and entropy[part.attribute] > 0.95 * most, part.attribute)
+    end
+  end)
+
+  it("comes back from its file", function()
+    local folder = child.folder()
+    local o = { width = 4, detail = 3, rate = 5.5, prior = "flow" }
+    local model = painter.new(o)
+    painter.save(folder .. "/model.safetensors", model, o)
+    local again = painter.load(folder .. "/model.safetensors")
+    child.remove(folder)
+    local x = painter.fresh(2, 1)
+    local cond = { text = { "a red star", "" } }
+    assert.same(model:encode(x, cond):totable(), again:encode(x, cond):totable())
+    assert.equal(5.5, again.price.rate)
+    assert.is_truthy(again.prior)
   end)
 end)
