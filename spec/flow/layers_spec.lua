@@ -1,6 +1,7 @@
 -- Every invertible layer and model: its inverse, its log-determinant, on odd shapes, near and far, trained or not.
 local core = require "laterna.core"
 local flow = require "laterna.flow"
+local nn = require "laterna.nn"
 local optim = require "laterna.optim"
 local support = require "spec.support.flow"
 local layers = flow.layers
@@ -96,6 +97,20 @@ describe("an invertible layer", function()
     local one, told = core.randn(1, table.unpack(size)), COND(1)
     local _, logdet = net(one, told)
     assert.near(numeric(net, one, told), logdet:item(), 1e-3)
+  end)
+
+  it("takes from pictures what a decoder of caption and detail expects: ConditionalAffine with a net", function()
+    local net = layers.ConditionalAffine(48, { text = 3, detail = 2,
+      net = nn.PictureDecoder(5, 6, { size = 4, width = 4, levels = 1 }) })
+    local x, cond = core.randn(2, 4, 4, 3), COND(2)
+    check_inverse(net, x, cond)
+    local t, s = net.net(core.cat({ cond.pooled, cond.detail }, 2)):chunk(2, 4)
+    s = (s * 0.5):tanh() * 2
+    local y, logdet = net(x, cond)
+    assert.is_true((y - (x - t) * (-s):exp()):abs():max():item() < 1e-5)
+    assert.is_true((logdet + s:flatten(2):sum(2)):abs():max():item() < 1e-4)
+    assert.has_error(function() net(core.randn(2, 4, 4, 1), cond) end, "bad argument #1 to 'ConditionalAffine' "
+      .. "(x: expected 48 numbers an example, got (2,4,4,1), and (2,4,4,6) from the net)")
   end)
 
   for _, name in ipairs { "Glow", "RealNVP", "SplineFlow" } do
