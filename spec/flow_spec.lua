@@ -84,6 +84,9 @@ describe("a flow", function()
     local cold = model:sample({ n = 3 }, { temperature = 0 })
     assert.same(cold[1]:totable(), cold[2]:totable())
     assert.equal(0, #model:sample({ n = 3 }).shape - 4)
+    local quiet = flow { net = model.net, text = model.text, size = { 4, 4, 1 }, temperature = 0 }
+    assert.same(cold[1]:totable(), quiet:sample({ n = 1 })[1]:totable())
+    assert.not_same(cold[1]:totable(), quiet:sample({ n = 1 }, { temperature = 1 })[1]:totable())
   end)
 
   it("adds what it takes a caption for, where contrast is asked for", function()

@@ -50,6 +50,7 @@ end
 --  - dequantise: "uniform" noise on grey levels, "variational" noise that is learned along, a layer of one's own, or
 --    "none" for what is continuous; by default uniform for pictures and none for vectors
 --  - drop=0.1: how often a caption is left out in training
+--  - temperature=1: what sample and paint scale the noise with where they are not told
 --  - invertible_backward=false: true to keep no activations in training, and to rebuild them from the noise in backward
 --    (laterna.flow.reversible): a fraction of the memory, about twice the time
 -- @treturn flow
@@ -57,9 +58,9 @@ local Flow = nn.class("flow", function(self, options)
   local o = check.options("flow", 1, options, {
     net = { layer.rule, required = true }, size = { layer.size_rule, required = true }, text = nn.module_rule,
     dequantise = is_dequantiser, drop = { "number", 0.1, min = 0, max = 1 },
-    invertible_backward = { "boolean", false },
+    invertible_backward = { "boolean", false }, temperature = { "number", 1, min = 0, max = 1e6 },
   })
-  self.net, self.text, self.drop = o.net, o.text, o.drop
+  self.net, self.text, self.drop, self.temperature = o.net, o.text, o.drop, o.temperature
   self.size, self.d = table.move(o.size, 1, #o.size, 1, {}), 1
   for _, side in ipairs(self.size) do self.d = self.d * side end
   self.dequantise = dequantiser(o.dequantise, self.size)
@@ -233,19 +234,19 @@ function Flow:decode(z, cond, options)
   end)
 end
 
-local DRAWN = noise.with { temperature = { "number", 1, min = 0, max = 1e6 } }
+local DRAWN = noise.with { temperature = { "number", min = 0, max = 1e6 } }
 local GUIDED = noise.with { temperature = DRAWN.temperature, guidance = { "number", 1, min = 0, max = 1e4 } }
 
 -- Noise of (n,d) as the options of sample and paint ask for it.
 local function drawn(fname, self, n, o)
-  return noise.draw({ n, self.d }, noise.source(fname, 2, o, n)) * o.temperature
+  return noise.draw({ n, self.d }, noise.source(fname, 2, o, n)) * (o.temperature or self.temperature)
 end
 
 --- Pictures from captions: noise decoded. In evaluation mode, nothing recorded.
 -- @tparam[opt] table cond n, text, detail
--- @tparam[opt] table options temperature=1 scales the noise; guidance=1: how far to exaggerate what the caption changes
--- in every layer's numbers (laterna.flow.told); seed: picture i has its own generator, seeded with seed + i - 1, and
--- does not depend on its batch; seeds: the same with a list; or generator: one for all
+-- @tparam[opt] table options temperature, by default the flow's, scales the noise; guidance=1: how far to exaggerate
+-- what the caption changes in every layer's numbers (laterna.flow.told); seed: picture i has its own generator, seeded
+-- with seed + i - 1, and does not depend on its batch; seeds: the same with a list; or generator: one for all
 -- @treturn Tensor (n,h,w,c) in [-1,1], or (n,d)
 function Flow:sample(cond, options)
   local n = condition.count("sample", 1, cond)
@@ -260,7 +261,7 @@ end
 -- through the inverse. Where the flow dequantises, pictures are not rounded to grey levels here, for a rounded number
 -- has no slope. No caption is left out.
 -- @tparam[opt] table cond n, text, detail
--- @tparam[opt] table options temperature=1, seed, seeds, generator as for sample
+-- @tparam[opt] table options temperature, seed, seeds, generator as for sample
 -- @treturn Tensor (n,h,w,c), or (n,d)
 function Flow:paint(cond, options)
   local n = condition.count("paint", 1, cond)
