@@ -13,20 +13,8 @@ local o = lt.train.options { samples = "runs/dit_text/samples.safetensors", step
                              keep = "runs/judge/scenes.safetensors" }
 local judge = judges.scenes(o, parts, prompts.id)
 
--- For each picture a table attribute -> word, as the classifier sees it.
-local function describe(pictures)
-  local seen = {}
-  for k, logits in ipairs(judge:split(judge:logits(pictures))) do
-    for i, word in ipairs(logits:argmax(2):totable()) do
-      seen[i] = seen[i] or {}
-      seen[i][parts[k].attribute] = parts[k].words[word]
-    end
-  end
-  return seen
-end
-
 local data = lt.data.scenes { n = o.fresh, objects = 1, seed = o.seed + 1 }
-local real = describe(data.images)
+local real = judge:describe(data.images)
 io.write(("classifier, %d fresh scenes:"):format(#real))
 for _, part in ipairs(parts) do
   local right = 0
@@ -37,10 +25,8 @@ for _, part in ipairs(parts) do
 end
 print()
 
-local painted, about = lt.load(o.samples)
-local seen, wanted = describe(painted.pictures), {}
-for line in (about.wanted .. "\n"):gmatch "(.-)\n" do wanted[#wanted + 1] = prompts.read(line) end
-assert(#wanted >= #seen, "fewer lines of `wanted` than pictures")
+local wanted, painted = prompts.load(o.samples)
+local seen = judge:describe(painted.pictures)
 
 -- Captions that name the same attributes are judged together.
 local sets = {}
@@ -72,22 +58,9 @@ for _, set in ipairs(sets) do
   print()
 end
 
-local function counts(list, attribute, open)
-  local count, n = {}, 0
-  for i, words in ipairs(list) do
-    if not open or open(i) then count[words[attribute]], n = (count[words[attribute]] or 0) + 1, n + 1 end
-  end
-  return count, n
-end
-
 print(("\n%-32s %7s %10s %10s"):format("attributes left open", "number", "distance", "by chance"))
 for _, part in ipairs(parts) do
   local a = part.attribute
-  local count, n = counts(seen, a, function(i) return not wanted[i][a] end)
-  if n > 0 then -- by chance: as many scenes of the data, against the rest of them
-    local some = counts(real, a, function(i) return i <= n end)
-    local rest = counts(real, a, function(i) return i > n end)
-    print(("%-32s %7d %10.3f %10.3f"):format(a, n, lt.metrics.total_variation(count, rest),
-      lt.metrics.total_variation(some, rest)))
-  end
+  local far, n, chance = judges.distance(seen, real, a, function(i) return not wanted[i][a] end)
+  if far then print(("%-32s %7d %10.3f %10.3f"):format(a, n, far, chance)) end
 end

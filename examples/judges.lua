@@ -89,6 +89,16 @@ function judges.scenes(o, parts, id)
   local judge = Judge(nn.Sequential(convolution(3, 32), pool, convolution(32, 64), convolution(64, 64), pool,
     convolution(64, 128), convolution(128, 128), pool), head(4 * 4 * 128, outputs))
   function judge:split(logits) return { logits:split(sizes, 2) } end
+  function judge:describe(pictures) -- for each picture a table attribute -> word
+    local seen = {}
+    for k, of_part in ipairs(self:split(self:logits(pictures))) do
+      for i, word in ipairs(of_part:argmax(2):totable()) do
+        seen[i] = seen[i] or {}
+        seen[i][parts[k].attribute] = parts[k].words[word]
+      end
+    end
+    return seen
+  end
   local function batches(step)
     local scenes = lt.data.scenes { n = 128, objects = 1, seed = o.seed, first = 128 * (step - 1) + 1 }
     local batch = scenes:batches(128, { shuffle = false }):next()
@@ -105,6 +115,23 @@ function judges.scenes(o, parts, id)
     for i, of_part in ipairs(judge:split(logits)) do sum = sum + lt.cross_entropy(of_part, batch[i]) end
     return sum
   end, ", noise up to " .. GRAIN)
+end
+
+-- How far what pictures show of an attribute is from what the data does: the total variation distance of a list of
+-- descriptions, of those for which open(i) holds, and of those of real pictures; how many there were; and the distance
+-- that as many pictures of the data have from the rest of them.
+function judges.distance(seen, real, attribute, open)
+  local function counts(list, takes)
+    local count, n = {}, 0
+    for i, words in ipairs(list) do
+      if takes(i) then count[words[attribute]], n = (count[words[attribute]] or 0) + 1, n + 1 end
+    end
+    return count, n
+  end
+  local count, n = counts(seen, open)
+  if n == 0 then return nil end
+  local some, rest = counts(real, function(i) return i <= n end), counts(real, function(i) return i > n end)
+  return lt.metrics.total_variation(count, rest), n, lt.metrics.total_variation(some, rest)
 end
 
 return judges

@@ -82,11 +82,29 @@ prompts.shown = {
   "an orange triangle", "a black cross, tiles", "",
 }
 
+-- Everything that a scene shows, as `wanted` says it.
+function prompts.all(scene)
+  local says = {}
+  for i, part in ipairs(prompts.parts) do
+    says[i] = part.attribute .. "=" .. part.words[prompts.id(scene, part)]
+  end
+  return table.concat(says, ",")
+end
+
 -- "shape=star,colour=red" -> { shape = "star", colour = "red" }
 function prompts.read(line)
   local wanted = {}
   for attribute, word in line:gmatch "(%a+)=([^,]+)" do wanted[attribute] = word end
   return wanted
+end
+
+-- A samples file: for each picture what was wanted, and the pictures with whatever else the file has.
+function prompts.load(path)
+  local painted, about = lt.load(path)
+  local wanted = {}
+  for line in (about.wanted .. "\n"):gmatch "(.-)\n" do wanted[#wanted + 1] = prompts.read(line) end
+  assert(#wanted >= #painted.pictures, "fewer lines of `wanted` than pictures")
+  return wanted, painted
 end
 
 return prompts
