@@ -1,0 +1,95 @@
+-- One extractor, four generators. Caption + detail are enough to paint a picture again, and a detail drawn at random
+-- gives another picture of which the caption is as true.
+--
+--   lua5.4 examples/extractor.lua --family vae           or flow, diffusion, gan; all: one after another
+--   lua5.4 examples/extractor.lua --family together      one extractor for four generators, trained at once
+--   lua5.4 examples/extractor.lua --extractor false      the same painters, told captions alone
+--   lua5.4 examples/extractor.lua --data fashion_mnist
+--   lua5.4 examples/extractor.lua --paint                no training: paints with what was trained
+--
+-- A training takes so many minutes, or so many steps, if they are given. Writes for each family, in
+-- <out>/<data>[_together|_without]/<family>, a picture extractor.png (originals, painted again, then a row of random
+-- details for each caption), and again.safetensors and samples.safetensors for judge_extractor.lua.
+local lt = require "laterna"
+local here = arg[0]:match "^(.*/)" or ""
+local painters, prompts = dofile(here .. "painters.lua"), dofile(here .. "prompts.lua")
+local lessons = dofile(here .. "lessons.lua")
+
+local o = lt.train.options {
+  family = "all", data = "scenes", minutes = 20.0, steps = 0, batch = 32, width = 16, text = 64, detail = 48,
+  rate = 50.0, compare = 1.0, drawn = 0.5, drop = 0.1, extractor = true, pictures = 60000, samples = 500,
+  sampling_steps = 20, seed = 1, out = "runs/extractor", paint = false,
+}
+local scenes, together = o.data == "scenes", o.family == "together"
+local captions = { "a red star", "a large blue circle", "a green shape, night sky", "a heart on the sand", "snow", "" }
+local train, test
+if scenes then
+  train = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
+  test = lt.data.scenes { n = o.samples, objects = 1, seed = o.seed + 1000 }
+else
+  train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist("test"):subset(1, o.samples)
+  captions = train.classes
+end
+o.size, o.channels, o.captions = train.images:size(2), train.images:size(4), train.captions
+local base = o.out .. "/" .. o.data .. (together and "_together" or o.extractor and "" or "_without")
+
+local function learn(names, folder)
+  lt.manual_seed(o.seed)
+  local model = painters.Model(names, o)
+  local ema = lt.optim.Ema(model, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
+  local file = folder .. "/model.safetensors"
+  if o.paint then
+    ema.model:load_state((lt.load(file)))
+    return ema.model
+  end
+  local length = o.steps > 0 and o.steps or lt.train.clock(o.minutes)
+  local lesson = lessons(model, names, length)
+  local run = lt.train.run { save = folder, steps = length, data = train:batches(o.batch, { seed = o.seed }),
+    model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume, label = table.concat(names, " + ") }
+  for _, batch in run:steps() do
+    run:log(lesson:step(batch, o))
+    ema:update()
+  end
+  if run.interrupted then os.exit(130) end
+  lt.save(file, ema.model:state())
+  return ema.model
+end
+
+-- The test pictures painted again: in a file, and the first eight.
+local function again(painter, folder, how)
+  local real, painted, said, wanted = {}, {}, {}, {}
+  for batch in test:batches(50, { shuffle = false, epochs = 1 }) do
+    real[#real + 1] = batch.x
+    painted[#real] = painter:reconstruct(batch.x, { text = batch.captions }, how(#real))
+    table.move(batch.captions, 1, #batch.captions, #said + 1, said)
+  end
+  for i, scene in ipairs(scenes and test.attributes or {}) do wanted[i] = prompts.all(scene) end
+  real, painted = lt.cat(real), lt.cat(painted)
+  print(("squared error of %d pictures painted again: %.4f"):format(#real, (painted - real):square():mean():item()))
+  lt.save(folder .. "/again.safetensors", { originals = (real * 127.5 + 127.5):byte(), exact = painted,
+    pictures = (painted * 127.5 + 127.5):byte() },
+    { captions = table.concat(said, "\n"), wanted = table.concat(wanted, "\n") })
+  return { real[{ 1, 8 }], painted[{ 1, 8 }] }, { "originals", "painted again" }
+end
+
+local function show(name, painter, folder)
+  require("laterna.train.folder").make(folder)
+  local function how(seed)
+    return { generator = lt.generator(seed), steps = name == "diffusion" and o.sampling_steps or nil }
+  end
+  local function paint(said, _, seed) return painter:sample({ text = said }, how(seed)) end
+  local rows, labels
+  if o.extractor then rows, labels = again(painter, folder, how) end
+  local picture = prompts.show(captions, 1, paint, rows, labels)
+  lt.save_png(folder .. "/extractor.png", picture)
+  lt.show(picture)
+  if scenes then prompts.save(folder .. "/samples.safetensors", o.samples, o.seed, 1, paint) end
+  print("wrote " .. folder .. "/extractor.png")
+end
+
+local names = (together or o.family == "all") and painters.names or { o.family }
+local all = together and learn(names, base)
+for _, name in ipairs(names) do
+  local folder = base .. "/" .. name
+  show(name, (all or learn({ name }, folder))[name], folder)
+end

@@ -1,0 +1,96 @@
+-- How the painters of painters.lua are taught: lessons(model, names, length) has the optimizers, as lt.train.run takes
+-- them, and step(batch, o), which gives numbers to log. length: steps or a clock. One painter or several, with an
+-- extractor or without: the same loop.
+local lt = require "laterna"
+
+-- Learning rates of Muon that suit each; adversaries take turns with Adam, at one rate.
+local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan = 5e-4 }
+
+local function optimizers(model, names, length)
+  local all, clipped = {}, {}
+  local function rate(name)
+    local lr = RATES[name]
+    return lt.optim.schedule.cosine(lr, length, { warmup = 50, final = 0.02 * lr })
+  end
+  local function muon(name, parameters)
+    clipped[#clipped + 1] = parameters
+    all[name] = lt.optim.Muon(parameters, { lr = rate(name) })
+  end
+  local shared = {}
+  for _, module in ipairs(model.shared or {}) do
+    table.move(module:parameters(), 1, #module:parameters(), #shared + 1, shared)
+  end
+  if #shared > 0 then muon("extractor", shared) end
+  for _, name in ipairs(names) do
+    local painter = model.shared and model[name].generator or model[name]
+    if name == "gan" then
+      local how = { lr = rate "gan", betas = { 0, 0.99 } }
+      all.gan = lt.optim.Adam(painter:generator_parameters(), how)
+      all.critic = lt.optim.Adam(painter.critic:parameters(), how)
+    else
+      muon(name, painter:parameters())
+    end
+  end
+  return all, clipped
+end
+
+-- The painters' losses have units of their own. Where several teach one extractor, none shall be louder: each one's
+-- loss is weighted so that its gradient at the detail has length 1. Measured now and then, and averaged.
+local function weigh(self, name, loss, z)
+  local w = self.weights
+  if self.count % 10 == 1 then
+    local now = 1 / (lt.grad(loss, { z }, { retain_graph = true })[1]:norm():item() + 1e-8)
+    w[name] = w[name] and 0.9 * w[name] + 0.1 * now or now
+  end
+  return loss * w[name]
+end
+
+local function critic_turn(self, x, cond)
+  local loss, log = self.model.gan:critic_loss(x, cond)
+  self.optimizers.critic:zero_grad()
+  loss:backward()
+  self.optimizers.critic:step()
+  return log
+end
+
+-- One step. o.extractor, o.drawn: part of the critic's pictures that are painted from details at random.
+local function step(self, batch, o)
+  local model, names, x = self.model, self.names, batch.x
+  local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
+  self.count = self.count + 1
+  if o.extractor then
+    seen = first:extract(x, cond)
+    cond = { seen = seen }
+  end
+  local game = o.extractor and { seen = seen, drawn = o.drawn } or cond
+  local function note(prefix, numbers)
+    for key, v in pairs(numbers) do log[prefix .. key] = v end
+  end
+  if model.gan then note("", critic_turn(self, x, game)) end
+  local sum = 0
+  for _, name in ipairs(names) do
+    local loss, said = model[name]:loss(x, name == "gan" and game or cond)
+    sum = sum + (#names > 1 and seen and weigh(self, name, loss, seen.z) or loss)
+    note(name .. "_", said)
+  end
+  if seen then
+    local cost, said = first:charge(seen, { loss = sum })
+    sum = sum + cost
+    note("", said)
+  end
+  local critic = self.optimizers.critic
+  for _, optimizer in pairs(self.optimizers) do
+    if optimizer ~= critic then optimizer:zero_grad() end
+  end
+  sum:backward()
+  for _, parameters in ipairs(self.clipped) do lt.optim.clip_norm(parameters, 1) end
+  for _, optimizer in pairs(self.optimizers) do
+    if optimizer ~= critic then optimizer:step() end
+  end
+  return log
+end
+
+return function(model, names, length)
+  local all, clipped = optimizers(model, names, length)
+  return { model = model, names = names, optimizers = all, clipped = clipped, weights = {}, count = 0, step = step }
+end
