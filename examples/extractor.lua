@@ -58,7 +58,7 @@ end
 -- The test pictures painted again: in a file, and the first eight.
 local function again(painter, folder, how)
   local real, painted, said, wanted = {}, {}, {}, {}
-  for batch in test:batches(50, { shuffle = false, epochs = 1 }) do
+  for batch in test:batches(50, { shuffle = false, epochs = 1, drop_last = false }) do
     real[#real + 1] = batch.x
     painted[#real] = painter:reconstruct(batch.x, { text = batch.captions }, how(#real))
     table.move(batch.captions, 1, #batch.captions, #said + 1, said)

@@ -8,9 +8,10 @@ local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan
 
 local function optimizers(model, names, length)
   local all, clipped = {}, {}
+  local warmup = math.min(50, type(length) == "number" and length // 10 or 50)
   local function rate(name)
     local lr = RATES[name]
-    return lt.optim.schedule.cosine(lr, length, { warmup = 50, final = 0.02 * lr })
+    return lt.optim.schedule.cosine(lr, length, { warmup = warmup, final = 0.02 * lr })
   end
   local function muon(name, parameters)
     clipped[#clipped + 1] = parameters
@@ -35,14 +36,15 @@ local function optimizers(model, names, length)
 end
 
 -- The painters' losses have units of their own. Where several teach one extractor, none shall be louder: each one's
--- loss is weighted so that its gradient at the detail has length 1. Measured now and then, and averaged.
+-- loss is divided by the length of its gradient at the detail, a running mean, for a net that starts at zero says
+-- nothing at first.
 local function weigh(self, name, loss, z)
-  local w = self.weights
-  if self.count % 10 == 1 then
-    local now = 1 / (lt.grad(loss, { z }, { retain_graph = true })[1]:norm():item() + 1e-8)
-    w[name] = w[name] and 0.9 * w[name] + 0.1 * now or now
+  local length = self.lengths
+  if self.count <= 100 or self.count % 10 == 0 then
+    local now = lt.grad(loss, { z }, { retain_graph = true })[1]:norm():item()
+    length[name] = length[name] and 0.8 * length[name] + 0.2 * now or now
   end
-  return loss * w[name]
+  return loss * (1 / math.max(length[name], 1e-6))
 end
 
 local function critic_turn(self, x, cond)
@@ -74,7 +76,7 @@ local function step(self, batch, o)
     note(name .. "_", said)
   end
   if seen then
-    local cost, said = first:charge(seen, { loss = sum })
+    local cost, said = first:charge(seen, { loss = #names > 1 and #names or sum })
     sum = sum + cost
     note("", said)
   end
@@ -92,5 +94,5 @@ end
 
 return function(model, names, length)
   local all, clipped = optimizers(model, names, length)
-  return { model = model, names = names, optimizers = all, clipped = clipped, weights = {}, count = 0, step = step }
+  return { model = model, names = names, optimizers = all, clipped = clipped, lengths = {}, count = 0, step = step }
 end

@@ -68,7 +68,7 @@ painters.Model = nn.class("Painters", function(self, names, o)
     return
   end
   local shared = {
-    extractor = nn.PictureEncoder(2 * o.detail, shape_of(o, { levels = levels_of(o), condition = o.text })),
+    extractor = nn.Extractor(shape_of(o, { levels = levels_of(o), detail = o.detail, text = o.text })),
     text = encoder(o), prior = lt.prior.Flow(o.detail, { condition = o.text, layers = 8 }),
     price = lt.autoencoder.price.kl { rate = o.rate }, detail = o.detail, drop = o.drop,
   }

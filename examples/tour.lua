@@ -1,0 +1,82 @@
+-- A tour in two minutes. A caption never says all that a picture shows: an extractor looks at picture + caption and
+-- writes down the rest, the detail; four painters, one of each family, learn along with it to paint the picture from
+-- caption + detail. Then: how much does a caption leave out, what if one word were another, and what else would the
+-- caption have been true of?
+--   make demo                          or: lua5.4 examples/tour.lua --minutes 5
+-- Writes <out>/tour.png.
+local lt = require "laterna"
+local here = arg[0]:match "^(.*/)" or ""
+local painters, lessons = dofile(here .. "painters.lua"), dofile(here .. "lessons.lua")
+
+local o = lt.train.options { minutes = 1.8, batch = 32, width = 8, text = 32, detail = 16, rate = 16.0, compare = 1.0,
+                             drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour" }
+
+lt.manual_seed(o.seed)
+local function scenes(n, first)
+  return lt.data.scenes { n = n, size = 16, objects = 1, seed = o.seed, first = first, textures = { "plain" },
+    sizes = { "large" }, shapes = { "circle", "square", "star", "heart", "ring" },
+    colours = { "red", "yellow", "green", "blue", "white" }, backgrounds = { "day sky", "night sky", "grass", "sand" } }
+end
+local train, test = scenes(20000), scenes(200, 20001)
+o.size, o.channels, o.captions, o.extractor = 16, 3, train.captions, true
+
+print "An extractor and four painters, trained together on scenes with captions:"
+local model = painters.Model(painters.names, o)
+local ema = lt.optim.Ema(model, function(step) return math.min(0.995, (1 + step) / (10 + step)) end)
+local clock = lt.train.clock(o.minutes)
+local lesson = lessons(model, painters.names, clock)
+local run = lt.train.run { save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
+  ema = ema, optimizer = lesson.optimizers, resume = o.resume }
+for _, batch in run:steps() do
+  run:log(lesson:step(batch, o))
+  ema:update()
+end
+if run.interrupted then os.exit(130) end
+
+local of = ema.model
+local pictures = test.images:float() * (2 / 255) - 1
+local function captions(change) -- of the test pictures; change(scene) -> scene, what to mention
+  local list = {}
+  for i, scene in ipairs(test.attributes) do
+    local shown, mention = change(scene)
+    list[i] = lt.data.scenes.caption(shown, { mention = mention })
+  end
+  return list
+end
+
+print "\nWhat captions leave out of 200 pictures, in nats:"
+for _, mention in ipairs { {}, { "shape" }, { "shape", "colour" }, { "shape", "colour", "background" },
+  { "shape", "colour", "background", "position" } } do
+  local said = captions(function(scene) return scene, #mention > 0 and mention or "none" end)
+  local nats = of.vae:gap(pictures, { text = said }, { generator = lt.generator(1) }):mean():item()
+  print(("%6.1f  %s"):format(nats, said[1] == "" and "(nothing)" or said[1]))
+end
+
+local n = 8
+local function how(name) return { generator = lt.generator(2), steps = name == "diffusion" and 20 or nil } end
+local own = table.move(captions(function(scene) return scene, { "shape", "colour" } end), 1, n, 1, {})
+local green = table.move(captions(function(scene)
+  local object = {}
+  for key, v in pairs(scene.objects[1]) do object[key] = v end
+  object.colour = object.colour == "green" and "red" or "green"
+  return { background = scene.background, objects = { object } }, { "shape", "colour" }
+end), 1, n, 1, {})
+local same = {}
+for i = 1, n do same[i] = o.caption end
+local x = pictures[{ 1, n }]
+local drawn = of.vae:from_noise(lt.randn(n, o.detail, { generator = lt.generator(3) }), { text = same })
+
+local rows, labels = { x }, { "originals" }
+local function add(label, picture) rows[#rows + 1], labels[#labels + 1] = picture, label end
+for _, name in ipairs(painters.names) do
+  add("again, by " .. name, of[name]:reconstruct(x, { text = own }, how(name)))
+end
+add("one word changed: green (or red)", of.vae:edit(x, { text = own }, { text = green }, how "vae"))
+for _, name in ipairs(painters.names) do
+  add(("%s, by %s"):format(o.caption, name), of[name]:sample({ text = same, detail = drawn }, how(name)))
+end
+local picture = lt.grid(rows, { row_labels = labels })
+lt.save_png(o.out .. "/tour.png", picture)
+print "\nEach column of the last four rows is one detail, drawn at random and painted by all four:"
+lt.show(picture)
+print("wrote " .. o.out .. "/tour.png")
