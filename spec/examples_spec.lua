@@ -113,3 +113,60 @@ describe("the painter of scenes", function()
     assert.is_truthy(again.prior)
   end)
 end)
+
+describe("the painters", function()
+  local painters = dofile(sources.root .. "/examples/painters.lua")
+  local lessons = dofile(sources.root .. "/examples/lessons.lua")
+  local scenes = lt.data.scenes { n = 8, objects = 1, size = 8 }
+  local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, compare = 1, drawn = 0.5, drop = 0.1,
+    captions = scenes.captions }
+
+  -- One lesson: what it logs, and by how much each named module has moved.
+  local function lesson(names, extractor)
+    lt.manual_seed(2)
+    o.extractor = extractor
+    local model = painters.Model(names, o)
+    local before = {}
+    for name, p in model:named_parameters() do before[name] = p:clone():detach() end
+    local taught, log = lessons(model, names, 10), nil
+    for _ = 1, 3 do log = taught:step(scenes:batches(8):next(), o) end
+    local moved = {}
+    for name, p in model:named_parameters() do
+      local top = name:match "^[^.]+%.[^.]+"
+      moved[top] = (moved[top] or 0) + (p - before[name]):abs():max():item()
+    end
+    return log, moved, model
+  end
+
+  it("are taught together by one extractor, and paint from caption and detail", function()
+    local log, moved, model = lesson(painters.names, true)
+    for _, key in ipairs { "kl", "beta", "vae_nll", "flow_bits", "diffusion_mse", "gan_loss", "critic_loss" } do
+      assert.is_truthy(log[key], key)
+    end
+    for part, far in pairs(moved) do assert.is_true(far > 0, part) end
+    local x, said = scenes.images:float() * (2 / 255) - 1, scenes.captions
+    for _, name in ipairs(painters.names) do
+      assert.is_true(rawequal(model[name].extractor, model.vae.extractor))
+      local how = { generator = lt.generator(1), steps = name == "diffusion" and 2 or nil }
+      assert.same(x.shape, model[name]:reconstruct(x, { text = said }, how).shape)
+      local a = model[name]:sample({ text = said, detail = lt.zeros(8, 4) }, how)
+      how.generator = lt.generator(1)
+      local b = model[name]:sample({ text = said, detail = lt.ones(8, 4) * 3 }, how)
+      assert.is_true((a - b):abs():max():item() > 1e-4, name .. " hears no detail")
+    end
+  end)
+
+  for _, name in ipairs(painters.names) do
+    it("are taught alone, without an extractor: " .. name, function()
+      local log, moved, model = lesson({ name }, false)
+      assert.is_nil(log.kl)
+      local parts = 0
+      for part, far in pairs(moved) do
+        parts = parts + 1
+        assert.is_true(far > 0, part)
+      end
+      assert.is_true(parts > 1)
+      assert.same({ 2, 8, 8, 3 }, model[name]:sample({ text = { "a star", "snow" } }).shape)
+    end)
+  end
+end)
