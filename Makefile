@@ -70,7 +70,7 @@ deps:
 demo:
 	@$(DEPS) build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) build
-	$(RUN) examples/paint.lua $(ARGS)
+	$(RUN) examples/tour.lua $(ARGS)
 
 # eval "$$(make -s env)": lua5.4 then finds this checkout from any folder.
 env:

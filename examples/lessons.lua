@@ -40,7 +40,7 @@ end
 -- nothing at first.
 local function weigh(self, name, loss, z)
   local length = self.lengths
-  if self.count <= 100 or self.count % 10 == 0 then
+  if self.count <= 100 or self.count % 10 == 0 or not length[name] then
     local now = lt.grad(loss, { z }, { retain_graph = true })[1]:norm():item()
     length[name] = length[name] and 0.8 * length[name] + 0.2 * now or now
   end
