@@ -17,8 +17,8 @@ local lessons = dofile(here .. "lessons.lua")
 
 local o = lt.train.options {
   family = "all", data = "scenes", minutes = 20.0, steps = 0, batch = 32, width = 16, text = 64, detail = 48,
-  rate = 50.0, compare = 1.0, drawn = 0.5, drop = 0.1, extractor = true, pictures = 60000, samples = 500,
-  sampling_steps = 20, seed = 1, out = "runs/extractor", paint = false,
+  rate = 50.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1, extractor = true, pictures = 60000,
+  samples = 500, sampling_steps = 20, seed = 1, out = "runs/extractor", paint = false,
 }
 local scenes, together = o.data == "scenes", o.family == "together"
 local captions = { "a red star", "a large blue circle", "a green shape, night sky", "a heart on the sand", "snow", "" }

@@ -1,7 +1,8 @@
 -- Four painters of the same pictures, one of each family. All are told caption and detail and compare pictures in their
 -- own way. `painters.vae(o)` gives a generator for lt.autoencoder, `painters.vae(o, text)`, with a text encoder, one
 -- that paints without an extractor. o: size, channels, width, text (of a caption's vectors), detail (of what the
--- extractor writes), rate (nats in it), drop, compare (weight), captions (whose words are read), extractor.
+-- extractor writes), rate (nats in it), prior ("flow" or "diffusion"), drop, compare (weight), captions (whose words
+-- are read), extractor.
 local lt = require "laterna"
 local nn = lt.nn
 local painters = { names = { "vae", "flow", "diffusion", "gan" } }
@@ -36,7 +37,7 @@ function painters.flow(o, text)
       lt.flow.layers.ConditionalAffine(o.size * o.size * o.channels,
         { text = o.text, detail = detail, net = expect, bound = 4 }),
       lt.flow.Glow { size = size, levels = 2, steps = 4, hidden = 4 * o.width, text = o.text, detail = detail,
-        logit = false },
+        logit = false, bound = 1 },
     },
   }
 end
@@ -69,7 +70,8 @@ painters.Model = nn.class("Painters", function(self, names, o)
   end
   local shared = {
     extractor = nn.Extractor(shape_of(o, { levels = levels_of(o), detail = o.detail, text = o.text })),
-    text = encoder(o), prior = lt.prior.Flow(o.detail, { condition = o.text, layers = 8 }),
+    text = encoder(o), prior = o.prior == "diffusion" and lt.prior.Diffusion(o.detail, { condition = o.text })
+      or lt.prior.Flow(o.detail, { condition = o.text, layers = 8 }),
     price = lt.autoencoder.price.kl { rate = o.rate }, detail = o.detail, drop = o.drop,
   }
   self.shared = { shared.extractor, shared.text, shared.prior }
