@@ -12,10 +12,11 @@ local o = lt.train.options { minutes = 1.8, batch = 32, width = 8, text = 32, de
                              drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour" }
 
 lt.manual_seed(o.seed)
+local colours = { "red", "yellow", "green", "blue", "white" }
 local function scenes(n, first)
   return lt.data.scenes { n = n, size = 16, objects = 1, seed = o.seed, first = first, textures = { "plain" },
     sizes = { "large" }, shapes = { "circle", "square", "star", "heart", "ring" },
-    colours = { "red", "yellow", "green", "blue", "white" }, backgrounds = { "day sky", "night sky", "grass", "sand" } }
+    colours = colours, backgrounds = { "day sky", "night sky", "grass", "sand" } }
 end
 local train, test = scenes(20000), scenes(200, 20001)
 o.size, o.channels, o.captions, o.extractor = 16, 3, train.captions, true
@@ -51,6 +52,12 @@ for _, mention in ipairs { {}, { "shape" }, { "shape", "colour" }, { "shape", "c
   local nats = of.vae:gap(pictures, { text = said }, { generator = lt.generator(1) }):mean():item()
   print(("%6.1f  %s"):format(nats, said[1] == "" and "(nothing)" or said[1]))
 end
+
+local shape, words = test.attributes[1].objects[1].shape, {}
+for _, colour in ipairs(colours) do words[colour] = ("a %s %s"):format(colour, shape) end
+local best = of.vae:explain(pictures[1], "a " .. shape, { words = words, strips = 0 }).words[1]
+print(("Of the first one the colour that saves most, said of \"a %s\", is %s: %.1f nats"):format(shape, best.word,
+  best.saves))
 
 local n = 8
 local function how(name) return { generator = lt.generator(2), steps = name == "diffusion" and 20 or nil } end
