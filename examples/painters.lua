@@ -27,19 +27,37 @@ function painters.vae(o, text)
     encoder = text and nn.PictureEncoder(2 * o.detail, shape) or nil }
 end
 
+-- A likelihood hardly notices what a picture shows: that is a few nats, and grain is thousands. So what the flow's
+-- first layer expects is compared with the picture by itself too, as a VAE compares.
+local Sketching = nn.class("Sketching", function(self, flow)
+  self.flow, self.compare = flow, lt.likelihood.Gaussian()
+end)
+
+function Sketching:loss(x, cond)
+  local flow = self.flow
+  local text = cond.text.pooled and cond.text or flow.text(cond.text)
+  local loss, log = flow:loss(x, { text = text, detail = cond.detail })
+  local expected = flow.net[1].net(cond.detail and lt.cat({ text.pooled, cond.detail }, 2) or text.pooled):chunk(2, 4)
+  local bits = self.compare(expected, x):mean() * (1 / (flow.d * math.log(2)))
+  log.sketch = bits:item()
+  return loss + bits, log
+end
+
+function Sketching:sample(cond, options) return self.flow:sample(cond, options) end
+
 -- The first layer takes from a picture what caption and detail let expect; a Glow makes noise of what remains.
 function painters.flow(o, text)
   local size, detail = { o.size, o.size, o.channels }, text and 0 or o.detail
   local expect = nn.PictureDecoder(o.text + detail, 2 * o.channels, shape_of(o, { levels = levels_of(o) }))
-  return lt.flow {
-    size = size, text = text, temperature = 0.7,
+  return Sketching(lt.flow {
+    size = size, text = text, temperature = 0.5,
     net = lt.flow.layers.Sequence {
       lt.flow.layers.ConditionalAffine(o.size * o.size * o.channels,
         { text = o.text, detail = detail, net = expect, bound = 4 }),
       lt.flow.Glow { size = size, levels = 2, steps = 4, hidden = 4 * o.width, text = o.text, detail = detail,
         logit = false, bound = 1 },
     },
-  }
+  })
 end
 
 -- A U-Net takes noise away, a little at a time.
