@@ -13,8 +13,8 @@ local here = arg[0]:match "^(.*/)" or ""
 local garments, judges = dofile(here .. "garments.lua"), dofile(here .. "judges.lua")
 
 local o = lt.train.options {
-  minutes = 5.0, batch = 32, detail = 32, width = 16, lr = 1e-3, student_lr = 3e-4, critic_lr = 5e-4, weight = 1.0,
-  features = 0.5, gamma = 0.5, every = 4, guidance = 1.5, only = "both", samples = 2000, seed = 1, epochs = 3,
+  minutes = 5.0, batch = 32, detail = 32, width = 16, lr = 1e-3, student_lr = 3e-4, critic_lr = 1e-3, weight = 1.0,
+  features = 0.5, gamma = 10.0, every = 4, guidance = 1.5, only = "both", samples = 2000, seed = 1, epochs = 3,
   teacher = "runs/diffusion/model.safetensors", keep = "runs/judge/classifier.safetensors", out = "runs/gan_plugin",
 }
 local classifier, train, test = judges.fashion(o)
@@ -56,7 +56,8 @@ end
 local function compare(name, model, lr, loss, last, options)
   local twin, layer = model:clone(), nil
   for path, m in twin:named_modules() do layer = path == last and m or layer end
-  local net = nn.Critic { size = 28, channels = 1, width = o.width, multipliers = { 1, 4, 8 }, text = 64 }
+  local net = nn.Critic { size = 28, channels = 1, width = 3 * o.width, multipliers = { 1, 2 }, text = 64,
+                          block = "dcgan" }
   options.critic, options.last = lt.gan.Critic { net = net, text = encoder() }, layer.weight
   options.weight, options.r1, options.r2, options.penalty_every = o.weight, o.gamma, o.gamma, o.every
   return learn(name, model, lr, loss), learn(name .. ", critic", twin, lr, loss, lt.gan.judge(twin, options))

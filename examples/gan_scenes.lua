@@ -1,5 +1,6 @@
 -- A GAN reads scenes: the critic sees picture and caption together, and a real picture with a wrong caption is as false
--- to it as a painted one. So it learns what captions mean, and the generator has to paint what they say.
+-- to it as a painted one; wrong in one word, so that it has to look closely. So it learns what captions mean, and the
+-- generator has to paint what they say.
 --
 --   lua5.4 examples/gan_scenes.lua                       twenty minutes of training on two cores
 --   lua5.4 examples/gan_scenes.lua --wrong 0 --out runs/gan_scenes_0      no wrong captions: how much do they help?
@@ -42,8 +43,9 @@ else
     save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
     optimizer = { painting = painting, judging = judging }, resume = o.resume,
   }
+  local g = lt.default_generator()
   for _, batch in run:steps() do
-    local cond = { text = batch.captions }
+    local cond = { text = batch.captions, against = o.wrong > 0 and prompts.lies(train, batch.index, g) or nil }
     local loss, log = gan:critic_loss(batch.x, cond)
     judging:zero_grad()
     loss:backward()

@@ -4,7 +4,7 @@
 local lt = require "laterna"
 
 -- Learning rates of Muon that suit each; adversaries take turns with Adam, at one rate.
-local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan = 5e-4 }
+local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan = 1e-3 }
 
 local function optimizers(model, names, length)
   local all, clipped = {}, {}

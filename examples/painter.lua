@@ -7,19 +7,7 @@ local prompts = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "
 local painter = { parts = prompts.parts, id = prompts.id, attributes = {} }
 for i, part in ipairs(prompts.parts) do painter.attributes[i] = part.attribute end
 
--- A scene's word for an attribute, and the scene with another word there.
-function painter.word(scene, attribute)
-  return attribute == "background" and scene.background or scene.objects[1][attribute]
-end
-
-function painter.changed(scene, attribute, word)
-  local object, copy = {}, {}
-  for key, v in pairs(scene.objects[1]) do object[key] = v end
-  for key, v in pairs(scene) do copy[key] = v end
-  copy.objects = { object }
-  if attribute == "background" then copy.background = word else object[attribute] = word end
-  return copy
-end
+painter.word, painter.changed = prompts.word, prompts.changed
 
 -- A caption that says these attributes of a scene and no others; a generator varies how.
 function painter.caption(scene, attributes, generator)

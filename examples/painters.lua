@@ -72,10 +72,11 @@ end
 -- The detail takes the place of noise. A critic judges pictures with their captions; what it sees in a picture and in
 -- the same picture painted again is compared.
 function painters.gan(o, text)
-  local shape = shape_of(o, { width = o.width, multipliers = { 1, 4, 8 }, text = o.text })
+  local multipliers = { 1, 2, levels_of(o) == 3 and 4 or nil }
+  local shape = shape_of(o, { block = "dcgan", multipliers = multipliers, text = o.text })
   local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder(o) }
   shape.detail = o.detail
-  return lt.gan { generator = nn.Generator(shape), critic = critic, text = text, detail = o.detail, r1 = 0.5, r2 = 0.5,
+  return lt.gan { generator = nn.Generator(shape), critic = critic, text = text, detail = o.detail, r1 = 10, r2 = 10,
     penalty_every = 2, compare = not text and o.compare or nil }
 end
 

@@ -13,10 +13,41 @@ prompts.parts = {
 
 -- The number of the word that says what a scene shows.
 function prompts.id(scene, part)
-  local shown = part.attribute == "background" and scene.background or scene.objects[1][part.attribute]
+  local shown = prompts.word(scene, part.attribute)
   for i, word in ipairs(part.words) do
     if word == shown then return i end
   end
+end
+
+-- A scene's word for an attribute, and the scene with another word there.
+function prompts.word(scene, attribute)
+  return attribute == "background" and scene.background or scene.objects[1][attribute]
+end
+
+function prompts.changed(scene, attribute, word)
+  local object, copy = {}, {}
+  for key, v in pairs(scene.objects[1]) do object[key] = v end
+  for key, v in pairs(scene) do copy[key] = v end
+  copy.objects = { object }
+  if attribute == "background" then copy.background = word else object[attribute] = word end
+  return copy
+end
+
+-- Captions of a data set's scenes with one word wrong: a critic that is to see through them has to look closely.
+function prompts.lies(data, index, generator)
+  local list = {}
+  for k, i in ipairs(index:totable()) do
+    local scene, mention, said = data.attributes[i], data.mentions[i], {}
+    for _, part in ipairs(prompts.parts) do
+      local a = part.attribute
+      if a == "background" and mention.background or mention.objects[1][a] then said[#said + 1] = part end
+    end
+    local part = said[generator:integer(1, #said)]
+    local right = prompts.id(scene, part)
+    local wrong = (right + generator:integer(0, #part.words - 2)) % #part.words + 1
+    list[k] = lt.data.scenes.caption(prompts.changed(scene, part.attribute, part.words[wrong]), { mention = mention })
+  end
+  return list
 end
 
 -- n captions of random scenes of one object that name these attributes and no others, and their `wanted`.

@@ -113,14 +113,14 @@ local function explain(self, x, y, told)
   return step .. "flow: the loss is not finite, though every layer's values are"
 end
 
--- -log P(caption | x), where it is either its own or that of another picture of the batch, and both are as likely
--- before: softplus(log p(x | other) - log p(x | own)), (k) nats for the pictures that have been told their caption and
--- for which there is another; nil if there is none. logp: log p(y | own), (n); kept: captions as they were told.
+-- -log P(caption | x), where it is either its own or a wrong one (condition.wrong), and both are as likely before:
+-- softplus(log p(x | wrong) - log p(x | own)), (k) nats for the pictures that have been told their caption and for
+-- which there is a wrong one; nil if there is none. logp: log p(y | own), (n); kept: captions as they were told.
 local function contrast(self, y, logp, kept, cond)
-  local rows, others = condition.others(cond.text, y:size(1), cond.generator)
+  local rows, others, strings = condition.wrong("loss", 2, cond, y:size(1))
   local pick, wrong = {}, {}
   for k, i in ipairs(rows) do
-    if kept[i] ~= "" then pick[#pick + 1], wrong[#wrong + 1] = i, cond.text[others[k]] end
+    if kept[i] ~= "" then pick[#pick + 1], wrong[#wrong + 1] = i, strings and others[k] or cond.text[others[k]] end
   end
   if #pick == 0 then return nil end
   pick = core.tensor(pick, { dtype = "int32" })
@@ -134,12 +134,12 @@ end
 -- error that names the layer it came from, and the step within lt.train.run.
 --
 -- With contrast, a weight w, - w log2 P(caption | x) / d is added, where the caption is either the picture's own or one
--- of another picture of the batch: pictures hardly become less likely by it, but Bayes' rule (`classify`) is right
--- more often, and captions mean more. It costs a second pass; now and then with a larger weight is enough. Logged as
+-- of another picture of the batch, or the one that against lists for it: Bayes' rule (`classify`) is right more often
+-- then, and captions mean more; with a large weight pictures become less likely. It costs a second pass. Logged as
 -- contrast, in nats, and named, the part of the pictures that are likelier under their own caption.
 -- @tparam Tensor x (n,h,w,c) in [-1,1], or (n,d)
 -- @tparam[opt] table cond text; detail (n,k); generator for dequantisation and the captions that are left out;
--- contrast, at least 0, with text as a list of captions
+-- contrast, at least 0, with text as a list of captions; against, a list of wrong captions (false: none for this one)
 -- @treturn Tensor
 -- @treturn table
 function Flow:loss(x, cond)

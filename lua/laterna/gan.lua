@@ -220,13 +220,21 @@ local function penalty(self, sides, told, call, log)
   return sum
 end
 
--- Scores of real pictures with their own captions; and, of those for which there is another caption in the batch, with
--- that one, and with their own.
+-- Captions that are not those of the pictures, as the critic reads them, and for which pictures.
+local function lies(self, told, cond, n)
+  local rows, wrong, strings = condition.wrong("critic_loss", 2, cond, n)
+  if #rows == 0 then return rows end
+  if strings then return rows, condition.text("critic_loss", 2, self.critic.text, { text = wrong }, #wrong) end
+  return rows, condition.rows(told.text, core.tensor(wrong, { dtype = "int32" }))
+end
+
+-- Scores of real pictures with their own captions; and, of those for which there is a wrong one, with that, and with
+-- their own.
 local function judge_real(self, x, told, cond)
-  local n, captions, rows, others = x:size(1), cond and cond.text, {}, {}
-  if self.wrong > 0 and told.text and captions then rows, others = condition.others(captions, n, cond.generator) end
+  local n, rows, lie = x:size(1), {}, nil
+  if self.wrong > 0 and told.text and cond and cond.text then rows, lie = lies(self, told, cond, n) end
   if #rows == 0 then return self.critic(x, told) end
-  local lie = { text = condition.rows(told.text, core.tensor(others, { dtype = "int32" })) }
+  lie = { text = lie }
   if #rows == n then
     local real, wrong = table.unpack(self.critic:scores(x, { told, lie }))
     return real, wrong, real
@@ -250,7 +258,8 @@ end
 -- mean norms, where there was a penalty). The generator is asked, in training mode, but not taught. A loss that is not
 -- finite is an error that names step and reason.
 -- @tparam Tensor x (n,h,w,c) in [-1,1], or vectors (n,d)
--- @tparam[opt] table cond text; detail, a z, if it comes from elsewhere; generator for all draws
+-- @tparam[opt] table cond text; against, a list of wrong captions, where those of others of the batch would be too
+-- easily seen through (false: none for this picture); detail, a z, if it comes from elsewhere; generator for all draws
 -- @treturn Tensor
 -- @treturn table
 function Gan:critic_loss(x, cond)

@@ -146,6 +146,25 @@ describe("a critic that reads captions", function()
     assert.near(right / 3, log.accuracy_wrong, 1e-6)
   end)
 
+  it("takes wrong captions of the user's choice", function()
+    local gan = colours { wrong = 0.5, r1 = 0, r2 = 0, loss = "hinge" }
+    local x, z, own = batch(3), core.zeros(3, 1), { text = { "red", "blue", "red" } }
+    local judge, hinge = gan.critic, gan.game.critic
+    local fair = hinge(judge(x, own), judge(gan:paint { detail = z }, own)):item()
+    local function loss(against)
+      return gan:critic_loss(x, { text = own.text, detail = z, against = against }):item()
+    end
+    assert.near(fair + 0.5 * hinge(judge(x, own), judge(x, { text = { "blue", "red", "blue" } })):item(),
+      loss { "blue", "red", "blue" }, 1e-5)
+    local third = x:narrow(1, 3, 1)
+    assert.near(fair + 0.5 * hinge(judge(third, { text = { "red" } }), judge(third, { text = { "blue" } })):item(),
+      loss { false, "blue", "blue" }, 1e-5)
+    assert.near(fair, loss { false, false, "red" }, 1e-5)
+    fails("cond.against: 2 captions for 3 pictures", gan.critic_loss, gan, x,
+      { text = own.text, against = { "a", "b" } })
+    fails("cond.against: expected table, got \"red\"", gan.critic_loss, gan, x, { text = own.text, against = "red" })
+  end)
+
   it("leaves out pictures for which the batch has no other caption", function()
     local gan = colours { r1 = 0, r2 = 0, loss = "hinge" }
     local x, z = batch(3), core.zeros(3, 1)
