@@ -1,6 +1,6 @@
 -- A GAN reads scenes: the critic sees picture and caption together, and a real picture with a wrong caption is as false
--- to it as a painted one; wrong in one word, so that it has to look closely. So it learns what captions mean, and the
--- generator has to paint what they say.
+-- to it as a painted one. It is shown eight wrong captions a picture, one of them wrong in one word only, so that it has
+-- to look closely. So it learns what captions mean, and the generator has to paint what they say.
 --
 --   lua5.4 examples/gan_scenes.lua                       twenty minutes of training on two cores
 --   lua5.4 examples/gan_scenes.lua --wrong 0 --out runs/gan_scenes_0      no wrong captions: how much do they help?
@@ -13,9 +13,9 @@ local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
 
 local o = lt.train.options {
-  minutes = 20.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 10.0, every = 2, wrong = 1,
-  caption = "projection", pictures = 60000, samples = 500, matches = 500, seed = 1, out = "runs/gan_scenes",
-  paint = false,
+  minutes = 20.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 1.0, every = 2, wrong = 1,
+  wrong_captions = 8, caption = "projection", pictures = 60000, samples = 500, matches = 500, seed = 1,
+  out = "runs/gan_scenes", paint = false,
 }
 
 lt.manual_seed(o.seed)
@@ -29,7 +29,7 @@ local clock = lt.train.clock(o.minutes)
 local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
-  r1 = gamma, r2 = gamma, penalty_every = o.every, wrong = o.wrong,
+  r1 = gamma, r2 = gamma, penalty_every = o.every, wrong = o.wrong, wrong_captions = o.wrong_captions,
 }
 local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
 

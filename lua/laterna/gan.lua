@@ -4,7 +4,7 @@
 -- To the critic a real picture with its own caption is real. A painted picture with the caption that it was painted for
 -- is not, and neither is a real picture with the caption of another (Reed et al. 2016, arXiv 1605.05396, section 4.1):
 --
---   critic:     L(real, painted) + wrong L(real, real with wrong captions)
+--   critic:     L(real, painted) + wrong mean L(real, real with a wrong caption)
 --               + r1 / 2 E |d real / dx|^2 + r2 / 2 E |d painted / dx|^2 + gradient_penalty E (|d between / dx| - 1)^2
 --   generator:  what the loss has for it, laterna.gan.losses
 --
@@ -75,6 +75,7 @@ end
 --  - penalty_every=1: k, penalties on every k-th call of critic_loss alone, the first among them, with k times the
 --    weight (Karras et al. 2020, arXiv 1912.04958, appendix B)
 --  - wrong: weight of real pictures with wrong captions; by default 1 where the critic reads captions
+--  - wrong_captions=1: how many each picture is shown with. Where captions are projected (nn.Critic) more cost little
 --  - compare=0: weight of the critic's features of x against those of what was painted, where a detail is given
 --  - augment: function x -> x between all pictures and the critic, such as lt.gan.augment; where it has a function
 --    update, that gets the scores of real pictures, less the boundary
@@ -85,7 +86,8 @@ local Gan = nn.class("gan", function(self, options)
     text = nn.module_rule, detail = { "integer", required = true, min = 0, max = 1 << 20 },
     loss = { is_game, "relativistic" }, r1 = given.is_weight, r2 = given.is_weight,
     gradient_penalty = given.is_weight, penalty_every = { "integer", 1, min = 1 }, wrong = { "number", min = 0 },
-    augment = "callable", compare = { "number", 0, min = 0, max = 1e9 },
+    wrong_captions = { "integer", 1, min = 1, max = 1024 }, augment = "callable",
+    compare = { "number", 0, min = 0, max = 1e9 },
   })
   self.generator, self.critic, self.text, self.detail = o.generator, o.critic, o.text, o.detail
   if o.text and rawequal(o.text, o.critic.text) then
@@ -95,7 +97,7 @@ local Gan = nn.class("gan", function(self, options)
   self.compare = o.compare
   self.weights = {}
   for _, name in ipairs(PENALTIES) do self.weights[name] = o[name] or self.game[name] or 0 end
-  self.wrong = o.wrong or o.critic.text and 1 or 0
+  self.wrong, self.wrong_captions = o.wrong or o.critic.text and 1 or 0, o.wrong_captions
   if self.wrong > 0 and not o.critic.text then check.fail("gan", 1, "wrong: this critic reads no captions") end
   self.calls = core.zeros(1, { dtype = "int32" }) -- saved with the weights: which calls have penalties depends on it
 end)
@@ -220,35 +222,41 @@ local function penalty(self, sides, told, call, log)
   return sum
 end
 
--- Captions that are not those of the pictures, as the critic reads them, and for which pictures.
-local function lies(self, told, cond, n)
+-- Captions that are not those of the pictures, as the critic reads them, and for which pictures; nil if there are none.
+local function lie(self, told, cond, n)
   local rows, wrong, strings = condition.wrong("critic_loss", 2, cond, n)
-  if #rows == 0 then return rows end
-  if strings then return rows, condition.text("critic_loss", 2, self.critic.text, { text = wrong }, #wrong) end
-  return rows, condition.rows(told.text, core.tensor(wrong, { dtype = "int32" }))
+  if #rows == 0 then return nil end
+  local text = strings and condition.text("critic_loss", 2, self.critic.text, { text = wrong }, #wrong)
+    or condition.rows(told.text, core.tensor(wrong, { dtype = "int32" }))
+  return rows, { text = text }
 end
 
--- Scores of real pictures with their own captions; and, of those for which there is a wrong one, with that, and with
--- their own.
+-- Scores of real pictures with their own captions; and a list of {wrong, right}: scores of pictures with a wrong
+-- caption, and with their own. Pictures are looked at once where the critic can, and all have a wrong caption.
 local function judge_real(self, x, told, cond)
-  local n, rows, lie = x:size(1), {}, nil
-  if self.wrong > 0 and told.text and cond and cond.text then rows, lie = lies(self, told, cond, n) end
-  if #rows == 0 then return self.critic(x, told) end
-  lie = { text = lie }
-  if #rows == n then
-    local real, wrong = table.unpack(self.critic:scores(x, { told, lie }))
-    return real, wrong, real
+  local n, whole, few = x:size(1), { told }, {}
+  for k = 1, self.wrong > 0 and told.text and cond and cond.text and self.wrong_captions or 0 do
+    local rows, text = lie(self, told, k == 1 and cond or { text = cond.text, generator = cond.generator }, n)
+    if rows and #rows == n then whole[#whole + 1] = text elseif rows then few[#few + 1] = { rows, text } end
   end
-  rows = core.tensor(rows, { dtype = "int32" })
-  local real = self.critic(x, told)
-  return real, self.critic(x:detach():index_select(1, rows), lie), real:index_select(1, rows)
+  local scores, pairs_of = self.critic:scores(x, whole), {}
+  local real = scores[1]
+  for k = 2, #scores do pairs_of[k - 1] = { wrong = scores[k], right = real } end
+  for _, one in ipairs(few) do
+    local rows = core.tensor(one[1], { dtype = "int32" })
+    pairs_of[#pairs_of + 1] = { wrong = self.critic(x:detach():index_select(1, rows), one[2]),
+                                right = real:index_select(1, rows) }
+  end
+  return real, pairs_of
 end
 
-local function note(self, real, fake, wrong, log)
+local function note(self, real, fake, pairs_of, log)
   local boundary = watch.boundary(self.game.boundary, real, fake)
   log.accuracy_real = watch.above(real, boundary)
   log.accuracy_painted = 1 - watch.above(fake, boundary)
-  log.accuracy_wrong = wrong and 1 - watch.above(wrong, boundary) or nil
+  for _, pair in ipairs(pairs_of) do
+    log.accuracy_wrong = (log.accuracy_wrong or 0) + (1 - watch.above(pair.wrong, boundary)) / #pairs_of
+  end
   local a = self.augmentation
   if type(a) == "table" and type(a.update) == "function" then a:update(real:detach() - boundary) end
 end
@@ -274,10 +282,12 @@ function Gan:critic_loss(x, cond)
   cond = condition.unread(cond)
   local text = condition.text("critic_loss", 2, self.critic.text, cond, n)
   local told, shown, log = { text = text, generator = cond and cond.generator }, augmented(self, x), {}
-  local real, wrong, right = judge_real(self, shown, told, cond)
+  local real, pairs_of = judge_real(self, shown, told, cond)
   local fake = self.critic(augmented(self, painted), told)
   local loss = self.game.critic(real, fake)
-  if wrong then loss = loss + self.game.critic(right, wrong) * self.wrong end
+  for _, pair in ipairs(pairs_of) do
+    loss = loss + self.game.critic(pair.right, pair.wrong) * (self.wrong / #pairs_of)
+  end
   local price = not lazy and penalty(self, {
     { name = "real", x = x, scores = real, weight = r1 }, { name = "painted", x = painted, scores = fake, weight = r2 },
   }, told, call, log)
@@ -285,9 +295,10 @@ function Gan:critic_loss(x, cond)
   self.calls:copy_(core.tensor({ call }, { dtype = "int32" }))
   log.critic_loss = refuse.look(self, "critic", loss, {
     { "pictures x", x }, { "painted pictures", painted }, { "scores of real pictures", real },
-    { "scores of painted pictures", fake }, { "scores of wrong captions", wrong }, { "gradient penalties", price },
+    { "scores of painted pictures", fake }, { "scores of wrong captions", pairs_of[1] and pairs_of[1].wrong },
+    { "gradient penalties", price },
   })
-  note(self, real, fake, wrong, log)
+  note(self, real, fake, pairs_of, log)
   return loss, log
 end
 

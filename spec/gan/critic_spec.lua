@@ -160,6 +160,12 @@ describe("a critic that reads captions", function()
     assert.near(fair + 0.5 * hinge(judge(third, { text = { "red" } }), judge(third, { text = { "blue" } })):item(),
       loss { false, "blue", "blue" }, 1e-5)
     assert.near(fair, loss { false, false, "red" }, 1e-5)
+    gan = colours { wrong = 0.5, wrong_captions = 2, r1 = 0, r2 = 0, loss = "hinge", critic = judge }
+    local seen = x:index_select(1, core.tensor({ 2, 3 }, { dtype = "int32" }))
+    local lies = hinge(judge(seen, { text = { "blue", "red" } }), judge(seen, { text = { "red", "blue" } }))
+      + hinge(judge(x, own), judge(x, { text = { "blue", "red", "blue" } }))
+    assert.near(hinge(judge(x, own), judge(gan:paint { detail = z }, own)):item() + 0.25 * lies:item(),
+      gan:critic_loss(x, { text = own.text, detail = z, against = { false, "red", "blue" } }):item(), 1e-5)
     fails("cond.against: 2 captions for 3 pictures", gan.critic_loss, gan, x,
       { text = own.text, against = { "a", "b" } })
     fails("cond.against: expected table, got \"red\"", gan.critic_loss, gan, x, { text = own.text, against = "red" })

@@ -65,7 +65,8 @@ local function is_last(v)
   return check.is(v, "tensor") and v.requires_grad and v.is_leaf, "a parameter that requires a gradient"
 end
 
-local GAME = { "loss", "r1", "r2", "gradient_penalty", "penalty_every", "wrong", "augment" }
+local GAME = { "loss", "r1", "r2", "gradient_penalty", "penalty_every", "wrong", "wrong_captions",
+               "augment" }
 
 -- Every option of lt.gan that is passed on is checked there.
 local function read(options)
@@ -95,7 +96,7 @@ end
 --    (vae, lt.autoencoder); or the part of it, 0 to 1, the rest being the model's own
 --  - base: function(x, cond, model) -> loss, log in place of the model's own loss
 --  - paint: options of the model's paint, {steps = 1}
---  - loss, r1, r2, gradient_penalty, penalty_every, wrong, augment: as for lt.gan
+--  - loss, r1, r2, gradient_penalty, penalty_every, wrong, wrong_captions, augment: as for lt.gan
 -- @treturn judge
 local Judge = nn.class("judge", function(self, model, options)
   if not nn.is_module(model) or type(model.paint) ~= "function" then
