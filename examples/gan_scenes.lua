@@ -1,6 +1,6 @@
 -- A GAN reads scenes: the critic sees picture and caption together, and a real picture with a wrong caption is as false
--- to it as a painted one. It is shown eight wrong captions a picture, one of them wrong in one word only, so that it has
--- to look closely. So it learns what captions mean, and the generator has to paint what they say.
+-- to it as a painted one. It is shown eight wrong captions a picture, one of them wrong in one word only, so that it
+-- has to look closely. So it learns what captions mean, and the generator has to paint what they say.
 --
 --   lua5.4 examples/gan_scenes.lua                       twenty minutes of training on two cores
 --   lua5.4 examples/gan_scenes.lua --wrong 0 --out runs/gan_scenes_0      no wrong captions: how much do they help?
