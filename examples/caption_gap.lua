@@ -29,7 +29,7 @@ local function train()
   }
   for _, batch in run:steps() do
     for k, i in ipairs(batch.index:totable()) do
-      batch.captions[k] = painter.some(data.attributes[i], lt.default_generator())
+      batch.captions[k] = painter.some(data.attributes(i), lt.default_generator())
     end
     local loss, log = model:loss(batch.x, { text = batch.captions })
     opt:zero_grad()

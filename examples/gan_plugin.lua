@@ -3,7 +3,7 @@
 --
 --   lua5.4 examples/gan_plugin.lua                       twenty minutes of training on two cores, five for each of four
 --   lua5.4 examples/gan_plugin.lua --only vae --minutes 2
---   lua5.4 examples/gan_plugin.lua --only diffusion      from the model that examples/diffusion.lua trains
+--   lua5.4 examples/gan_plugin.lua --only diffusion      from the students that examples/few_steps.lua trains
 --
 -- Prints the Frechet distance of all painters to the test set, in the features of judge.lua's classifier, and how many
 -- pictures are named as their captions say. Writes <out>/gan_plugin.png, a row a painter.
@@ -14,8 +14,9 @@ local garments, judges = dofile(here .. "garments.lua"), dofile(here .. "judges.
 
 local o = lt.train.options {
   minutes = 5.0, batch = 32, detail = 32, width = 16, lr = 1e-3, student_lr = 3e-4, critic_lr = 1e-3, weight = 1.0,
-  features = 0.5, gamma = 10.0, every = 4, guidance = 1.5, only = "both", samples = 2000, seed = 1, epochs = 3,
-  teacher = "runs/diffusion/model.safetensors", keep = "runs/judge/classifier.safetensors", out = "runs/gan_plugin",
+  features = 0.5, gamma = 10.0, every = 4, only = "both", samples = 2000, seed = 1, epochs = 3,
+  teacher = "runs/few_steps/student2_model.safetensors", student = "runs/few_steps/student1_model.safetensors",
+  keep = "runs/judge/classifier.safetensors", out = "runs/gan_plugin",
 }
 local classifier, train, test = judges.fashion(o)
 lt.manual_seed(o.seed)
@@ -71,17 +72,17 @@ if o.only ~= "diffusion" then
   painters = { compare("VAE", vae, o.lr, vae.loss, "decoder.out", { features = o.features }) }
 end
 if o.only ~= "vae" then
-  local teacher = garments.load(o.teacher, train)
+  local teacher, first = garments.load(o.teacher, train), garments.load(o.student, train)
   local function distil(student, x, cond)
-    local how = { steps = 1, substeps = 4, guidance = o.guidance }
+    local how = { steps = 1, substeps = 2 }
     return lt.diffusion.distil.progressive(student, teacher, x, cond, how)
   end
-  local student, options = teacher:clone():unfreeze():train(), { paint = { steps = 1 } }
+  local student, options = first:clone():unfreeze():train(), { paint = { steps = 1 } }
   function options.base(x, cond, model) return distil(model, x, cond) end
   local one, judged = compare("one step", student, o.student_lr, distil, "net.output", options)
   one.how, judged.how = { sampler = "ddim", steps = 1 }, { sampler = "ddim", steps = 1 }
-  local walk = { name = "20 steps", model = teacher, how = { steps = 20, guidance = o.guidance } }
-  table.move({ walk, one, judged }, 1, 3, #painters + 1, painters)
+  local start = { name = "one step, start", model = first, how = one.how }
+  table.move({ start, one, judged }, 1, 3, #painters + 1, painters)
 end
 
 local real, rows, labels = classifier:features(test.images), {}, {}

@@ -37,7 +37,8 @@ end
 function prompts.lies(data, index, generator)
   local list = {}
   for k, i in ipairs(index:totable()) do
-    local scene, mention, said = data.attributes[i], data.mentions[i], {}
+    local mention, scene = data.mentions(i)
+    local said = {}
     for _, part in ipairs(prompts.parts) do
       local a = part.attribute
       if a == "background" and mention.background or mention.objects[1][a] then said[#said + 1] = part end

@@ -59,6 +59,11 @@ describe("data.scenes", function()
     assert.is_nil(some.attributes[21])
     assert.is_nil(some.attributes[0])
     assert.is_nil(some.attributes.x)
+    local loose, its = some.mentions(7)
+    assert.same(some.mentions[7], loose)
+    assert.same(some.attributes(7), its)
+    assert.is_nil(rawget(some.attributes, 7))
+    assert.error_matches(function() some.attributes(21) end, "i: expected integer from 1 to 20")
     local count = 0
     for i, m in ipairs(some.mentions) do count = count + (m == some.mentions[i] and 1 or 0) end
     assert.equal(20, count)

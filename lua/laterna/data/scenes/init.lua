@@ -28,9 +28,11 @@ end
 
 -- A list of n whose items are made when they are first looked at. A large set has millions of small tables to tell
 -- about its scenes; while nobody asks, the garbage collector need not walk through them in every step of a training.
+-- Nor when a training asks all the time: list(i) makes an item anew, and nothing keeps it.
 local function on_demand(n, make)
   return setmetatable({}, {
     __len = function() return n end,
+    __call = function(_, i) return make(check.integer("dataset", 1, "i", i, 1, n)) end,
     __index = function(list, i)
       if math.type(i) ~= "integer" or i < 1 or i > n then return nil end
       list[i] = make(i)
@@ -119,7 +121,8 @@ end
 -- @treturn Dataset with `attributes` (a table for each picture: `background`, `seed`, `objects` with `shape`, `colour`,
 -- `size`, `texture`, `position`, `x`, `y`, `radius`, `angle`, `rgb`; of two objects `relation`: the first is `relation`
 -- the second) and `mentions` (what the caption tells of these, as scenes.caption returns it); items of both are made
--- when they are first looked at
+-- when they are first looked at, and then stay; `dataset.attributes(i)` and `dataset.mentions(i)`, which also
+-- gives the attributes, make such that are not kept, for trainings that ask in every step
 local function new(_, options)
   local o = check.options("scenes", 1, options, KNOWN)
   for kind, list in pairs(o) do
