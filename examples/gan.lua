@@ -1,7 +1,7 @@
 -- A generator paints a garment in one go; a critic that sees pictures and captions learns to tell painted from real,
 -- and the generator learns to leave it no difference: text to picture by a GAN.
 --
---   lua5.4 examples/gan.lua                              four minutes of training on two cores
+--   lua5.4 examples/gan.lua                              two and a half minutes of training on two cores
 --   lua5.4 examples/gan.lua --minutes 1                   one minute
 --   lua5.4 examples/gan.lua --paint                      no training: paints with what was trained
 --
@@ -12,7 +12,7 @@ local lt = require "laterna"
 local nn = lt.nn
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
 
-local o = lt.train.options { minutes = 4.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 10.0, every = 2,
+local o = lt.train.options { minutes = 2.5, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 10.0, every = 2,
                              seed = 1, out = "runs/gan", samples = 1000, paint = false }
 
 lt.manual_seed(o.seed)

@@ -2,7 +2,7 @@
 -- it paints the average of them all, which is blurred; taught by a critic it has to choose one, for the critic knows
 -- that no scene looks like an average. Here the same generator learns both ways side by side.
 --
---   lua5.4 examples/gan_no_noise.lua                     fifteen minutes of training on two cores
+--   lua5.4 examples/gan_no_noise.lua                     four minutes of training on two cores
 --   lua5.4 examples/gan_no_noise.lua --minutes 2          less
 --
 -- Writes <out>/gan_no_noise.png, for each caption the scene that it was made for, the average and the choice; prints
@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { minutes = 15.0, batch = 64, width = 48, lr = 1e-3, gamma = 10.0, every = 2, wrong = 1,
+local o = lt.train.options { minutes = 4.0, batch = 64, width = 48, lr = 1e-3, gamma = 5.0, every = 2, wrong = 1,
                              pictures = 60000, test = 500, seed = 1, out = "runs/gan_no_noise" }
 
 lt.manual_seed(o.seed)
