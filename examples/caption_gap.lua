@@ -9,7 +9,7 @@
 -- Writes <out>/model.safetensors, which explain.lua and edit.lua read; <out>/caption_gap.png, the falling curve; and
 -- <out>/drawn.png: one scene's caption completed word by word, the rest drawn at random.
 local lt = require "laterna"
-local painter = dofile((arg[0]:match "^(.*/)" or "") .. "painter.lua")
+local painter = dofile((arg[0]:match "^(.*/)" or "") .. "shared/scene_painter.lua")
 
 local o = lt.train.options {
   minutes = 20.0, batch = 32, width = 16, detail = 24, rate = 10.0, prior = "none", lr = 1e-2, pictures = 40000,

@@ -7,7 +7,7 @@
 -- Writes <out>/diffusion.png (what the model guesses on the way from noise to a picture, then a row a caption),
 -- <out>/samples.safetensors for judge.lua, and <out>/model.safetensors, with which other examples paint.
 local lt = require "laterna"
-local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
+local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.options { steps = 8000, batch = 32, width = 32, lr = 1e-3, seed = 1, out = "runs/diffusion",
                              guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 1000, paint = false }

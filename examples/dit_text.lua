@@ -14,7 +14,7 @@
 -- judge_scenes.lua reads.
 local lt = require "laterna"
 local nn = lt.nn
-local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
+local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
 local o = lt.train.options {
   net = "dit", minutes = 20.0, batch = 32, lr = 6e-3, mean = 0.0, objects = 1, pictures = 60000, precision = "bf16",

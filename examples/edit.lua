@@ -8,7 +8,7 @@
 -- detail, and those that say all. Writes <out>/edit.png: pictures, the same painted again, an edit of each attribute.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
-local painter, judges = dofile(here .. "painter.lua"), dofile(here .. "judges.lua")
+local painter, judges = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/judges.lua")
 
 local o = lt.train.options { model = "runs/caption_gap/model.safetensors", n = 1000, columns = 8, kept = "noise",
                              steps = 3000, seed = 1, keep = "runs/judge/scenes.safetensors", out = "runs/caption_gap" }

@@ -13,7 +13,7 @@
 -- often the nearest of all training pictures is the one that was asked for.
 local lt = require "laterna"
 local nn = lt.nn
-local words = dofile((arg[0]:match "^(.*/)" or "") .. "emoji_words.lua")
+local words = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_words.lua")
 
 local o = lt.train.options {
   vae_minutes = 12.0, vae_width = 24, channels = 8, minutes = 48.0, width = 96, detail = 32, rate = 20, lr = 4e-3,

@@ -7,7 +7,7 @@
 -- Writes <out>/explain.png: for each of some scenes the picture and the same painted again, then a row for each of the
 -- axes of the detail that tell most, along which one thing changes while the rest is held.
 local lt = require "laterna"
-local painter = dofile((arg[0]:match "^(.*/)" or "") .. "painter.lua")
+local painter = dofile((arg[0]:match "^(.*/)" or "") .. "shared/scene_painter.lua")
 
 local o = lt.train.options { model = "runs/caption_gap/model.safetensors", n = 200, said = 3, shown = 3, strips = 4,
                              by = "coordinates", draws = 32, seed = 1, out = "runs/caption_gap" }

@@ -12,8 +12,8 @@
 -- details for each caption), and again.safetensors and samples.safetensors for judge_extractor.lua.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
-local painters, prompts = dofile(here .. "painters.lua"), dofile(here .. "prompts.lua")
-local lessons = dofile(here .. "lessons.lua")
+local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/prompts.lua")
+local lessons = dofile(here .. "shared/lessons.lua")
 
 local o = lt.train.options {
   family = "all", data = "scenes", minutes = 20.0, steps = 0, batch = 32, width = 16, text = 64, detail = 48,

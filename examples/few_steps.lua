@@ -8,7 +8,7 @@
 -- Writes <out>/few_steps.png: a row a painter, all from the same noise; for each painter <out>/<name>.safetensors,
 -- which judge.lua reads (--samples); and the students' weights.
 local lt = require "laterna"
-local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
+local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.options {
   teacher = "runs/diffusion/model.safetensors", width = 32, out = "runs/few_steps", steps = 600, batch = 32,

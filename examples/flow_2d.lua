@@ -6,7 +6,7 @@
 --
 -- Writes <out>/flow_2d.png and prints how many nats a point costs; of the checkerboard the least is log 32 = 3.466.
 local lt = require "laterna"
-local plane = dofile((arg[0]:match "^(.*/)" or "") .. "plane.lua")
+local plane = dofile((arg[0]:match "^(.*/)" or "") .. "shared/plane.lua")
 
 local o = lt.train.options { steps = 2500, batch = 512, coupling = "SplineCoupling", hidden = 64, layers = 4, lr = 5e-3,
                              seed = 1, out = "runs/flow_2d" }

@@ -10,7 +10,7 @@
 -- a row a caption, <out>/samples.safetensors for judge.lua, and <out>/model.safetensors.
 local lt = require "laterna"
 local nn = lt.nn
-local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
+local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.options { minutes = 2.5, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 10.0, every = 2,
                              seed = 1, out = "runs/gan", samples = 1000, paint = false }

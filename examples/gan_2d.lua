@@ -7,7 +7,7 @@
 -- Writes <out>/gan_2d.png and prints, of 10000 samples each, the modes that got at least a quarter of their part, and
 -- the share of samples within 3 standard deviations of a mode (of the data that is 0.989).
 local lt = require "laterna"
-local plane = dofile((arg[0]:match "^(.*/)" or "") .. "plane.lua")
+local plane = dofile((arg[0]:match "^(.*/)" or "") .. "shared/plane.lua")
 
 local o = lt.train.options { steps = 8000, batch = 256, hidden = 128, lr = 2e-3, gamma = 0.3, final = 3e-3, seeds = 1,
                              sigma = 0.05, losses = "relativistic,non_saturating,hinge,wasserstein",

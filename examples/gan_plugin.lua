@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 local here = arg[0]:match "^(.*/)" or ""
-local garments, judges = dofile(here .. "garments.lua"), dofile(here .. "judges.lua")
+local garments, judges = dofile(here .. "shared/garments.lua"), dofile(here .. "shared/judges.lua")
 
 local o = lt.train.options {
   minutes = 5.0, batch = 32, detail = 32, width = 16, lr = 1e-3, student_lr = 3e-4, critic_lr = 1e-3, weight = 1.0,

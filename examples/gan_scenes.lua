@@ -10,7 +10,7 @@
 -- <out>/model.safetensors; prints how often the critic finds the caption of a real picture it has never seen.
 local lt = require "laterna"
 local nn = lt.nn
-local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
+local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
 local o = lt.train.options {
   minutes = 6.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 5.0, every = 2, wrong = 1,

@@ -4,7 +4,7 @@
 --   lua5.4 examples/diffusion.lua      first: trains the model, ten minutes on two cores
 --   lua5.4 examples/inpaint.lua        writes <out>/inpaint.png, prints how well noise gives pictures back
 local lt = require "laterna"
-local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
+local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.options { model = "runs/diffusion/model.safetensors", out = "runs/diffusion", width = 32, steps = 50,
                              resample = 4, guidance = 2, seed = 1 }

@@ -8,7 +8,7 @@
 -- prints a table by captions; of each a row: the part named as captioned, the Frechet distance to the test set in the
 -- classifier's features, and the variety of these features within a caption as a part of the test set's.
 local lt = require "laterna"
-local judges = dofile((arg[0]:match "^(.*/)" or "") .. "judges.lua")
+local judges = dofile((arg[0]:match "^(.*/)" or "") .. "shared/judges.lua")
 
 local o = lt.train.options { samples = "runs/paint/samples.safetensors", epochs = 3, seed = 1,
                              keep = "runs/judge/classifier.safetensors" }

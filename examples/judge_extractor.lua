@@ -7,7 +7,7 @@
 -- The classifier is trained on fresh scenes and kept in <keep>.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
-local prompts, judges = dofile(here .. "prompts.lua"), dofile(here .. "judges.lua")
+local prompts, judges = dofile(here .. "shared/prompts.lua"), dofile(here .. "shared/judges.lua")
 local parts = prompts.parts
 
 local o = lt.train.options { out = "runs/extractor", steps = 3000, seed = 1, fresh = 4000,

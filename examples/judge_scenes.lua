@@ -3,10 +3,10 @@
 --   lua5.4 examples/dit_text.lua && lua5.4 examples/judge_scenes.lua
 --
 -- A samples file has `pictures` (n,32,32,3), bytes, and in its metadata `captions` and `wanted`, one a line: see
--- prompts.lua. The classifier is trained on fresh scenes and kept in <keep>.
+-- shared/prompts.lua. The classifier is trained on fresh scenes and kept in <keep>.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
-local prompts, judges = dofile(here .. "prompts.lua"), dofile(here .. "judges.lua")
+local prompts, judges = dofile(here .. "shared/prompts.lua"), dofile(here .. "shared/judges.lua")
 local parts = prompts.parts
 
 local o = lt.train.options { samples = "runs/dit_text/samples.safetensors", steps = 3000, seed = 1, fresh = 4000,

@@ -10,7 +10,7 @@
 -- which judge_scenes.lua reads; <out>/model.safetensors (denoiser, text encoder, and the VAE within).
 local lt = require "laterna"
 local nn = lt.nn
-local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "prompts.lua")
+local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
 local o = lt.train.options {
   vae_minutes = 0.5, width = 16, beta = 0.2, channels = 4, minutes = 20.0, dim = 128, depth = 6, lr = 6e-3, batch = 32,

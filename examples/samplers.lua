@@ -8,7 +8,7 @@
 -- distance against steps) and <out>/table.md.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
-local judges, garments = dofile(here .. "judges.lua"), dofile(here .. "garments.lua")
+local judges, garments = dofile(here .. "shared/judges.lua"), dofile(here .. "shared/garments.lua")
 
 local o = lt.train.options { model = "runs/diffusion/model.safetensors", out = "runs/samplers", samples = 1000,
                              guidance = 1.5, only = "", steps = "10,20,50", seed = 1000 }

@@ -9,7 +9,7 @@
 -- Writes <out>/tarflow.png (as painted, cleaned, then a row a caption), samples.safetensors for judge.lua, and
 -- model.safetensors.
 local lt = require "laterna"
-local garments = dofile((arg[0]:match "^(.*/)" or "") .. "garments.lua")
+local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.options { minutes = 30.0, batch = 32, patch = 4, blocks = 3, layers = 3, dim = 128, bins = 8,
                              lr = 2e-3, noise = 0.1, guidance = 1.5, temperature = 1.0, samples = 1000, every = 2.0,

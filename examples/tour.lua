@@ -6,7 +6,7 @@
 -- Writes <out>/tour.png.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
-local painters, lessons = dofile(here .. "painters.lua"), dofile(here .. "lessons.lua")
+local painters, lessons = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/lessons.lua")
 
 local o = lt.train.options { minutes = 2.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0, compare = 1.0,
                              drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour" }

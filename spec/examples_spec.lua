@@ -3,9 +3,9 @@ local child = require "spec.support.child"
 local lt = require "laterna"
 local sources = require "spec.support.sources"
 
-local prompts = dofile(sources.root .. "/examples/prompts.lua")
-local judges = dofile(sources.root .. "/examples/judges.lua")
-local painter = dofile(sources.root .. "/examples/painter.lua")
+local prompts = dofile(sources.root .. "/examples/shared/prompts.lua")
+local judges = dofile(sources.root .. "/examples/shared/judges.lua")
+local painter = dofile(sources.root .. "/examples/shared/scene_painter.lua")
 
 describe("the prompts of scenes", function()
   it("name what they say they name, and nothing else", function()
@@ -115,8 +115,8 @@ describe("the painter of scenes", function()
 end)
 
 describe("the painters", function()
-  local painters = dofile(sources.root .. "/examples/painters.lua")
-  local lessons = dofile(sources.root .. "/examples/lessons.lua")
+  local painters = dofile(sources.root .. "/examples/shared/painters.lua")
+  local lessons = dofile(sources.root .. "/examples/shared/lessons.lua")
   local scenes = lt.data.scenes { n = 8, objects = 1, size = 8 }
   local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, compare = 1, drawn = 0.5, drop = 0.1,
     captions = scenes.captions }
