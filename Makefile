@@ -86,10 +86,13 @@ specs:
 	$(RUN) spec/run.lua $(if $(FILTER),--filter="$(FILTER)") $(SPEC)
 
 # The same under every instruction set that this machine can run.
+# The best comes first; it is the one that make test uses, so that who has run that can go on with FIRST_ISA=2.
+FIRST_ISA ?= 1
 test-isa:
 	@$(DEPS) build test
 	@$(MAKE) --no-print-directory -j$(JOBS) build
-	@.ci/isas "$$($(RUN) -e 'print(table.concat(require "laterna.core".info().isas, " "))')" \
+	@.ci/isas "$$($(RUN) -e 'local all = require "laterna.core".info().isas; all[1 + #all] = #all < $(FIRST_ISA) and "none" or nil; \
+	    print(table.concat(all, " ", $(FIRST_ISA)))')" \
 	  $(MAKE) --no-print-directory specs
 
 # Built for 64-bit ARM and run under an emulator; not a part of CI.
