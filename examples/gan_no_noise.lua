@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { minutes = 4.0, batch = 64, width = 48, lr = 1e-3, gamma = 5.0, every = 2, wrong = 1,
+local o = lt.train.options { minutes = 4.0, batch = 64, width = 48, lr = 1e-3, gamma = 3.0, every = 2, wrong = 1,
                              pictures = 60000, test = 500, seed = 1, out = "runs/gan_no_noise" }
 
 lt.manual_seed(o.seed)

@@ -2,7 +2,7 @@
 -- to it as a painted one. It is shown eight wrong captions a picture, one of them wrong in one word only, so that it
 -- has to look closely. So it learns what captions mean, and the generator has to paint what they say.
 --
---   lua5.4 examples/gan_scenes.lua                       six minutes of training on two cores
+--   lua5.4 examples/gan_scenes.lua                       eight minutes of training on two cores
 --   lua5.4 examples/gan_scenes.lua --wrong 0 --out runs/gan_scenes_0      no wrong captions: how much do they help?
 --   lua5.4 examples/gan_scenes.lua --paint               no training: paints with what was trained
 --
@@ -13,7 +13,7 @@ local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
 local o = lt.train.options {
-  minutes = 6.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 5.0, every = 2, wrong = 1,
+  minutes = 8.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 3.0, every = 2, wrong = 1,
   wrong_captions = 8, caption = "projection", pictures = 60000, samples = 500, matches = 500, seed = 1,
   out = "runs/gan_scenes", paint = false,
 }
