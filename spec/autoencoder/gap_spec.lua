@@ -100,8 +100,8 @@ describe("the gap of captions", function()
     for k = 1, 3 do
       mean[k] = model:gap(x, { text = said[k] }, { draws = 16, generator = core.generator(1) }):mean():item()
     end
-    assert.is_true(mean[1] > mean[2] + 0.4 and mean[2] > mean[3] + 0.4, table.concat(mean, " "))
-    assert.is_true(mean[3] < mean[1] / 3, table.concat(mean, " "))
+    assert.is_true(mean[1] > mean[2] + 0.2 and mean[2] > mean[3] + 0.2, table.concat(mean, " "))
+    assert.is_true(mean[3] < mean[1] / 2, table.concat(mean, " "))
   end)
 
   it("is the same in batches, and takes captions that are encoded already", function()
