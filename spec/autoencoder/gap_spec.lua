@@ -83,9 +83,9 @@ describe("the gap of captions", function()
       generator = Vae { decoder = nn.PictureDecoder(2, 1, SHAPE), detail = 2 },
       prior = prior.Flow(2, { condition = 8, layers = 4, hidden = 32 }),
     }
-    local optimizer = optim.AdamW(model:parameters(), { lr = optim.schedule.cosine(8e-3, 600) })
+    local optimizer = optim.AdamW(model:parameters(), { lr = optim.schedule.cosine(4e-3, 1200) })
     local g = core.generator(5)
-    for step = 1, 600 do
+    for step = 1, 1200 do
       local captions = {}
       for i = 1, 32 do captions[i] = said[g:integer(1, 3)][i] end
       local loss = model:loss(x, { text = captions, beta = math.min(1, step / 100) })
@@ -100,8 +100,8 @@ describe("the gap of captions", function()
     for k = 1, 3 do
       mean[k] = model:gap(x, { text = said[k] }, { draws = 16, generator = core.generator(1) }):mean():item()
     end
-    assert.is_true(mean[1] > mean[2] + 0.2 and mean[2] > mean[3] + 0.2, table.concat(mean, " "))
-    assert.is_true(mean[3] < mean[1] / 2, table.concat(mean, " "))
+    assert.is_true(mean[1] > mean[2] + 0.4 and mean[2] > mean[3] + 0.4, table.concat(mean, " "))
+    assert.is_true(mean[3] < mean[1] / 3, table.concat(mean, " "))
   end)
 
   it("is the same in batches, and takes captions that are encoded already", function()
