@@ -10,9 +10,6 @@ local function read(path)
   return text
 end
 
--- Arguments are checked before any kernel is reached, under every instruction set by the same code: once is enough.
-if os.getenv "LATERNA_ISA" then return end
-
 describe("every function with every kind of value", function()
   it("returns, or raises text that names the function", function()
     local folder = child.folder()
