@@ -43,13 +43,13 @@ end
 
 -- For each attribute: how many pictures show the scenes' word, by those that are (or are not) to change.
 local function judged(pictures, list, changes)
-  local as_bytes = pictures.dtype == "uint8" and pictures or (pictures * 127.5 + 127.5):byte()
+  local seen = judge:describe(pictures.dtype == "uint8" and pictures or (pictures * 127.5 + 127.5):byte())
   local result = {}
-  for k, logits in ipairs(judge:split(judge:logits(as_bytes))) do
+  for k, part in ipairs(parts) do
     local count = { changed = 0, right = 0, others = 0, kept = 0 }
-    for i, word in ipairs(logits:argmax(2):totable()) do
-      local ok = word == painter.id(list[i], parts[k]) and 1 or 0
-      if changes[i] == parts[k] then
+    for i, words in ipairs(seen) do
+      local ok = words[part.attribute] == painter.word(list[i], part.attribute) and 1 or 0
+      if changes[i] == part then
         count.changed, count.right = count.changed + 1, count.right + ok
       else
         count.others, count.kept = count.others + 1, count.kept + ok

@@ -7,6 +7,7 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painters, lessons = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/lessons.lua")
+local prompts = dofile(here .. "shared/prompts.lua")
 
 local o = lt.train.options { minutes = 2.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0, compare = 1.0,
                              drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour" }
@@ -63,10 +64,8 @@ local n = 8
 local function how(name) return { generator = lt.generator(2), steps = name == "diffusion" and 20 or nil } end
 local own = table.move(captions(function(scene) return scene, { "shape", "colour" } end), 1, n, 1, {})
 local green = table.move(captions(function(scene)
-  local object = {}
-  for key, v in pairs(scene.objects[1]) do object[key] = v end
-  object.colour = object.colour == "green" and "red" or "green"
-  return { background = scene.background, objects = { object } }, { "shape", "colour" }
+  local other = prompts.word(scene, "colour") == "green" and "red" or "green"
+  return prompts.changed(scene, "colour", other), { "shape", "colour" }
 end), 1, n, 1, {})
 local same = {}
 for i = 1, n do same[i] = o.caption end

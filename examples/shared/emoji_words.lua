@@ -29,15 +29,10 @@ end
 
 -- `count` of a list, drawn at random; in their old order, or shuffled.
 local function some(list, count, g, shuffled)
-  local kept = table.move(list, 1, #list, 1, {})
-  while #kept > count do table.remove(kept, g:integer(1, #kept)) end
-  if shuffled then
-    for i = #kept, 2, -1 do
-      local k = g:integer(1, i)
-      kept[i], kept[k] = kept[k], kept[i]
-    end
-  end
-  return table.concat(kept, " ")
+  local which = table.move(lt.randperm(#list, { generator = g }):totable(), 1, count, 1, {})
+  if not shuffled then table.sort(which) end
+  for i, k in ipairs(which) do which[i] = list[k] end
+  return table.concat(which, " ")
 end
 
 -- A caption of emoji i: half of the time its name; a part of the name; some keywords, the subgroup's among them; or

@@ -62,7 +62,7 @@ function prompts.naming(named, n, seed)
     captions[i] = lt.data.scenes.caption(scene, { mention = m, generator = g })
     local says = {}
     for k, attribute in ipairs(named) do
-      says[k] = attribute .. "=" .. (attribute == "background" and scene.background or scene.objects[1][attribute])
+      says[k] = attribute .. "=" .. prompts.word(scene, attribute)
     end
     wanted[i] = table.concat(says, ",")
   end
@@ -118,7 +118,7 @@ prompts.shown = {
 function prompts.all(scene)
   local says = {}
   for i, part in ipairs(prompts.parts) do
-    says[i] = part.attribute .. "=" .. part.words[prompts.id(scene, part)]
+    says[i] = part.attribute .. "=" .. prompts.word(scene, part.attribute)
   end
   return table.concat(says, ",")
 end

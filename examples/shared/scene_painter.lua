@@ -16,10 +16,9 @@ end
 
 -- All attributes in random order.
 function painter.shuffled(generator)
-  local list = { table.unpack(painter.attributes) }
-  for i = #list, 2, -1 do
-    local j = generator:integer(1, i)
-    list[i], list[j] = list[j], list[i]
+  local list = {}
+  for i, k in ipairs(lt.randperm(#painter.attributes, { generator = generator }):totable()) do
+    list[i] = painter.attributes[k]
   end
   return list
 end

@@ -61,7 +61,7 @@ Mmd.outputs, Mmd.gap, Mmd.read = kl.outputs, kl.gap, kl.read
 
 local function without_itself(k)
   local n = k:size(1)
-  return (k.sum(k) - (k * core.eye(n)):sum()) * (1 / (n * (n - 1)))
+  return (k:sum() - (k * core.eye(n)):sum()) * (1 / (n * (n - 1)))
 end
 
 --- The price of what was seen: a scalar, and numbers to log (kl, in nats a picture; mmd, MMD^2).

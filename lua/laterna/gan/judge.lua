@@ -65,8 +65,7 @@ local function is_last(v)
   return check.is(v, "tensor") and v.requires_grad and v.is_leaf, "a parameter that requires a gradient"
 end
 
-local GAME = { "loss", "r1", "r2", "gradient_penalty", "penalty_every", "wrong", "wrong_captions",
-               "augment" }
+local GAME = { "loss", "r1", "r2", "gradient_penalty", "penalty_every", "wrong", "wrong_captions", "augment" }
 
 -- Every option of lt.gan that is passed on is checked there.
 local function read(options)
