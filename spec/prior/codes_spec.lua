@@ -2,6 +2,7 @@
 local core = require "laterna.core"
 local fails = require "spec.support.fails"
 local optim = require "laterna.optim"
+local support = require "spec.support.prior"
 local Codes = require("laterna.prior").Codes
 
 -- All codes of levels {3, 2}: numbers {-1, 0, 1} and {-1, 0}.
@@ -13,11 +14,7 @@ local function all()
   return core.tensor(list)
 end
 
-local function shaken(options)
-  local codes = Codes({ 3, 2 }, options)
-  for _, p in ipairs(codes:parameters()) do core.no_grad(p.add_, p, core.randn(p.shape) * 0.5) end
-  return codes
-end
+local function shaken(options) return support.shaken(Codes({ 3, 2 }, options), 0.5) end
 
 describe("codes", function()
   before_each(function() core.manual_seed(1) end)
