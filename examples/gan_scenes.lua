@@ -13,18 +13,18 @@ local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
 local o = lt.train.options {
-  minutes = 8.0, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 3.0, every = 2, wrong = 1,
-  wrong_captions = 8, caption = "projection", pictures = 60000, samples = 500, matches = 500, seed = 1,
+  minutes = 8.0, batch = 64, width = 48, critic_width = 32, detail = 64, lr = 1e-3, critic_lr = 1e-2, gamma = 3.0,
+  every = 2, wrong = 2, lies = 4, wrong_captions = 6, pictures = 60000, samples = 500, matches = 500, seed = 1,
   out = "runs/gan_scenes", paint = false,
 }
 
 lt.manual_seed(o.seed)
 local train = lt.data.scenes { n = o.pictures, seed = o.seed, objects = 1 }
-local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 2, 4 }, text = 64,
-                block = "dcgan", caption = o.caption }
+local shape = { size = 32, channels = 3, multipliers = { 1, 2, 4 }, text = 64 }
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
+shape.block, shape.width, shape.blocks = "vgg", o.critic_width, { 1, 2, 2 }
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
-shape.caption, shape.detail = nil, o.detail
+shape.block, shape.width, shape.blocks, shape.detail = "dcgan", o.width, nil, o.detail
 local clock = lt.train.clock(o.minutes)
 local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
@@ -36,16 +36,20 @@ local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) /
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
-  local rate = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.05 * o.lr })
-  local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = { 0, 0.99 } })
-  local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = { 0, 0.99 } })
+  local function rate(lr) return lt.optim.schedule.cosine(lr, clock, { warmup = 200, final = 0.05 * lr }) end
+  local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate(o.lr), betas = { 0, 0.99 } })
+  local judging = lt.optim.Muon(critic:parameters(), { lr = rate(o.critic_lr) })
   local run = lt.train.run {
     save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
     optimizer = { painting = painting, judging = judging }, resume = o.resume,
   }
   local g = lt.default_generator()
   for _, batch in run:steps() do
-    local cond = { text = batch.captions, against = o.wrong > 0 and prompts.lies(train, batch.index, g) or nil }
+    local cond = { text = batch.captions }
+    if o.wrong > 0 then
+      cond.against = {}
+      for k = 1, o.lies do cond.against[k] = prompts.lies(train, batch.index, g) end
+    end
     local loss, log = gan:critic_loss(batch.x, cond)
     judging:zero_grad()
     loss:backward()

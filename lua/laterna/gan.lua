@@ -4,7 +4,7 @@
 -- To the critic a real picture with its own caption is real. A painted picture with the caption that it was painted for
 -- is not, and neither is a real picture with the caption of another (Reed et al. 2016, arXiv 1605.05396, section 4.1):
 --
---   critic:     L(real, painted) + wrong mean L(real, real with a wrong caption)
+--   critic:     L(real, painted) + wrong mean L(real, real with a wrong caption), or what L says of all wrong captions
 --               + r1 / 2 E |d real / dx|^2 + r2 / 2 E |d painted / dx|^2 + gradient_penalty E (|d between / dx| - 1)^2
 --   generator:  what the loss has for it, laterna.gan.losses
 --
@@ -53,7 +53,7 @@ end
 local function game(v)
   if type(v) == "string" then return losses[v] end
   local o = check.options("gan", 1, v, {
-    critic = "callable", generator = "callable", paired = { "boolean", true }, r1 = given.is_weight,
+    critic = "callable", generator = "callable", ranking = "callable", paired = { "boolean", true }, r1 = given.is_weight,
     r2 = given.is_weight, gradient_penalty = given.is_weight,
     boundary = { function(b) return b == "middle" or type(b) == "number" and b == b, 'a number or "middle"' end, 0 },
   })
@@ -231,31 +231,48 @@ local function lie(self, told, cond, n)
   return rows, { text = text }
 end
 
--- Scores of real pictures with their own captions; and a list of {wrong, right}: scores of pictures with a wrong
--- caption, and with their own. Pictures are looked at once where the critic can, and all have a wrong caption.
+-- What stands in the place of cond in the k-th round of wrong captions: those that the caller lists come first.
+local function round(cond, k)
+  local against = cond.against
+  local lists = type(against) == "table" and type(rawget(against, 1)) == "table"
+  if lists then against = rawget(against, k) elseif k > 1 then against = nil end
+  return { text = cond.text, against = against, generator = cond.generator }
+end
+
+-- Scores of real pictures with their own captions; and a list of {wrong (m,k), right (m), k}: scores of pictures with
+-- wrong captions, and with their own. Pictures are looked at once where the critic can, and all have a wrong caption.
 local function judge_real(self, x, told, cond)
   local n, whole, few = x:size(1), { told }, {}
   for k = 1, self.wrong > 0 and told.text and cond and cond.text and self.wrong_captions or 0 do
-    local rows, text = lie(self, told, k == 1 and cond or { text = cond.text, generator = cond.generator }, n)
+    local rows, text = lie(self, told, round(cond, k), n)
     if rows and #rows == n then whole[#whole + 1] = text elseif rows then few[#few + 1] = { rows, text } end
   end
-  local scores, pairs_of = self.critic:scores(x, whole), {}
-  local real = scores[1]
-  for k = 2, #scores do pairs_of[k - 1] = { wrong = scores[k], right = real } end
+  local scores, sides = self.critic:scores(x, whole), {}
+  local real = table.remove(scores, 1)
+  if #scores > 0 then sides[1] = { wrong = core.stack(scores, 2), right = real, k = #scores } end
   for _, one in ipairs(few) do
     local rows = core.tensor(one[1], { dtype = "int32" })
-    pairs_of[#pairs_of + 1] = { wrong = self.critic(x:detach():index_select(1, rows), one[2]),
-                                right = real:index_select(1, rows) }
+    sides[#sides + 1] = { wrong = self.critic(x:detach():index_select(1, rows), one[2]):unsqueeze(2),
+                          right = real:index_select(1, rows), k = 1 }
   end
-  return real, pairs_of
+  for _, side in ipairs(sides) do side.share = side.k / (#scores + #few) end
+  return real, sides
 end
 
-local function note(self, real, fake, pairs_of, log)
+-- What the critic pays for its scores of wrong captions: the mean over them, or what the loss says of all at once.
+local function price_of_lies(game, side)
+  if game.ranking then return game.ranking(side.right, side.wrong) end
+  local sum = 0
+  for k = 1, side.k do sum = sum + game.critic(side.right, side.wrong:narrow(2, k, 1):squeeze(2)) end
+  return sum / side.k
+end
+
+local function note(self, real, fake, sides, log)
   local boundary = watch.boundary(self.game.boundary, real, fake)
   log.accuracy_real = watch.above(real, boundary)
   log.accuracy_painted = 1 - watch.above(fake, boundary)
-  for _, pair in ipairs(pairs_of) do
-    log.accuracy_wrong = (log.accuracy_wrong or 0) + (1 - watch.above(pair.wrong, boundary)) / #pairs_of
+  for _, side in ipairs(sides) do
+    log.accuracy_wrong = (log.accuracy_wrong or 0) + (1 - watch.above(side.wrong, boundary)) * side.share
   end
   local a = self.augmentation
   if type(a) == "table" and type(a.update) == "function" then a:update(real:detach() - boundary) end
@@ -267,7 +284,8 @@ end
 -- finite is an error that names step and reason.
 -- @tparam Tensor x (n,h,w,c) in [-1,1], or vectors (n,d)
 -- @tparam[opt] table cond text; against, a list of wrong captions, where those of others of the batch would be too
--- easily seen through (false: none for this picture); detail, a z, if it comes from elsewhere; generator for all draws
+-- easily seen through (false: none for this picture), or a list of such lists, which are taken before others; detail, a
+-- z, if it comes from elsewhere; generator for all draws
 -- @treturn Tensor
 -- @treturn table
 function Gan:critic_loss(x, cond)
@@ -282,12 +300,10 @@ function Gan:critic_loss(x, cond)
   cond = condition.unread(cond)
   local text = condition.text("critic_loss", 2, self.critic.text, cond, n)
   local told, shown, log = { text = text, generator = cond and cond.generator }, augmented(self, x), {}
-  local real, pairs_of = judge_real(self, shown, told, cond)
+  local real, sides = judge_real(self, shown, told, cond)
   local fake = self.critic(augmented(self, painted), told)
   local loss = self.game.critic(real, fake)
-  for _, pair in ipairs(pairs_of) do
-    loss = loss + self.game.critic(pair.right, pair.wrong) * (self.wrong / #pairs_of)
-  end
+  for _, side in ipairs(sides) do loss = loss + price_of_lies(self.game, side) * (self.wrong * side.share) end
   local price = not lazy and penalty(self, {
     { name = "real", x = x, scores = real, weight = r1 }, { name = "painted", x = painted, scores = fake, weight = r2 },
   }, told, call, log)
@@ -295,10 +311,10 @@ function Gan:critic_loss(x, cond)
   self.calls:copy_(core.tensor({ call }, { dtype = "int32" }))
   log.critic_loss = refuse.look(self, "critic", loss, {
     { "pictures x", x }, { "painted pictures", painted }, { "scores of real pictures", real },
-    { "scores of painted pictures", fake }, { "scores of wrong captions", pairs_of[1] and pairs_of[1].wrong },
+    { "scores of painted pictures", fake }, { "scores of wrong captions", sides[1] and sides[1].wrong },
     { "gradient penalties", price },
   })
-  note(self, real, fake, pairs_of, log)
+  note(self, real, fake, sides, log)
   return loss, log
 end
 

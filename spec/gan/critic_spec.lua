@@ -171,6 +171,26 @@ describe("a critic that reads captions", function()
     fails("cond.against: expected table, got \"red\"", gan.critic_loss, gan, x, { text = own.text, against = "red" })
   end)
 
+  it("takes several wrong captions a picture, and lets the loss choose among them", function()
+    local x, z, own = batch(3), core.zeros(3, 1), { text = { "red", "blue", "red" } }
+    local first, second = { "blue", "red", "blue" }, { "red blue", "red red", "blue blue" }
+    local cond = { text = own.text, detail = z, against = { first, second } }
+    local gan = colours { wrong = 0.5, wrong_captions = 2, r1 = 0, r2 = 0, loss = "relativistic" }
+    local judge, game = gan.critic, gan.game
+    local right, fake = judge(x, own), judge(gan:paint { detail = z }, own)
+    local wrong = core.stack({ judge(x, { text = first }), judge(x, { text = second }) }, 2)
+    local wanted = game.critic(right, fake):item() + 0.5 * game.ranking(right, wrong):item()
+    assert.near(wanted, gan:critic_loss(x, cond):item(), 1e-5)
+    cond.against = { first, { "red blue", false, "blue blue" } } -- the second picture has one lie less
+    local seen = core.tensor({ 1, 3 }, { dtype = "int32" })
+    wanted = game.critic(right, fake):item()
+      + 0.25 * game.critic(right, judge(x, { text = first })):item()
+      + 0.25 * game.critic(right:index_select(1, seen), wrong:index_select(1, seen):narrow(2, 2, 1):squeeze(2)):item()
+    assert.near(wanted, gan:critic_loss(x, cond):item(), 1e-5)
+    fails("cond.against: 1 captions for 3 pictures", gan.critic_loss, gan, x,
+      { text = own.text, against = { first, { "red" } } })
+  end)
+
   it("leaves out pictures for which the batch has no other caption", function()
     local gan = colours { r1 = 0, r2 = 0, loss = "hinge" }
     local x, z = batch(3), core.zeros(3, 1)

@@ -57,6 +57,20 @@ describe("the losses of a gan", function()
     end
   end)
 
+  it("choose the right one among several captions", function()
+    local right, wrong = core.tensor { 2, -1 }, core.tensor { { 0.5, -3 }, { 1, -2 } }
+    local function paid(a, ...)
+      local sum = 1
+      for _, b in ipairs { ... } do sum = sum + math.exp(b - a) end
+      return math.log(sum)
+    end
+    local ranking = losses.relativistic.ranking
+    assert.near((paid(2, 0.5, -3) + paid(-1, 1, -2)) / 2, ranking(right, wrong):item(), 1e-6)
+    local one = wrong:narrow(2, 1, 1)
+    assert.near(losses.relativistic.critic(right, one:squeeze(2)):item(), ranking(right, one):item(), 1e-6)
+    fails("wrong: expected (n,k) and right (n), got (2) and (2)", ranking, right, right)
+  end)
+
   it("refuse what is no score, and pairs that are none", function()
     fails("bad argument #1 to 'critic' (real: expected tensor, got nil)", losses.hinge.critic)
     fails("bad argument #2 to 'generator' (fake: expected tensor, got 1)", losses.hinge.generator, nil, 1)

@@ -33,6 +33,7 @@ describe("nn.Critic", function()
       { { width = 6, expansion = 3, group = 4 }, { "3,8,8,6", "3,4,4,12" } },
       { { block = "dcgan" }, { "3,4,4,4", "3,2,2,8" } },
       { { block = "dcgan", norm = "batch", size = { 9, 7 } }, { "3,4,3,4", "3,2,1,8" } },
+      { { block = "vgg", blocks = { 1, 2 }, size = { 9, 7 } }, { "3,4,3,4", "3,2,1,8" } },
     } do
       local o, expected = table.unpack(case)
       local net = tiny(o)
@@ -57,6 +58,9 @@ describe("nn.Critic", function()
     assert.equal(4 + blocks + 4 * 8 + 8 * 16 + 8 * 8 + 8 + 1, count())
     assert.equal(count() + 6 * 8, count { text = 6 })
     assert.equal(count { text = 6 } + (8 * 8 + 8) + (6 * 16 + 16) + 8 * 8, count { text = 6, caption = "cross" })
+    -- 3x3: 1 -> 4, 4 -> 8 -> 8; what is left is 2x2
+    assert.equal((9 * 4 + 4) + (9 * 4 * 8 + 8) + (9 * 8 * 8 + 8) + 8 * 4 + 8 * 8 + 8 + 1,
+      count { block = "vgg", blocks = { 1, 2 } })
     assert.equal(count { group = 4 }, count() - 9 * 8 * 4 - 9 * 16 * 12)
   end)
 
@@ -99,13 +103,15 @@ describe("nn.Critic", function()
     assert.same({}, dead({ text = 6, caption = "cross" }, cond))
     assert.same({}, dead())
     assert.same({}, dead({ text = 6, block = "dcgan", norm = "batch" }, cond))
+    assert.same({}, dead({ text = 6, block = "vgg", blocks = { 1, 2 } }, cond))
   end)
 
   it("hears the caption's vector, and with cross-attention its tokens; a detail is no business of its", function()
     local x = pictures(2, 8)
     local cond = denoiser.condition(2, 3, 6, { detail = 2 })
     local other = denoiser.condition(2, 3, 6, { detail = 2, seed = 4 })
-    for _, o in ipairs { { text = 6 }, { text = 6, caption = "cross" }, { text = 6, block = "dcgan" } } do
+    for _, o in ipairs { { text = 6 }, { text = 6, caption = "cross" }, { text = 6, block = "dcgan" },
+      { text = 6, block = "vgg" } } do
       local net = denoiser.shake(tiny(o))
       local y = net(x, cond)
       for _, key in ipairs { "pooled", "tokens", "detail" } do
@@ -202,7 +208,7 @@ describe("nn.Critic", function()
   end
 
   -- Moves all parameters at once along a random direction; how penalty and tape then differ.
-  local function compare(net, x, cond, generator)
+  local function compare(net, x, cond, generator, h)
     local parameters, way, slope, size = net:parameters(), {}, 0, 0
     for i, p in ipairs(parameters) do
       way[i] = core.randn(p.shape, { generator = generator }) * p:square():mean():sqrt():item()
@@ -217,7 +223,6 @@ describe("nn.Critic", function()
       end)
       return penalty(net, x, cond):item()
     end
-    local h = 0.01
     local difference = (move(h) - move(-2 * h)) / (2 * h)
     move(h)
     assert.is_true(math.abs(difference - slope) < 0.01 * math.max(math.abs(slope), math.sqrt(size)),
@@ -227,6 +232,7 @@ describe("nn.Critic", function()
   for name, o in pairs {
     residual = { text = 6 }, cross = { text = 6, caption = "cross", blocks = { 0, 1 } },
     odd = { size = { 5, 7 }, channels = 2 },
+    vgg = { block = "vgg", text = 6 },
     dcgan = { block = "dcgan", text = 6 }, dcgan_batch = { block = "dcgan", norm = "batch", text = 6 },
   } do
     it("has penalties whose gradients differences show: " .. name, function()
@@ -235,7 +241,8 @@ describe("nn.Critic", function()
       local cond = o.text and denoiser.condition(3, 4, 6, { padding = 1 }) or nil
       penalty(net, x, cond):backward()
       local generator = core.generator(6)
-      for _ = 1, 4 do compare(net, x, cond, generator) end
+      local h = o.block == "vgg" and 3e-4 or 0.01 -- the largest of four shall stay the largest
+      for _ = 1, 4 do compare(net, x, cond, generator, h) end
     end)
   end
 
@@ -281,7 +288,11 @@ describe("nn.Critic", function()
     fails("blocks: expected an integer from 0, or a list of integers from 0", tiny, { blocks = -1 })
     fails("size: 2 cannot be halved 2 times", tiny, { size = 2, multipliers = { 1, 1, 1 } })
     fails("size: 3x9 cannot be halved 2 times", tiny, { size = { 3, 9 }, block = "dcgan" })
-    fails("block: expected \"residual\" or \"dcgan\"", tiny, { block = "vgg" })
+    fails("size: 3x9 cannot be halved 2 times", tiny, { size = { 3, 9 }, block = "vgg" })
+    fails("caption: vgg has \"projection\" only", tiny, { text = 6, caption = "cross", block = "vgg" })
+    fails("norm: vgg blocks have none", tiny, { norm = "batch", block = "vgg" })
+    fails("blocks: vgg needs at least 1 a level", tiny, { blocks = { 1, 0 }, block = "vgg" })
+    fails("block: expected \"residual\", \"dcgan\" or \"vgg\"", tiny, { block = "resnet" })
     fails("unknown option \"depth\"", tiny, { depth = 1 })
   end)
 end)

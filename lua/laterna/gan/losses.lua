@@ -3,6 +3,8 @@
 --
 --  - critic(real, fake) -> scalar, what the critic minimises
 --  - generator(real, fake) -> scalar, what the generator minimises
+--  - ranking(right, wrong) -> scalar: what the critic minimises where real pictures are shown with k wrong captions each,
+--    wrong (n,k), and their own, right (n). Where there is none it is the mean of critic(right, wrong)
 --  - paired: whether the generator's part reads the scores of real pictures; where it does not, they are nil
 --  - boundary: the score between real and painted, or "middle": the middle of the two means, where only differences of
 --    scores mean anything
@@ -11,6 +13,7 @@
 -- Arguments are tensors of any shape, (n) as a critic gives them; means are taken over all.
 -- @module laterna.gan.losses
 local check = require "laterna.check"
+local core = require "laterna.core"
 
 local losses = {}
 
@@ -74,13 +77,26 @@ local function pairing(fname, high, low, real, fake)
   return (low - high):softplus():mean()
 end
 
+-- -log of the softmax of right among right and wrong: log (1 + sum over k of exp(wrong_k - right)).
+local function ranking(right, wrong)
+  scores("ranking", right, wrong)
+  if right:dim() ~= 1 or wrong:dim() ~= 2 or wrong:size(1) ~= right:size(1) then
+    check.fail("ranking", 2, "wrong: expected (n,k) and right (n), got (%s) and (%s)", table.concat(wrong.shape, ","),
+      table.concat(right.shape, ","))
+  end
+  return core.cat({ right:unsqueeze(2), wrong }, 2):log_softmax(2):narrow(2, 1, 1):mean():neg()
+end
+
 --- Relativistic pairing (Jolicoeur-Martineau 2018, arXiv 1807.00734), -log s(real - fake); the generator's is
 -- -log s(fake - real). Every real picture is compared with a painted one, so that no mode can be dropped without loss;
--- it converges with R1 and R2, weight 1 (R3GAN: Huang et al. 2024, arXiv 2501.05441).
+-- it converges with R1 and R2, weight 1 (R3GAN: Huang et al. 2024, arXiv 2501.05441). Of k wrong captions it makes a
+-- choice, -log of the softmax of the right one (InfoNCE: van den Oord et al. 2018, arXiv 1807.03748, eq. 4): for k = 1
+-- that is the same pairing; for more it learns most from the wrong caption that it finds best.
 losses.relativistic = {
   boundary = "middle", paired = true, r1 = 1, r2 = 1,
   critic = function(real, fake) return pairing("critic", real, fake, real, fake) end,
   generator = function(real, fake) return pairing("generator", fake, real, real, fake) end,
+  ranking = ranking,
 }
 
 return losses

@@ -14,6 +14,7 @@ local init = require "laterna.nn.initialise"
 local ladder = require "laterna.nn.ladder"
 local Linear = require("laterna.nn.linear").Linear
 local pair = require "laterna.nn.pair"
+local vgg = require "laterna.nn.vgg"
 
 -- R3GAN's levels: residual blocks, then half the side, then the next width.
 local Residual = class("ResidualCritic", function(self, o)
@@ -29,6 +30,8 @@ local Residual = class("ResidualCritic", function(self, o)
   if o.caption == "cross" then self.words = bottleneck.Words(last, o.heads, o.text) end
 end)
 
+local bodies = { residual = Residual, dcgan = dcgan.Critic, vgg = vgg.Critic }
+
 function Residual:forward(x, tokens, mask)
   local maps, levels = {}, #self.blocks
   x = self.input(x)
@@ -43,7 +46,7 @@ end
 
 local known = {
   text = { "integer", 0, min = 0 }, caption = { "string", "projection", one_of = { "projection", "cross" } },
-  heads = { "integer", 4, min = 1 }, block = { "string", "residual", one_of = { "residual", "dcgan" } },
+  heads = { "integer", 4, min = 1 }, block = { "string", "residual", one_of = { "residual", "dcgan", "vgg" } },
   norm = { "string", "none", one_of = { "none", "batch" } },
 }
 for _, options in ipairs { ladder.options, bottleneck.options } do
@@ -56,14 +59,17 @@ local function read(options)
   if o.caption == "cross" and o.text == 0 then
     check.fail("Critic", 1, "caption: \"cross\" needs the option text, the size of a token")
   end
-  if o.caption == "cross" and o.block == "dcgan" then
-    check.fail("Critic", 1, "caption: dcgan has \"projection\" only, got \"cross\"")
+  if o.caption == "cross" and o.block ~= "residual" then
+    check.fail("Critic", 1, "caption: %s has \"projection\" only, got \"cross\"", o.block)
   end
-  if o.block == "residual" and o.norm ~= "none" then
-    check.fail("Critic", 1, "norm: residual blocks have none; it goes with block = \"dcgan\"")
+  if o.block ~= "dcgan" and o.norm ~= "none" then
+    check.fail("Critic", 1, "norm: %s blocks have none; it goes with block = \"dcgan\"", o.block)
   end
-  if o.block == "dcgan" and math.min(o.size[1], o.size[2]) >> #o.widths == 0 then
+  if o.block ~= "residual" and math.min(o.size[1], o.size[2]) >> #o.widths == 0 then
     check.fail("Critic", 1, "size: %s cannot be halved %d times", pair.text(o.size), #o.widths)
+  end
+  for level = 1, o.block == "vgg" and #o.widths or 0 do
+    if o.blocks[level] == 0 then check.fail("Critic", 1, "blocks: vgg needs at least 1 a level") end
   end
   bottleneck.check_heads("Critic", o)
   return o
@@ -81,15 +87,15 @@ end
 --  - width=32 channels of the first level; multipliers={1,2,4}, a factor a level, each at half the side
 --  - block="residual": R3GAN's (arXiv 2501.05441), blocks=1 a level, or a list with a number for each; expansion=2
 --    hidden channels a channel, in groups of group=16 (see laterna.nn.bottleneck). Or "dcgan" (Radford et al. 2016,
---    arXiv 1511.06434): convolutions of 4x4 with stride 2, norm="none"|"batch" after all but the first; then the last
---    level too is halved
+--    arXiv 1511.06434): convolutions of 4x4 with stride 2, norm="none"|"batch" after all but the first. Or "vgg": blocks
+--    convolutions of 3x3 a level, then the largest of each 2x2. In both the last level too is halved
 --  - text=0: size of the caption's vectors
 --  - caption="projection", or "cross": besides, the places of the last feature map look at the caption's tokens, with
 --    heads=4
 local Critic = class("Critic", function(self, options)
   local o = read(options)
   self.sizes, self.size, self.channels = { text = o.text }, o.size, o.channels
-  self.body = (o.block == "dcgan" and dcgan.Critic or Residual)(o)
+  self.body = bodies[o.block](o)
   local c, side = o.widths[#o.widths], o.side or o.sides[#o.sides]
   self.basis = bottleneck.scaled(conv.Conv2d(c, c, side, { groups = c, bias = false }), 1)
   self.phi = bottleneck.scaled(Linear(c, c, { bias = false }), 1)
