@@ -33,22 +33,28 @@ function prompts.changed(scene, attribute, word)
   return copy
 end
 
--- Captions of a data set's scenes with one word wrong: a critic that is to see through them has to look closely.
-function prompts.lies(data, index, generator)
-  local list = {}
-  for k, i in ipairs(index:totable()) do
-    local mention, scene = data.mentions(i)
+-- Captions of a data set's scenes with one word wrong, k lists of them, each wrong about something else while there is
+-- something left: a critic that is to see through them has to look closely.
+function prompts.lies(data, index, k, generator)
+  local lists = {}
+  for j = 1, k do lists[j] = {} end
+  for row, i in ipairs(index:totable()) do
+    local mention, scene = data.mentions(i), data.attributes(i)
     local said = {}
     for _, part in ipairs(prompts.parts) do
       local a = part.attribute
       if a == "background" and mention.background or mention.objects[1][a] then said[#said + 1] = part end
     end
-    local part = said[generator:integer(1, #said)]
-    local right = prompts.id(scene, part)
-    local wrong = (right + generator:integer(0, #part.words - 2)) % #part.words + 1
-    list[k] = lt.data.scenes.caption(prompts.changed(scene, part.attribute, part.words[wrong]), { mention = mention })
+    local first = generator:integer(1, #said)
+    for j = 1, k do
+      local part = said[(first + j) % #said + 1]
+      local right = prompts.id(scene, part)
+      local wrong = (right + generator:integer(0, #part.words - 2)) % #part.words + 1
+      lists[j][row] = lt.data.scenes.caption(prompts.changed(scene, part.attribute, part.words[wrong]),
+        { mention = mention })
+    end
   end
-  return list
+  return lists
 end
 
 -- n captions of random scenes of one object that name these attributes and no others, and their `wanted`.

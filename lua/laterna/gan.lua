@@ -53,8 +53,8 @@ end
 local function game(v)
   if type(v) == "string" then return losses[v] end
   local o = check.options("gan", 1, v, {
-    critic = "callable", generator = "callable", ranking = "callable", paired = { "boolean", true }, r1 = given.is_weight,
-    r2 = given.is_weight, gradient_penalty = given.is_weight,
+    critic = "callable", generator = "callable", ranking = "callable", paired = { "boolean", true },
+    r1 = given.is_weight, r2 = given.is_weight, gradient_penalty = given.is_weight,
     boundary = { function(b) return b == "middle" or type(b) == "number" and b == b, 'a number or "middle"' end, 0 },
   })
   return o
@@ -72,8 +72,8 @@ end
 --  - loss="relativistic": a name in lt.gan.losses, or a table like those there
 --  - r1, r2, gradient_penalty: weights of the penalties, numbers or functions of the call, counted from 1; by default
 --    what the loss asks for
---  - penalty_every=1: k, penalties on every k-th call of critic_loss alone, the first among them, with k times the
---    weight (Karras et al. 2020, arXiv 1912.04958, appendix B)
+--  - penalty_every=1: k, penalties on every k-th call of critic_loss or reading_loss alone, the first among them, with
+--    k times the weight (Karras et al. 2020, arXiv 1912.04958, appendix B)
 --  - wrong: weight of real pictures with wrong captions; by default 1 where the critic reads captions
 --  - wrong_captions=1: how many each picture is shown with. Where captions are projected (nn.Critic) more cost little
 --  - compare=0: weight of the critic's features of x against those of what was painted, where a detail is given
@@ -213,7 +213,7 @@ local function penalty(self, sides, told, call, log)
       add("gradient_" .. side.name, side.weight / 2, squared:mean(), squared)
     end
   end
-  local w = weight(self, "gradient_penalty", call)
+  local w = #sides == 2 and weight(self, "gradient_penalty", call) or 0
   if w > 0 then
     local value, squared = penalties.gradient_penalty(function(y) return self.critic(augmented(self, y), told) end,
       sides[1].x:detach(), sides[2].x:detach(), { generator = told.generator })
@@ -260,11 +260,19 @@ local function judge_real(self, x, told, cond)
 end
 
 -- What the critic pays for its scores of wrong captions: the mean over them, or what the loss says of all at once.
-local function price_of_lies(game, side)
-  if game.ranking then return game.ranking(side.right, side.wrong) end
-  local sum = 0
-  for k = 1, side.k do sum = sum + game.critic(side.right, side.wrong:narrow(2, k, 1):squeeze(2)) end
-  return sum / side.k
+local function price_of_lies(self, sides)
+  local sum, loss = 0, self.game
+  for _, side in ipairs(sides) do
+    local share = self.wrong * side.share
+    if loss.ranking then
+      sum = sum + loss.ranking(side.right, side.wrong) * share
+    else
+      for k = 1, side.k do
+        sum = sum + loss.critic(side.right, side.wrong:narrow(2, k, 1):squeeze(2)) * (share / side.k)
+      end
+    end
+  end
+  return sum
 end
 
 local function note(self, real, fake, sides, log)
@@ -278,6 +286,47 @@ local function note(self, real, fake, sides, log)
   if type(a) == "table" and type(a.update) == "function" then a:update(real:detach() - boundary) end
 end
 
+-- The number of this call, and whether it goes without penalties.
+local function begin(self, fname, x, cond)
+  local n = given.examples(fname, 1, "x", x):size(1)
+  check.type(fname, 2, "cond", cond, "table|nil")
+  local call = self.calls:item() + 1
+  return n, call, (call - 1) % self.penalty_every ~= 0
+end
+
+--- What the critic pays for real pictures alone: for wrong captions, and R1. A critic that has learned to read before
+-- the game begins tells the generator from the first step what words mean; in the game, where it must stay smooth, it
+-- learns that slowly.
+-- @tparam Tensor x (n,h,w,c) in [-1,1], or vectors (n,d)
+-- @tparam table cond as for critic_loss
+-- @treturn Tensor
+-- @treturn table numbers to log: reading_loss; accuracy_read, the part of the pictures whose own caption has the best
+-- score of all that they are shown with
+function Gan:reading_loss(x, cond)
+  local n, call, lazy = begin(self, "reading_loss", x, cond)
+  if self.wrong == 0 then check.fail("reading_loss", nil, "self: it has no weight for wrong captions, option wrong") end
+  if not cond or cond.text == nil then check.fail("reading_loss", 2, "cond.text: expected the captions to be read") end
+  local r1, log = lazy and 0 or weight(self, "r1", call), {}
+  x, cond = leaf(x, r1 > 0), condition.unread(cond)
+  local told = { text = condition.text("reading_loss", 2, self.critic.text, cond, n), generator = cond.generator }
+  local real, sides = judge_real(self, augmented(self, x), told, cond)
+  if #sides == 0 then check.fail("reading_loss", 2, "cond.text: no picture has a wrong caption") end
+  local loss, read = price_of_lies(self, sides), 0
+  for _, side in ipairs(sides) do
+    local best = core.no_grad(function() return side.wrong:max(2) end)
+    read = read + watch.above(side.right:detach() - best, 0) * side.share
+  end
+  local price = r1 > 0 and penalty(self, { { name = "real", x = x, scores = real, weight = r1 } }, told, call, log)
+  if price then loss = loss + price end
+  self.calls:copy_(core.tensor({ call }, { dtype = "int32" }))
+  log.reading_loss = refuse.look(self, "critic", loss, {
+    { "pictures x", x }, { "scores of real pictures", real }, { "scores of wrong captions", sides[1].wrong },
+    { "gradient penalties", price },
+  })
+  log.accuracy_read = read
+  return loss, log
+end
+
 --- What the critic minimises: a scalar, and numbers to log (critic_loss; accuracy_real, accuracy_painted,
 -- accuracy_wrong: right judgements of the kinds of pairs, 0 to 1; gradient_real, gradient_painted, gradient_between:
 -- mean norms, where there was a penalty). The generator is asked, in training mode, but not taught. A loss that is not
@@ -289,10 +338,7 @@ end
 -- @treturn Tensor
 -- @treturn table
 function Gan:critic_loss(x, cond)
-  local n = given.examples("critic_loss", 1, "x", x):size(1)
-  check.type("critic_loss", 2, "cond", cond, "table|nil")
-  local call = self.calls:item() + 1
-  local lazy = (call - 1) % self.penalty_every ~= 0
+  local n, call, lazy = begin(self, "critic_loss", x, cond)
   local r1, r2 = lazy and 0 or weight(self, "r1", call), lazy and 0 or weight(self, "r2", call)
   local painted = core.no_grad(paint, "critic_loss", 2, self, asked(cond, n))
   like("critic_loss", x, painted)
@@ -302,8 +348,7 @@ function Gan:critic_loss(x, cond)
   local told, shown, log = { text = text, generator = cond and cond.generator }, augmented(self, x), {}
   local real, sides = judge_real(self, shown, told, cond)
   local fake = self.critic(augmented(self, painted), told)
-  local loss = self.game.critic(real, fake)
-  for _, side in ipairs(sides) do loss = loss + price_of_lies(self.game, side) * (self.wrong * side.share) end
+  local loss = self.game.critic(real, fake) + price_of_lies(self, sides)
   local price = not lazy and penalty(self, {
     { name = "real", x = x, scores = real, weight = r1 }, { name = "painted", x = painted, scores = fake, weight = r2 },
   }, told, call, log)

@@ -191,6 +191,33 @@ describe("a critic that reads captions", function()
       { text = own.text, against = { first, { "red" } } })
   end)
 
+  it("learns to read before the game: wrong captions and R1 alone", function()
+    local x, own = batch(3), { "red", "blue", "red" }
+    local lies = { { "blue", "red", "blue" }, { "red blue", "red red", "blue blue" } }
+    local gan = colours { wrong = 0.5, wrong_captions = 2, r1 = 3, penalty_every = 2, loss = "relativistic" }
+    local judge, cond = gan.critic, { text = own, against = lies }
+    local right = judge(x, { text = own })
+    local wrong = core.stack({ judge(x, { text = lies[1] }), judge(x, { text = lies[2] }) }, 2)
+    local reading = 0.5 * gan.game.ranking(right, wrong):item()
+    local r1 = gan.penalties.r1(judge, x, { text = own }):item()
+    local loss, log = gan:reading_loss(x, cond)
+    assert.near(reading + 2 * 3 / 2 * r1, loss:item(), 1e-4)
+    assert.near(reading, gan:reading_loss(x, cond):item(), 1e-5) -- every second call has no penalty
+    local best = 0
+    for i = 1, 3 do
+      if right[i]:item() > math.max(wrong[i][1]:item(), wrong[i][2]:item()) then best = best + 1 end
+    end
+    assert.near(best / 3, log.accuracy_read, 1e-6)
+    loss:backward()
+    for _, p in ipairs(gan.generator:parameters()) do assert.is_nil(p.grad) end
+    gan = colours { wrong = 0.5, r1 = 0, loss = "hinge", critic = judge }
+    assert.near(0.5 * gan.game.critic(right, judge(x, { text = lies[1] })):item(),
+      gan:reading_loss(x, { text = own, against = lies[1] }):item(), 1e-5)
+    fails("cond.text: no picture has a wrong caption", gan.reading_loss, gan, x, { text = { "red", "red", "red" } })
+    fails("cond.text: expected the captions to be read", gan.reading_loss, gan, x)
+    fails("option wrong", gan.reading_loss, colours { wrong = 0 }, x, { text = own })
+  end)
+
   it("leaves out pictures for which the batch has no other caption", function()
     local gan = colours { r1 = 0, r2 = 0, loss = "hinge" }
     local x, z = batch(3), core.zeros(3, 1)

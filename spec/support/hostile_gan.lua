@@ -10,7 +10,7 @@ return function(recipe)
   local function gan()
     return {
       generator = nn.Linear(3, 2), critic = require "laterna.gan".Critic(critic()), text = text(), detail = 3,
-      loss = "hinge", r1 = 1, r2 = 1, gradient_penalty = 1, penalty_every = 1, wrong = 1,
+      loss = "hinge", r1 = 1, r2 = 1, gradient_penalty = 1, penalty_every = 1, wrong = 1, wrong_captions = 2,
       augment = function(x) return x end,
     }
   end
@@ -27,6 +27,7 @@ return function(recipe)
       recipe(("gan.losses.%s.%s"):format(name, side), function() return core.randn(2), core.randn(2) end)
     end
   end
+  recipe("gan.losses.relativistic.ranking", function() return core.randn(2), core.randn(2, 3) end)
   recipe("gan.penalties.r1 gan.penalties.r2", function() return judge, points(), {} end)
   recipe("gan.penalties.gradient_penalty", function()
     return judge, points(), points(), { generator = core.generator(1) }
@@ -40,8 +41,15 @@ return function(recipe)
   recipe("gan.watch.gradient_norm", function() return { points():requires_grad_(true) } end)
   recipe("gan.watch.held_out", function() return require "laterna.gan"(gan()), points(), cond() end)
   recipe("gan.watch.limits", function() return { a = { most = 1, least = 0 } }, { patience = 1 } end)
+  local function told(key, v)
+    local c = cond()
+    c[key] = v
+    return points(), c
+  end
   for method, make in pairs {
-    loss = function() return points(), cond() end, critic_loss = function() return points(), cond() end,
+    loss = function() return told("drawn", core.randn(1, 3)) end,
+    critic_loss = function() return told("against", { { "b", "a" }, { "a", "a" } }) end,
+    reading_loss = function() return told("against", { { "b", "a" }, { "a", "a" } }) end,
     sample = function() return cond(), { temperature = 1, seed = 1 } end,
     paint = function() return cond(), { temperature = 1, seed = 1, generator = core.generator(1) } end,
   } do

@@ -3,8 +3,8 @@
 --
 --  - critic(real, fake) -> scalar, what the critic minimises
 --  - generator(real, fake) -> scalar, what the generator minimises
---  - ranking(right, wrong) -> scalar: what the critic minimises where real pictures are shown with k wrong captions each,
---    wrong (n,k), and their own, right (n). Where there is none it is the mean of critic(right, wrong)
+--  - ranking(right, wrong) -> scalar: what the critic minimises where real pictures are shown with k wrong captions
+--    each, wrong (n,k), and their own, right (n). Where there is none it is the mean of critic(right, wrong)
 --  - paired: whether the generator's part reads the scores of real pictures; where it does not, they are nil
 --  - boundary: the score between real and painted, or "middle": the middle of the two means, where only differences of
 --    scores mean anything

@@ -87,8 +87,8 @@ end
 --  - width=32 channels of the first level; multipliers={1,2,4}, a factor a level, each at half the side
 --  - block="residual": R3GAN's (arXiv 2501.05441), blocks=1 a level, or a list with a number for each; expansion=2
 --    hidden channels a channel, in groups of group=16 (see laterna.nn.bottleneck). Or "dcgan" (Radford et al. 2016,
---    arXiv 1511.06434): convolutions of 4x4 with stride 2, norm="none"|"batch" after all but the first. Or "vgg": blocks
---    convolutions of 3x3 a level, then the largest of each 2x2. In both the last level too is halved
+--    arXiv 1511.06434): convolutions of 4x4 with stride 2, norm="none"|"batch" after all but the first. Or "vgg":
+--    blocks convolutions of 3x3 a level, then the largest of each 2x2. In both the last level too is halved
 --  - text=0: size of the caption's vectors
 --  - caption="projection", or "cross": besides, the places of the last feature map look at the caption's tokens, with
 --    heads=4

@@ -1,5 +1,5 @@
---- The body of a critic of plain convolutions (Simonyan and Zisserman 2015, arXiv 1409.1556): 3x3 at full side, and then
--- the largest of each 2x2. Shapes are seen sooner than by strides, for nothing is skipped where an edge lies.
+--- The body of a critic of plain convolutions (Simonyan and Zisserman 2015, arXiv 1409.1556): 3x3 at full side, and
+-- then the largest of each 2x2.
 -- @module laterna.nn.vgg
 local class = require("laterna.nn.module").class
 local conv = require "laterna.nn.conv"
