@@ -2,6 +2,7 @@
 --
 --   lua5.4 examples/diffusion.lua                        ten minutes of training on two cores
 --   lua5.4 examples/diffusion.lua --steps 800            one minute
+--   lua5.4 examples/diffusion.lua --precision bf16       faster where the processor multiplies bfloat16
 --   lua5.4 examples/diffusion.lua --paint                no training: paints with what was trained
 --
 -- Writes <out>/diffusion.png (what the model guesses on the way from noise to a picture, then a row a caption),
@@ -10,7 +11,9 @@ local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.options { steps = 8000, batch = 32, width = 32, lr = 1e-3, seed = 1, out = "runs/diffusion",
-                             guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 1000, paint = false }
+                             guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 1000,
+                             precision = "float32", paint = false }
+lt.precision(o.precision)
 
 lt.manual_seed(o.seed)
 local train = lt.data.fashion_mnist "train"

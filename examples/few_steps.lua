@@ -12,8 +12,9 @@ local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.options {
   teacher = "runs/diffusion/model.safetensors", width = 32, out = "runs/few_steps", steps = 600, batch = 32,
-  substeps = 4, lr = 3e-4, guidance = 1.5, samples = 1000, seed = 1, paint = false,
+  substeps = 4, lr = 3e-4, guidance = 1.5, samples = 1000, precision = "float32", seed = 1, paint = false,
 }
+lt.precision(o.precision)
 
 lt.manual_seed(o.seed)
 local train = lt.data.fashion_mnist "train"

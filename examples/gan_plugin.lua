@@ -14,7 +14,8 @@ local garments, judges = dofile(here .. "shared/garments.lua"), dofile(here .. "
 
 local o = lt.train.options {
   minutes = 5.0, batch = 32, detail = 32, width = 16, lr = 1e-3, student_lr = 3e-4, critic_lr = 1e-3, weight = 1.0,
-  features = 0.5, gamma = 10.0, every = 4, only = "both", samples = 2000, seed = 1, epochs = 3,
+  student_weight = 4.0, lessons = 8, features = 0.5, gamma = 10.0, every = 4, only = "both", samples = 2000,
+  seed = 1, epochs = 3,
   teacher = "runs/few_steps/student2_model.safetensors", student = "runs/few_steps/student1_model.safetensors",
   keep = "runs/judge/classifier.safetensors", out = "runs/gan_plugin",
 }
@@ -60,7 +61,7 @@ local function compare(name, model, lr, loss, last, options)
   local net = nn.Critic { size = 28, channels = 1, width = 3 * o.width, multipliers = { 1, 2 }, text = 64,
                           block = "dcgan" }
   options.critic, options.last = lt.gan.Critic { net = net, text = encoder() }, layer.weight
-  options.weight, options.r1, options.r2, options.penalty_every = o.weight, o.gamma, o.gamma, o.every
+  options.r1, options.r2, options.penalty_every = o.gamma, o.gamma, o.every
   return learn(name, model, lr, loss), learn(name .. ", critic", twin, lr, loss, lt.gan.judge(twin, options))
 end
 
@@ -69,7 +70,7 @@ if o.only ~= "diffusion" then
   local shape = { size = 28, channels = 1, width = o.width, condition = 64 }
   local vae = lt.vae { encoder = nn.PictureEncoder(2 * o.detail, shape), detail = o.detail, text = encoder(),
                        decoder = nn.PictureDecoder(o.detail, 1, shape) }
-  painters = { compare("VAE", vae, o.lr, vae.loss, "decoder.out", { features = o.features }) }
+  painters = { compare("VAE", vae, o.lr, vae.loss, "decoder.out", { features = o.features, weight = o.weight }) }
 end
 if o.only ~= "vae" then
   local teacher, first = garments.load(o.teacher, train), garments.load(o.student, train)
@@ -77,8 +78,12 @@ if o.only ~= "vae" then
     local how = { steps = 1, substeps = 2 }
     return lt.diffusion.distil.progressive(student, teacher, x, cond, how)
   end
-  local student, options = first:clone():unfreeze():train(), { paint = { steps = 1 } }
-  function options.base(x, cond, model) return distil(model, x, cond) end
+  local student, options = first:clone():unfreeze():train(), { paint = { steps = 1 }, weight = o.student_weight }
+  -- Most of the time goes to the teacher's lessons: who has a critic as well is given fewer.
+  function options.base(x, cond, model)
+    local n = math.min(o.lessons, o.batch)
+    return distil(model, x:narrow(1, 1, n), { text = table.move(cond.text, 1, n, 1, {}) })
+  end
   local one, judged = compare("one step", student, o.student_lr, distil, "net.output", options)
   one.how, judged.how = { sampler = "ddim", steps = 1 }, { sampler = "ddim", steps = 1 }
   local start = { name = "one step, start", model = first, how = one.how }
