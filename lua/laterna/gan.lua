@@ -42,24 +42,6 @@ local watch = require "laterna.gan.watch"
 
 local PENALTIES = { "r1", "r2", "gradient_penalty" }
 
-local function is_game(v)
-  if type(v) == "string" then return rawget(losses, v) ~= nil, "the name of one of lt.gan.losses" end
-  local ok = type(v) == "table" and check.is(rawget(v, "critic"), "callable")
-    and check.is(rawget(v, "generator"), "callable")
-  return ok, "a loss's name, or a table of two functions, critic and generator"
-end
-
--- A loss as the family uses it. A script's own is paired and has its boundary at 0, unless it says otherwise.
-local function game(v)
-  if type(v) == "string" then return losses[v] end
-  local o = check.options("gan", 1, v, {
-    critic = "callable", generator = "callable", ranking = "callable", paired = { "boolean", true },
-    r1 = given.is_weight, r2 = given.is_weight, gradient_penalty = given.is_weight,
-    boundary = { function(b) return b == "middle" or type(b) == "number" and b == b, 'a number or "middle"' end, 0 },
-  })
-  return o
-end
-
 --- A GAN: `lt.gan(options)`.
 -- @function gan
 -- @tparam table options
@@ -76,6 +58,8 @@ end
 --    k times the weight (Karras et al. 2020, arXiv 1912.04958, appendix B)
 --  - wrong: weight of real pictures with wrong captions; by default 1 where the critic reads captions
 --  - wrong_captions=1: how many each picture is shown with. Where captions are projected (nn.Critic) more cost little
+--  - variety=0: weight of 1 / how far apart two paintings of the same captions are, a detail's distance for a detail's
+--    distance (mode seeking: Mao et al. 2019, arXiv 1903.05628, eq. 3), where generators come to pass over their noise
 --  - compare=0: weight of the critic's features of x against those of what was painted, where a detail is given
 --  - augment: function x -> x between all pictures and the critic, such as lt.gan.augment; where it has a function
 --    update, that gets the scores of real pictures, less the boundary
@@ -84,17 +68,18 @@ local Gan = nn.class("gan", function(self, options)
   local o = check.options("gan", 1, options, {
     generator = { nn.module_rule, required = true }, critic = { given.is_critic, required = true },
     text = nn.module_rule, detail = { "integer", required = true, min = 0, max = 1 << 20 },
-    loss = { is_game, "relativistic" }, r1 = given.is_weight, r2 = given.is_weight,
+    loss = { given.is_game, "relativistic" }, r1 = given.is_weight, r2 = given.is_weight,
     gradient_penalty = given.is_weight, penalty_every = { "integer", 1, min = 1 }, wrong = { "number", min = 0 },
     wrong_captions = { "integer", 1, min = 1, max = 1024 }, augment = "callable",
-    compare = { "number", 0, min = 0, max = 1e9 },
+    compare = { "number", 0, min = 0, max = 1e9 }, variety = { "number", 0, min = 0, max = 1e9 },
   })
   self.generator, self.critic, self.text, self.detail = o.generator, o.critic, o.text, o.detail
   if o.text and rawequal(o.text, o.critic.text) then
     check.fail("gan", 1, "text: the critic's own encoder; two sides that play against each other cannot share it")
   end
-  self.game, self.penalty_every, self.augmentation = game(o.loss), o.penalty_every, o.augment
-  self.compare = o.compare
+  self.game, self.penalty_every, self.augmentation = given.game(o.loss), o.penalty_every, o.augment
+  self.compare, self.variety = o.compare, o.variety
+  if o.variety > 0 and o.detail == 0 then check.fail("gan", 1, "variety: this generator has no noise") end
   self.weights = {}
   for _, name in ipairs(PENALTIES) do self.weights[name] = o[name] or self.game[name] or 0 end
   self.wrong, self.wrong_captions = o.wrong or o.critic.text and 1 or 0, o.wrong_captions
@@ -152,9 +137,17 @@ local function to_judge(self, painted, cond, n)
   return k == n and more or core.cat { more, painted:narrow(1, k + 1, n - k) }
 end
 
+-- How far apart paintings are, for how far apart the details are that they come from: means of absolute differences.
+local function spread(self, painted, told, source)
+  local z = core.randn({ #painted, self.detail }, source)
+  local other = paint("loss", 2, self, { n = #painted, text = told.text, detail = z })
+  return (painted - other):abs():mean() / (told.detail - z):abs():mean()
+end
+
 --- What the generator minimises: a scalar, and numbers to log (loss; fooled: the part of the painted pictures that the
--- critic takes for real; compared: the relative error of features). The critic's parameters get no gradient. A loss
--- that is not finite is an error that names step and reason.
+-- critic takes for real; compared: the relative error of features; spread: how far apart paintings of the same captions
+-- are, for how far apart their details are). The critic's parameters get no gradient. A loss that is not finite is an
+-- error that names step and reason.
 -- @tparam ?Tensor x (n,h,w,c) in [-1,1], or vectors (n,d); may be nil where the loss is not paired
 -- @tparam[opt] table cond text; detail, a z, if it comes from elsewhere; drawn (k,d), details at random, from which
 -- what the critic judges is painted for the first k pictures, while x is compared with what the detail makes;
@@ -166,14 +159,21 @@ function Gan:loss(x, cond)
   if paired or x ~= nil then given.examples("loss", 1, "x", x) end
   check.type("loss", 2, "cond", cond, "table|nil")
   local n = x and x:size(1) or condition.count("loss", 2, cond)
-  local painted = paint("loss", 2, self, asked(cond, n))
+  local mine, source = asked(cond, n)
+  local vary = self.variety > 0 and not mine.detail
+  if vary then mine.detail = core.randn({ n, self.detail }, source) end
+  local painted = paint("loss", 2, self, mine, source)
   if x then like("loss", x, painted) end
   local critic = self.critic:fixed()
   local told = { text = core.no_grad(condition.text, "loss", 2, critic.text, condition.unread(cond), n) }
   local judged = to_judge(self, painted, cond, n)
   local real = paired and core.no_grad(function() return critic(augmented(self, x), told) end) or nil
   local fake = critic(augmented(self, judged), told)
-  local loss, compared = self.game.generator(real, fake), nil
+  local loss, compared, apart = self.game.generator(real, fake), nil, nil
+  if vary then
+    apart = spread(self, painted, mine, source)
+    loss = loss + self.variety / (apart + 1e-5)
+  end
   if self.compare > 0 and x and cond and cond.detail then
     compared = features.error(critic, x, painted, told)
     loss = loss + compared * self.compare
@@ -183,7 +183,7 @@ function Gan:loss(x, cond)
   local boundary = self.game.boundary
   boundary = boundary ~= "middle" and boundary or real and watch.boundary(boundary, real, fake)
   return loss, { loss = v, fooled = boundary and watch.above(fake, boundary) or nil,
-    compared = compared and compared:item() or nil }
+    compared = compared and compared:item() or nil, spread = apart and apart:item() or nil }
 end
 
 -- The weight of a penalty in this call.

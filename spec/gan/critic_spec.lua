@@ -191,6 +191,27 @@ describe("a critic that reads captions", function()
       { text = own.text, against = { first, { "red" } } })
   end)
 
+  it("pays for paintings of the same captions that are alike", function()
+    local x, cond = batch(3), { text = { "red", "blue", "red" } }
+    local painter = nn.class("Shade", function(self) self.level = core.full({ 1 }, 0.3) end)()
+    function painter:forward(z) return (z * self.level):view(-1, 1, 1, 1):expand(z:size(1), 2, 2, 3) end
+    local gan = colours { variety = 0.5, r1 = 0, r2 = 0, loss = "hinge", generator = painter }
+    local g = core.generator(4)
+    local z = { core.randn(3, 1, { generator = g }), core.randn(3, 1, { generator = g }) }
+    local painted = {}
+    for i = 1, 2 do painted[i] = gan:paint { text = cond.text, detail = z[i] } end
+    local apart = ((painted[1] - painted[2]):abs():mean() / (z[1] - z[2]):abs():mean()):item()
+    cond.generator = core.generator(4)
+    local loss, log = gan:loss(x, cond)
+    assert.near(apart, log.spread, 1e-6)
+    assert.near(gan.critic(painted[1], { text = cond.text }):mean():item() * -1 + 0.5 / apart, loss:item(), 1e-3)
+    cond.detail = z[1] -- what comes from elsewhere is not drawn twice
+    loss, log = gan:loss(x, cond)
+    assert.is_nil(log.spread)
+    assert.near(gan.critic(painted[1], { text = cond.text }):mean():item() * -1, loss:item(), 1e-4)
+    fails("variety: this generator has no noise", colours, { variety = 1, detail = 0 })
+  end)
+
   it("learns to read before the game: wrong captions and R1 alone", function()
     local x, own = batch(3), { "red", "blue", "red" }
     local lies = { { "blue", "red", "blue" }, { "red blue", "red red", "blue blue" } }

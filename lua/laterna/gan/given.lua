@@ -1,6 +1,7 @@
---- What a GAN is given: critics and weights; pictures or vectors.
+--- What a GAN is given: critics, weights and losses; pictures or vectors.
 -- @module laterna.gan.given
 local check = require "laterna.check"
+local losses = require "laterna.gan.losses"
 local nn = require "laterna.nn"
 
 local given = {}
@@ -14,6 +15,27 @@ end
 --- A rule of check.options: critics.
 function given.is_critic(v)
   return nn.is_module(v) and type(v.fixed) == "function", "a critic: lt.gan.Critic { net = ... }"
+end
+
+--- A rule of check.options: losses.
+function given.is_game(v)
+  if type(v) == "string" then return rawget(losses, v) ~= nil, "the name of one of lt.gan.losses" end
+  local ok = type(v) == "table" and check.is(rawget(v, "critic"), "callable")
+    and check.is(rawget(v, "generator"), "callable")
+  return ok, "a loss's name, or a table of two functions, critic and generator"
+end
+
+--- A loss as the family uses it. A script's own is paired and has its boundary at 0, unless it says otherwise.
+-- @param v a name, or a table
+-- @treturn table
+function given.game(v)
+  if type(v) == "string" then return losses[v] end
+  local o = check.options("gan", 1, v, {
+    critic = "callable", generator = "callable", ranking = "callable", paired = { "boolean", true },
+    r1 = given.is_weight, r2 = given.is_weight, gradient_penalty = given.is_weight,
+    boundary = { function(b) return b == "middle" or type(b) == "number" and b == b, 'a number or "middle"' end, 0 },
+  })
+  return o
 end
 
 --- Checks that an argument is examples: float32, (n,...), n of at least 1; pictures (n,h,w,c) or vectors (n,d).
