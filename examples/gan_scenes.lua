@@ -15,7 +15,7 @@ local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
 local o = lt.train.options {
   minutes = 12.0, reading = 2.0, batch = 32, width = 48, critic_width = 32, detail = 64, lr = 1e-3, reading_lr = 1e-2,
-  gamma = 0.3, sharp = 0.05, every = 4, wrong = 2.0, variety = 0.1, lies = 3, wrong_captions = 4, pictures = 60000,
+  gamma = 0.3, sharp = 0.05, every = 4, wrong = 2.0, variety = 0.0, lies = 3, wrong_captions = 4, pictures = 60000,
   samples = 500, matches = 500, seed = 1, out = "runs/gan_scenes", paint = false,
 }
 if o.wrong == 0 then o.reading = 0 end
