@@ -58,7 +58,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test isas test-isa test-amx aarch64 specs check lint sanitized bench fuzz docs install clean
+.PHONY: all env deps build demo test numbers isas test-isa test-amx aarch64 specs check lint sanitized bench fuzz docs install clean
 all: build
 
 build: $(SO)
@@ -81,6 +81,13 @@ test:
 	@$(DEPS) build test
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@$(MAKE) --no-print-directory specs
+
+# Those in which kernels compute, which CI repeats under every instruction set; the rest, and hostile values, it runs once
+# with sanitizers and once without.
+NUMBERS   := $(filter-out $(patsubst %,spec/%,hostile_spec.lua memory_spec.lua package_spec.lua readme_spec.lua examples_spec.lua \
+             run.lua samplers show io data bench fuzz golden support),$(wildcard spec/*))
+numbers:
+	@$(MAKE) --no-print-directory specs SPEC="$(NUMBERS)"
 
 specs:
 	$(RUN) spec/run.lua $(if $(FILTER),--filter="$(FILTER)") $(SPEC)

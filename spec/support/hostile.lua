@@ -51,8 +51,10 @@ local function call(target, place, value, args, n)
   last:seek "set"
   last:write(text, (" "):rep(150 - #text), "\n")
   last:flush()
-  judge(target, place, value, pcall(target.f, table.unpack(args, 1, n)))
+  local results = table.pack(pcall(target.f, table.unpack(args, 1, n)))
+  judge(target, place, value, results[1], results[2])
   restore()
+  return results[1]
 end
 
 local function arguments(target)
@@ -60,23 +62,27 @@ local function arguments(target)
   return table.pack(core.ones(2, 3))
 end
 
-local function try(target)
-  local n = arguments(target).n
-  for place = 1, math.min(n + 1, 6) do
-    for _, value in ipairs(values) do
-      local args = arguments(target)
-      args[place] = value.make()
-      call(target, "argument " .. place, value.name, args, math.max(n, place))
-    end
+-- What a call that fails was given must be as good as before, so the next one gets it again; after one that succeeds,
+-- which may have changed it, all is made anew. set(args, v) puts the value where it belongs.
+local function try_values(target, place, n, set)
+  local args
+  for _, value in ipairs(values) do
+    args = args or arguments(target)
+    set(args, value.make())
+    if call(target, place, value.name, args, n) then args = nil end
   end
-  local options = arguments(target)[n]
+end
+
+local function try(target)
+  local given = arguments(target)
+  local n = given.n
+  for place = 1, math.min(n + 1, 6) do
+    try_values(target, "argument " .. place, math.max(n, place), function(args, v) args[place] = v end)
+  end
+  local options = given[n]
   if type(options) ~= "table" or getmetatable(options) then return end
   for key in pairs(options) do
-    for _, value in ipairs(values) do
-      local args = arguments(target)
-      args[n][key] = value.make()
-      call(target, "option " .. tostring(key), value.name, args, n)
-    end
+    try_values(target, "option " .. tostring(key), n, function(args, v) args[n][key] = v end)
   end
 end
 

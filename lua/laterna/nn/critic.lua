@@ -30,8 +30,6 @@ local Residual = class("ResidualCritic", function(self, o)
   if o.caption == "cross" then self.words = bottleneck.Words(last, o.heads, o.text) end
 end)
 
-local bodies = { residual = Residual, dcgan = dcgan.Critic, vgg = vgg.Critic }
-
 function Residual:forward(x, tokens, mask)
   local maps, levels = {}, #self.blocks
   x = self.input(x)
@@ -43,6 +41,8 @@ function Residual:forward(x, tokens, mask)
   end
   return maps
 end
+
+local bodies = { residual = Residual, dcgan = dcgan.Critic, vgg = vgg.Critic }
 
 local known = {
   text = { "integer", 0, min = 0 }, caption = { "string", "projection", one_of = { "projection", "cross" } },
