@@ -223,10 +223,10 @@ local function penalty(self, sides, told, call, log)
 end
 
 -- Captions that are not those of the pictures, as the critic reads them, and for which pictures; nil if there are none.
-local function lie(self, told, cond, n)
-  local rows, wrong, strings = condition.wrong("critic_loss", 2, cond, n)
+local function lie(fname, self, told, cond, n)
+  local rows, wrong, strings = condition.wrong(fname, 2, cond, n)
   if #rows == 0 then return nil end
-  local text = strings and condition.text("critic_loss", 2, self.critic.text, { text = wrong }, #wrong)
+  local text = strings and condition.text(fname, 2, self.critic.text, { text = wrong }, #wrong)
     or condition.rows(told.text, core.tensor(wrong, { dtype = "int32" }))
   return rows, { text = text }
 end
@@ -239,23 +239,24 @@ local function round(cond, k)
   return { text = cond.text, against = against, generator = cond.generator }
 end
 
--- Scores of real pictures with their own captions; and a list of {wrong (m,k), right (m), k}: scores of pictures with
--- wrong captions, and with their own. Pictures are looked at once where the critic can, and all have a wrong caption.
-local function judge_real(self, x, told, cond)
+-- Scores of real pictures with their own captions; and a list of {wrong (m,k), right (m), share}: scores of pictures
+-- with wrong captions, and with their own; their part of all. Pictures are looked at once where the critic can, and
+-- all have a wrong caption.
+local function judge_real(fname, self, x, told, cond)
   local n, whole, few = x:size(1), { told }, {}
   for k = 1, self.wrong > 0 and told.text and cond and cond.text and self.wrong_captions or 0 do
-    local rows, text = lie(self, told, round(cond, k), n)
+    local rows, text = lie(fname, self, told, round(cond, k), n)
     if rows and #rows == n then whole[#whole + 1] = text elseif rows then few[#few + 1] = { rows, text } end
   end
   local scores, sides = self.critic:scores(x, whole), {}
   local real = table.remove(scores, 1)
-  if #scores > 0 then sides[1] = { wrong = core.stack(scores, 2), right = real, k = #scores } end
+  if #scores > 0 then sides[1] = { wrong = core.stack(scores, 2), right = real } end
   for _, one in ipairs(few) do
     local rows = core.tensor(one[1], { dtype = "int32" })
     sides[#sides + 1] = { wrong = self.critic(x:detach():index_select(1, rows), one[2]):unsqueeze(2),
-                          right = real:index_select(1, rows), k = 1 }
+                          right = real:index_select(1, rows) }
   end
-  for _, side in ipairs(sides) do side.share = side.k / (#scores + #few) end
+  for _, side in ipairs(sides) do side.share = side.wrong:size(2) / (#scores + #few) end
   return real, sides
 end
 
@@ -267,8 +268,9 @@ local function price_of_lies(self, sides)
     if loss.ranking then
       sum = sum + loss.ranking(side.right, side.wrong) * share
     else
-      for k = 1, side.k do
-        sum = sum + loss.critic(side.right, side.wrong:narrow(2, k, 1):squeeze(2)) * (share / side.k)
+      local count = side.wrong:size(2)
+      for k = 1, count do
+        sum = sum + loss.critic(side.right, side.wrong:narrow(2, k, 1):squeeze(2)) * (share / count)
       end
     end
   end
@@ -309,7 +311,7 @@ function Gan:reading_loss(x, cond)
   local r1, log = lazy and 0 or weight(self, "r1", call), {}
   x, cond = leaf(x, r1 > 0), condition.unread(cond)
   local told = { text = condition.text("reading_loss", 2, self.critic.text, cond, n), generator = cond.generator }
-  local real, sides = judge_real(self, augmented(self, x), told, cond)
+  local real, sides = judge_real("reading_loss", self, augmented(self, x), told, cond)
   if #sides == 0 then check.fail("reading_loss", 2, "cond.text: no picture has a wrong caption") end
   local loss, read = price_of_lies(self, sides), 0
   for _, side in ipairs(sides) do
@@ -346,7 +348,7 @@ function Gan:critic_loss(x, cond)
   cond = condition.unread(cond)
   local text = condition.text("critic_loss", 2, self.critic.text, cond, n)
   local told, shown, log = { text = text, generator = cond and cond.generator }, augmented(self, x), {}
-  local real, sides = judge_real(self, shown, told, cond)
+  local real, sides = judge_real("critic_loss", self, shown, told, cond)
   local fake = self.critic(augmented(self, painted), told)
   local loss = self.game.critic(real, fake) + price_of_lies(self, sides)
   local price = not lazy and penalty(self, {

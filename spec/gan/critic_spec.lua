@@ -234,6 +234,8 @@ describe("a critic that reads captions", function()
     gan = colours { wrong = 0.5, r1 = 0, loss = "hinge", critic = judge }
     assert.near(0.5 * gan.game.critic(right, judge(x, { text = lies[1] })):item(),
       gan:reading_loss(x, { text = own, against = lies[1] }):item(), 1e-5)
+    fails("bad argument #2 to 'reading_loss' (cond.against: 1 captions for 3 pictures)", gan.reading_loss, gan, x,
+      { text = own, against = { "red" } })
     fails("cond.text: no picture has a wrong caption", gan.reading_loss, gan, x, { text = { "red", "red", "red" } })
     fails("cond.text: expected the captions to be read", gan.reading_loss, gan, x)
     fails("option wrong", gan.reading_loss, colours { wrong = 0 }, x, { text = own })
