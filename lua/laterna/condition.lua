@@ -31,9 +31,9 @@ function condition.count(fname, i, cond)
   return n
 end
 
---- The captions of a condition as an encoder writes them: {tokens, mask, pooled}, with the list itself as `captions`.
--- They may have been encoded already, which lets an extractor and a generator share one encoder. Missing captions are
--- empty ones, "no caption".
+--- The captions of a condition as an encoder writes them: {tokens, mask, pooled}, with the list itself as `captions`
+-- and the encoder as `encoder`. They may have been encoded already, which lets an extractor and a generator share one.
+-- Missing captions are empty ones, "no caption".
 -- @param encoder a text encoder, or nil: then no text either
 -- @treturn ?table
 function condition.text(fname, i, encoder, cond, n)
@@ -47,8 +47,19 @@ function condition.text(fname, i, encoder, cond, n)
   check.type(fname, i, "cond.text", text, "table")
   if #text ~= n then check.fail(fname, i, "cond.text: %d captions for %d pictures", #text, n) end
   local encoded = encoder(text)
-  if type(encoded) == "table" then encoded.captions = text end
+  if type(encoded) == "table" then encoded.captions, encoded.encoder = text, encoder end
   return encoded
+end
+
+--- Who can read other captions for a model as those of a condition were read: its own encoder, or the one that has read
+-- them. Guidance asks what the model says without a caption.
+-- @param encoder the model's, or nil
+-- @tparam ?table cond
+-- @treturn ?module
+function condition.encoder(encoder, cond)
+  local text = not encoder and type(cond) == "table" and cond.text
+  local theirs = type(text) == "table" and text.encoder or nil
+  return encoder or check.is(theirs, "callable") and theirs or nil
 end
 
 --- The same condition for one who reads captions with an encoder of its own, as a critic does: captions that another
@@ -105,7 +116,7 @@ function condition.slice(text, first, last)
   check.type("slice", 1, "text", text, "table")
   if not text.pooled then return table.move(text, first, last, 1, {}) end
   local out = condition.rows(text, core.arange(first, last, 1, { dtype = "int32" }))
-  out.captions = text.captions and table.move(text.captions, first, last, 1, {})
+  out.captions, out.encoder = text.captions and table.move(text.captions, first, last, 1, {}), text.encoder
   return out
 end
 

@@ -19,10 +19,10 @@
 -- @module laterna.vae
 local check = require "laterna.check"
 local condition = require "laterna.condition"
-local core = require "laterna.core"
 local detail = require "laterna.detail"
 local likelihood = require "laterna.likelihood"
 local nn = require "laterna.nn"
+local noise = require "laterna.noise"
 
 -- The size of z: one number, or height, width and channels.
 local function is_detail(v)
@@ -99,16 +99,17 @@ end
 
 local function paint(fname, self, cond, options)
   local n = condition.count(fname, 1, cond)
-  local o = check.options(fname, 2, options, { temperature = { "number", 1, min = 0 }, generator = "userdata" })
+  local o = check.options(fname, 2, options, noise.with { temperature = { "number", 1, min = 0 } })
   local z = cond and cond.detail
-    or core.randn({ n, table.unpack(self.detail) }, { generator = o.generator }) * o.temperature
+    or noise.draw({ n, table.unpack(self.detail) }, noise.source(fname, 2, o, n)) * o.temperature
   return self.likelihood:mean(self.decoder(z, pooled(fname, 1, self, cond, n)))
 end
 
 --- Pictures (n,h,w,c) in [-1,1] from captions and details; the detail is drawn from N(0, I) where it is not given.
 -- Painted in evaluation mode, nothing recorded.
 -- @tparam table cond n, text, detail
--- @tparam[opt] table options temperature=1 (scales the drawn detail), generator
+-- @tparam[opt] table options temperature=1 (scales the drawn detail); seed: picture i has its own generator, seeded
+-- with seed + i - 1; seeds: the same with a list; or generator: one for all
 -- @treturn Tensor
 function Vae:sample(cond, options)
   return condition.quietly(self, paint, "sample", self, cond, options)

@@ -50,6 +50,13 @@ describe("guidance", function()
     assert.same({ { n = 4, t = { 0.5, 0.5, 0.5, 0.5 } } }, calls)
   end)
 
+  it("asks whoever has read the captions, where the model reads none", function()
+    local text = Letters()({ "abc", "a" })
+    text.captions, text.encoder = { "abc", "a" }, Letters()
+    local deaf = Diffusion { net = model.net, size = { 2, 2, 1 }, predict = "x0" }
+    near(x * core.tensor({ 7.5, 2.5 }):view(2, 1, 1, 1), predictor(deaf, { text = text }, { guidance = 2.5 })(x, 0.5))
+  end)
+
   it("of 1 is none at all, and of 0 leaves the caption out, for one call", function()
     local cond = { text = { "abc", "a" } }
     assert.same((x * core.tensor({ 3, 1 }):view(2, 1, 1, 1)):totable(), predictor(model, cond, {})(x, 0.5):totable())

@@ -84,10 +84,11 @@ end
 -- @treturn function (x, t) -> like x; t is a number, or (n)
 function guidance.predictor(fname, i, model, cond, n, o)
   if o.guidance == 1 then return plainly(model, condition.encode(fname, i, model.text, cond, n)) end
-  if not model.text then check.fail(fname, i + 1, "guidance: this model reads no captions") end
+  local encoder = condition.encoder(model.text, cond)
+  if not encoder then check.fail(fname, i + 1, "guidance: this model reads no captions") end
   local captions, detail = captions_of(fname, i, cond, n), cond and cond.detail
   table.move(against(fname, i + 1, o.negative, n), 1, n, n + 1, captions)
-  local twice = condition.encode(fname, i, model.text, {
+  local twice = condition.encode(fname, i, encoder, {
     text = captions, detail = detail and core.cat { detail, detail },
   }, 2 * n)
   local with, without = {}, {}

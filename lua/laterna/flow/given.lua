@@ -36,8 +36,9 @@ end
 function given.guided(fname, i, flow, cond, n, guidance)
   local told = given.encode(fname, i, flow, cond, n)
   if guidance == 1 then return told end
-  if not flow.text or not told then check.fail(fname, i + 1, "guidance: this flow reads no captions") end
-  told.without = given.encode(fname, i, flow, { detail = cond and cond.detail }, n)
+  local encoder = condition.encoder(flow.text, cond)
+  if not encoder or not told then check.fail(fname, i + 1, "guidance: this flow reads no captions") end
+  told.without = condition.encode(fname, i, encoder, { detail = cond and cond.detail }, n)
   told.guidance = guidance
   return told
 end
