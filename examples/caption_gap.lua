@@ -9,16 +9,18 @@
 -- Writes <out>/model.safetensors, which explain.lua and edit.lua read; <out>/caption_gap.png, the falling curve; and
 -- <out>/drawn.png: one scene's caption completed word by word, the rest drawn at random.
 local lt = require "laterna"
-local painter = dofile((arg[0]:match "^(.*/)" or "") .. "shared/scene_painter.lua")
+local here = arg[0]:match "^(.*/)" or ""
+local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.options {
-  minutes = 20.0, batch = 32, width = 16, detail = 24, rate = 10.0, prior = "none", lr = 1e-2, pictures = 40000,
-  seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
+  minutes = 20.0, reading = 2.0, seen = 0.7, batch = 32, width = 24, detail = 24, rate = 10.0, prior = "none",
+  lr = 1e-2, pictures = 40000, seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
 }
 
 local function train()
   lt.manual_seed(o.seed)
   local data = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
+  local eye = reader(data, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
   local model = painter.new(o)
   local clock = lt.train.clock(o.minutes)
   local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 50 }) })
@@ -31,7 +33,7 @@ local function train()
     for k, i in ipairs(batch.index:totable()) do
       batch.captions[k] = painter.some(data.attributes(i), lt.default_generator())
     end
-    local loss, log = model:loss(batch.x, { text = batch.captions })
+    local loss, log = model:loss(batch.x, { text = batch.captions, likelihood = eye(batch.captions, o.seen) })
     opt:zero_grad()
     loss:backward()
     lt.optim.clip_norm(model:parameters(), 100)

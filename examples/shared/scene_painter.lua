@@ -36,7 +36,7 @@ function painter.new(o)
     known[i] = painter.caption(scene, painter.attributes, lt.generator(i))
   end
   local function shape(more)
-    more.size, more.width, more.levels = 32, o.width, 3
+    more.size, more.width, more.levels = 32, o.width, 2
     return more
   end
   return lt.autoencoder {

@@ -9,6 +9,7 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
+local feature_maps = require "laterna.gan.features"
 local given = require "laterna.gan.given"
 local nn = require "laterna.nn"
 local walk = require "laterna.nn.walk"
@@ -158,6 +159,28 @@ end
 -- @treturn Critic
 function Critic:fixed()
   return twin(self, {})
+end
+
+--- A reconstruction error in this critic's eyes, for lt.vae's cond.likelihood, alone or through an autoencoder: what a
+-- critic that has learned to read captions sees are the things that captions name, and few pixels may show them. Pixels
+-- would rather have every cloud right.
+--
+--     cond.likelihood = critic:likelihood({ text = captions }, { part = 0.5 })
+--     local loss = vae:loss(x, cond)
+--
+-- @tparam[opt] table cond text, of the pictures to come, for a critic that reads them where it looks
+-- @tparam[opt] table options part=1: of the error, 0 to 1; the rest is that of the model's own likelihood
+-- @treturn function (out, x, the model's likelihood) -> (n), nats but for a constant (laterna.gan.features); and the
+-- part that is the critic's, a tensor. Gradients reach out, not the critic
+function Critic:likelihood(cond, options)
+  check.type("likelihood", 1, "cond", cond, "table|nil")
+  local part = check.options("likelihood", 2, options, { part = { "number", 1, min = 0, max = 1 } }).part
+  local fixed = self:fixed()
+  return function(out, x, own)
+    local d = x:numel() // x:size(1)
+    local seen = (feature_maps.error(fixed, x, own:mean(out), cond) * (d / 2)):expand(x:size(1))
+    return part == 1 and seen or seen * part + own(out, x) * (1 - part), seen
+  end
 end
 
 return Critic

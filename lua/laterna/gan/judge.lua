@@ -31,7 +31,6 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
-local features = require "laterna.gan.features"
 local given = require "laterna.gan.given"
 local nn = require "laterna.nn"
 
@@ -117,15 +116,11 @@ end)
 
 -- The reconstruction error in a critic's eyes: (out, x, the model's likelihood) -> (n), nats but for a constant.
 local function in_features(self, cond, log)
-  local critic = self.critic:fixed()
+  local likelihood = self.critic:likelihood({ text = cond.text }, { part = self.features })
   return function(out, x, own)
-    log.asked = true
-    local told = { text = cond.text }
-    local d = x:numel() // x:size(1)
-    local nll = (features.error(critic, x, own:mean(out), told) * (d / 2)):expand(x:size(1))
-    log.features = nll:mean():item()
-    if self.features == 1 then return nll end
-    return nll * self.features + own(out, x) * (1 - self.features)
+    local nll, seen = likelihood(out, x, own)
+    log.asked, log.features = true, seen:mean():item()
+    return nll
   end
 end
 
