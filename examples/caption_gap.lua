@@ -20,7 +20,7 @@ local o = lt.train.options {
 local function train()
   lt.manual_seed(o.seed)
   local data = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
-  local eye = reader(data, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
+  local eyes = reader(data, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
   local model = painter.new(o)
   local clock = lt.train.clock(o.minutes)
   local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 50 }) })
@@ -33,7 +33,7 @@ local function train()
     for k, i in ipairs(batch.index:totable()) do
       batch.captions[k] = painter.some(data.attributes(i), lt.default_generator())
     end
-    local loss, log = model:loss(batch.x, { text = batch.captions, likelihood = eye(batch.captions, o.seen) })
+    local loss, log = model:loss(batch.x, { text = batch.captions, likelihood = eyes.eye(batch.captions, o.seen) })
     opt:zero_grad()
     loss:backward()
     lt.optim.clip_norm(model:parameters(), 100)

@@ -17,7 +17,7 @@ local words = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_words.lua")
 
 local o = lt.train.options {
   vae_minutes = 12.0, vae_width = 24, channels = 8, minutes = 48.0, width = 96, detail = 32, rate = 20, lr = 4e-3,
-  batch = 32, mean = -0.3, sampling_steps = 20, precision = "bf16", seed = 1, out = "runs/emoji", paint = false,
+  batch = 32, mean = -0.3, sampling_steps = 20, guidance = 2.0, precision = "bf16", seed = 1, out = "runs/emoji", paint = false,
 }
 
 lt.manual_seed(o.seed)
@@ -78,7 +78,9 @@ else
 end
 
 local painter, space = ema.model, ema.model.generator.space
-local function options(seed) return { steps = o.sampling_steps, generator = lt.generator(seed) } end
+local function options(seed, guidance)
+  return { steps = o.sampling_steps, generator = lt.generator(seed), guidance = guidance }
+end
 local shown = train:batches(8, { seed = 5 }):next()
 local rows, labels = { shown.x, space:decode((space:encode(shown.x))),
   painter:reconstruct(shown.x, { text = shown.captions }, options(1)) },
@@ -89,7 +91,7 @@ for _, caption in ipairs {
 } do
   local same = {}
   for k = 1, 8 do same[k] = caption end
-  rows[#rows + 1] = painter:sample({ text = same }, options(1))
+  rows[#rows + 1] = painter:sample({ text = same }, options(1, o.guidance))
   labels[#labels + 1] = caption .. (words.unseen(train, caption) and " (unseen)" or "")
 end
 local picture = lt.grid(rows, { row_labels = labels })
@@ -104,5 +106,5 @@ local function report(name, x)
 end
 report("the emoji, moved:", train:batches(200, { seed = 7, augment = words.vary(train) }):next().x)
 report("from caption + detail:", painter:reconstruct(asked.x, { text = asked.captions }, options(2)))
-report("from the name alone:", painter:sample({ text = asked.captions }, options(3)))
+report("from the name alone:", painter:sample({ text = asked.captions }, options(3, o.guidance)))
 print("wrote " .. o.out .. "/emoji.png and model.safetensors")

@@ -13,12 +13,13 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/prompts.lua")
-local lessons = dofile(here .. "shared/lessons.lua")
+local lessons, reader = dofile(here .. "shared/lessons.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.options {
-  family = "all", data = "scenes", minutes = 20.0, steps = 0, batch = 32, width = 16, text = 64, detail = 48,
-  rate = 50.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1, extractor = true, pictures = 60000,
-  samples = 500, sampling_steps = 20, seed = 1, out = "runs/extractor", paint = false,
+  family = "all", data = "scenes", minutes = 20.0, reading = 2.5, seen = 0.7, steps = 0, batch = 32, width = 16,
+  text = 64, detail = 48, rate = 25.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1, lies = 2,
+  extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, seed = 1, out = "runs/extractor",
+  paint = false,
 }
 local scenes, together = o.data == "scenes", o.family == "together"
 local captions = { "a red star", "a large blue circle", "a green shape, night sky", "a heart on the sand", "snow", "" }
@@ -31,13 +32,14 @@ else
   captions = train.classes
 end
 o.size, o.channels, o.captions = train.images:size(2), train.images:size(4), train.captions
+o.reader = reader(train, { reading = o.reading, seed = o.seed, keep = o.out .. "/" .. o.data .. "_reader.safetensors" })
 local base = o.out .. "/" .. o.data .. (together and "_together" or o.extractor and "" or "_without")
 
 local function learn(names, folder)
   lt.manual_seed(o.seed)
   local model = painters.Model(names, o)
   local ema = lt.optim.Ema(model, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
-  local file = folder .. "/model.safetensors"
+  local file, g = folder .. "/model.safetensors", lt.generator(o.seed)
   if o.paint then
     ema.model:load_state((lt.load(file)))
     return ema.model
@@ -47,6 +49,7 @@ local function learn(names, folder)
   local run = lt.train.run { save = folder, steps = length, data = train:batches(o.batch, { seed = o.seed }),
     model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume, label = table.concat(names, " + ") }
   for _, batch in run:steps() do
+    if scenes and model.gan then batch.lies = prompts.lies(train, batch.index, o.lies, g) end
     run:log(lesson:step(batch, o))
     ema:update()
   end

@@ -7,10 +7,12 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painters, lessons = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/lessons.lua")
-local prompts = dofile(here .. "shared/prompts.lua")
+local prompts, reader = dofile(here .. "shared/prompts.lua"), dofile(here .. "shared/reader.lua")
 
-local o = lt.train.options { minutes = 2.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0, compare = 1.0,
-                             drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour" }
+local o = lt.train.options {
+  minutes = 2.0, reading = 0.3, seen = 0.7, batch = 32, width = 8, text = 32, detail = 16, rate = 16.0, compare = 1.0,
+  drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour",
+}
 
 lt.manual_seed(o.seed)
 local colours = { "red", "yellow", "green", "blue", "white" }
@@ -21,11 +23,12 @@ local function scenes(n, first)
 end
 local train, test = scenes(20000), scenes(200, 20001)
 o.size, o.channels, o.captions, o.extractor = 16, 3, train.captions, true
+o.reader = reader(train, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
 
 print "An extractor and four painters, trained together on scenes with captions:"
 local model = painters.Model(painters.names, o)
 local ema = lt.optim.Ema(model, function(step) return math.min(0.995, (1 + step) / (10 + step)) end)
-local clock = lt.train.clock(o.minutes)
+local clock = lt.train.clock(o.minutes - o.reading)
 local lesson = lessons(model, painters.names, clock)
 local run = lt.train.run { save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
   ema = ema, optimizer = lesson.optimizers, resume = o.resume }

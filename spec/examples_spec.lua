@@ -119,7 +119,18 @@ describe("the painters", function()
   local lessons = dofile(sources.root .. "/examples/shared/lessons.lua")
   local scenes = lt.data.scenes { n = 8, objects = 1, size = 8 }
   local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, compare = 1, drawn = 0.5, drop = 0.1,
-    captions = scenes.captions }
+    captions = scenes.captions, seen = 0.7 }
+  setup(function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    local reader, how = dofile(sources.root .. "/examples/shared/reader.lua"),
+      { reading = 0.001, seed = 1, quiet = true, keep = folder .. "/reader.safetensors" }
+    o.reader = reader(scenes, how)
+    local again = reader(scenes, how) -- from the file
+    child.remove(folder)
+    local x, said = scenes.images:float() * (2 / 255) - 1, scenes.captions
+    assert.same(o.reader.critic(x, { text = said }):totable(), again.critic(x, { text = said }):totable())
+  end)
 
   -- One lesson: what it logs, and by how much each named module has moved.
   local function lesson(names, extractor)

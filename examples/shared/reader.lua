@@ -23,8 +23,8 @@ local function learn(critic, game, train, o)
   local clock, g = lt.train.clock(o.reading), lt.generator(o.seed)
   local optimizer = lt.optim.Muon(critic:parameters(), {
     lr = lt.optim.schedule.cosine(RATE, clock, { warmup = 50, final = 0.02 * RATE }) })
-  local run = lt.train.run { steps = clock, data = train:batches(32, { seed = o.seed }), model = critic,
-    optimizer = optimizer, label = "reading", resume = false }
+  local run = lt.train.run { steps = clock, data = train:batches(math.min(32, #train), { seed = o.seed }), model = critic,
+    optimizer = optimizer, label = "reading", resume = false, progress = not o.quiet }
   for _, batch in run:steps() do
     local loss, log = game:reading_loss(batch.x, { text = batch.captions,
       against = train.mentions and prompts.lies(train, batch.index, LIES, g) or nil })
@@ -36,8 +36,8 @@ local function learn(critic, game, train, o)
   if run.interrupted then os.exit(130) end
 end
 
--- The reader of a data set. o: reading (minutes), seed, keep (a file). Returns eye(captions, part): the likelihood of a
--- vae's decoder that sees as the reader does, for so large a part.
+-- The reader of a data set: its critic; new(), one like it that has not learned; eye(captions, part), the likelihood of
+-- a vae's decoder that sees as the reader does, for so large a part. o: reading (minutes), seed, keep (a file), quiet.
 return function(train, o)
   local critic, game = new(train)
   local file, made = io.open(o.keep), ("seed %d, %g minutes"):format(o.seed, o.reading)
@@ -51,5 +51,8 @@ return function(train, o)
     lt.save(o.keep, critic:state(), { made = made })
   end
   critic = critic:eval():fixed()
-  return function(captions, part) return critic:likelihood({ text = captions }, { part = part }) end
+  return {
+    critic = critic, new = function() return (new(train)) end,
+    eye = function(captions, part) return critic:likelihood({ text = captions }, { part = part }) end,
+  }
 end
