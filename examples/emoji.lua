@@ -17,7 +17,8 @@ local words = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_words.lua")
 
 local o = lt.train.options {
   vae_minutes = 12.0, vae_width = 24, channels = 8, minutes = 48.0, width = 96, detail = 32, rate = 20, lr = 4e-3,
-  batch = 32, mean = -0.3, sampling_steps = 20, guidance = 2.0, precision = "bf16", seed = 1, out = "runs/emoji", paint = false,
+  batch = 32, mean = -0.3, sampling_steps = 20, guidance = 2.0, precision = "bf16", seed = 1, out = "runs/emoji",
+  paint = false,
 }
 
 lt.manual_seed(o.seed)

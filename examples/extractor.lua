@@ -18,9 +18,10 @@ local lessons, reader = dofile(here .. "shared/lessons.lua"), dofile(here .. "sh
 local o = lt.train.options {
   family = "all", data = "scenes", minutes = 20.0, reading = 2.5, seen = 0.7, steps = 0, batch = 32, width = 16,
   text = 64, detail = 48, rate = 25.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1, lies = 2,
-  extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, seed = 1, out = "runs/extractor",
-  paint = false,
+  extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, precision = "bf16", seed = 1,
+  out = "runs/extractor", paint = false,
 }
+lt.precision(o.precision)
 local scenes, together = o.data == "scenes", o.family == "together"
 local captions = { "a red star", "a large blue circle", "a green shape, night sky", "a heart on the sand", "snow", "" }
 local train, test

@@ -23,8 +23,9 @@ local function learn(critic, game, train, o)
   local clock, g = lt.train.clock(o.reading), lt.generator(o.seed)
   local optimizer = lt.optim.Muon(critic:parameters(), {
     lr = lt.optim.schedule.cosine(RATE, clock, { warmup = 50, final = 0.02 * RATE }) })
-  local run = lt.train.run { steps = clock, data = train:batches(math.min(32, #train), { seed = o.seed }), model = critic,
-    optimizer = optimizer, label = "reading", resume = false, progress = not o.quiet }
+  local run = lt.train.run { steps = clock, model = critic, optimizer = optimizer,
+    data = train:batches(math.min(32, #train), { seed = o.seed }), label = "reading", resume = false,
+    progress = not o.quiet }
   for _, batch in run:steps() do
     local loss, log = game:reading_loss(batch.x, { text = batch.captions,
       against = train.mentions and prompts.lies(train, batch.index, LIES, g) or nil })
