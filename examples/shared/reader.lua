@@ -37,8 +37,9 @@ local function learn(critic, game, train, o)
   if run.interrupted then os.exit(130) end
 end
 
--- The reader of a data set: its critic; new(), one like it that has not learned; eye(captions, part), the likelihood of
--- a vae's decoder that sees as the reader does, for so large a part. o: reading (minutes), seed, keep (a file), quiet.
+-- The reader of a data set. o: reading (minutes), seed, keep (a file), quiet. Returns its critic; new(), one like it
+-- that has not learned; eye(captions, part, whole), the likelihood of a vae's decoder that sees as it does
+-- (critic:likelihood).
 return function(train, o)
   local critic, game = new(train)
   local file, made = io.open(o.keep), ("seed %d, %g minutes"):format(o.seed, o.reading)
@@ -54,6 +55,8 @@ return function(train, o)
   critic = critic:eval():fixed()
   return {
     critic = critic, new = function() return (new(train)) end,
-    eye = function(captions, part) return critic:likelihood({ text = captions }, { part = part }) end,
+    eye = function(captions, part, whole)
+      return critic:likelihood({ text = captions }, { part = part, whole = whole })
+    end,
   }
 end

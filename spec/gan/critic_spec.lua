@@ -314,6 +314,23 @@ describe("a critic that reads captions", function()
     assert.is_true(out.grad:abs():sum():item() > 0)
     assert.is_nil(judge.net.seen.weight.grad)
     fails("part: expected number from 0 to 1, got 2", judge.likelihood, judge, nil, { part = 2 })
+    fails("whole: this critic's net does not say what its score is made of",
+      judge:likelihood({ text = names }, { whole = 0.5 }), out, x, own)
+  end)
+
+  it("compares, where that is asked for, what the score is made of", function()
+    local judge = Critic { net = nn.Critic { size = 8, channels = 3, width = 4, multipliers = { 1, 2 } } }
+    local x, y = core.randn(2, 8, 8, 3), core.randn(2, 8, 8, 3)
+    local own = { mean = function(_, out) return out end }
+    local function error(whole) return judge:likelihood(nil, { whole = whole })(y, x, own):mean():item() / 96 end
+    local _, maps, a = judge:features(x)
+    local _, others, b = judge:features(y)
+    local function relative(again, f) return ((again - f):square():mean() / f:square():mean()):log():item() end
+    assert.near((relative(others[1], maps[1]) + relative(others[2], maps[2])) / 2, error(0), 1e-3)
+    assert.near(relative(b, a), error(1), 1e-3)
+    assert.near(0.25 * error(0) + 0.75 * error(1), error(0.75), 1e-3)
+    local scores = judge:features(x)
+    assert.is_true((scores - judge(x)):abs():max():item() < 1e-6)
   end)
 
   it("refuses what it cannot compare", function()

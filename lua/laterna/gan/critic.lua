@@ -36,13 +36,14 @@ end
 -- @tparam[opt] table cond text, detail
 -- @treturn Tensor (n)
 -- @treturn {Tensor,...} feature maps
+-- @treturn ?Tensor (n,c), what the score is made of, from nets that say so (nn.Critic)
 function Critic:features(x, cond)
   local n = given.examples("features", 1, "x", x):size(1)
   if type(self.net.features) ~= "function" then
     check.fail("features", nil, "self: this critic's net gives no features")
   end
-  local scores, features = self.net:features(x, condition.encode("features", 2, self.text, cond, n))
-  return given.scores("features", scores, n), features
+  local scores, features, whole = self.net:features(x, condition.encode("features", 2, self.text, cond, n))
+  return given.scores("features", scores, n), features, whole
 end
 
 --- Scores of the same pictures with several captions each. A net that has such a function itself looks at the pictures
@@ -169,16 +170,19 @@ end
 --     local loss = vae:loss(x, cond)
 --
 -- @tparam[opt] table cond text, of the pictures to come, for a critic that reads them where it looks
--- @tparam[opt] table options part=1: of the error, 0 to 1; the rest is that of the model's own likelihood
+-- @tparam[opt] table options part=1: of the error, 0 to 1; the rest is that of the model's own likelihood. whole=0: of
+-- the critic's part, 0 to 1, what its score is made of, in place of its feature maps: where things are, to the pixel,
+-- counts for less there than what they are
 -- @treturn function (out, x, the model's likelihood) -> (n), nats but for a constant (laterna.gan.features); and the
 -- part that is the critic's, a tensor. Gradients reach out, not the critic
 function Critic:likelihood(cond, options)
   check.type("likelihood", 1, "cond", cond, "table|nil")
-  local part = check.options("likelihood", 2, options, { part = { "number", 1, min = 0, max = 1 } }).part
-  local fixed = self:fixed()
+  local o = check.options("likelihood", 2, options,
+    { part = { "number", 1, min = 0, max = 1 }, whole = { "number", 0, min = 0, max = 1 } })
+  local part, fixed = o.part, self:fixed()
   return function(out, x, own)
     local d = x:numel() // x:size(1)
-    local seen = (feature_maps.error(fixed, x, own:mean(out), cond) * (d / 2)):expand(x:size(1))
+    local seen = (feature_maps.error(fixed, x, own:mean(out), cond, o.whole) * (d / 2)):expand(x:size(1))
     return part == 1 and seen or seen * part + own(out, x) * (1 - part), seen
   end
 end

@@ -128,11 +128,12 @@ end
 -- judges picture and caption
 -- @treturn Tensor (n)
 -- @treturn {Tensor,...} feature maps (n,h,w,c), one a level, the largest first
+-- @treturn Tensor (n,c) what the score is made of: the product of this and what the caption asks for
 function Critic:features(x, cond)
   check_pictures(self, x)
   call.condition("Critic", 2, cond, x:size(1), self.sizes)
   local phi, maps = look(self, x, cond)
-  return score(self, phi, cond), maps
+  return score(self, phi, cond), maps, phi
 end
 
 --- Scores of the same pictures with several captions each. Where captions are projected and nothing more, the pictures
