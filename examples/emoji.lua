@@ -17,7 +17,7 @@ local words = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_words.lua")
 
 local o = lt.train.options {
   vae_minutes = 12.0, vae_width = 24, channels = 8, minutes = 48.0, width = 96, detail = 32, rate = 20, lr = 4e-3,
-  batch = 32, mean = -0.3, sampling_steps = 20, guidance = 2.0, precision = "bf16", seed = 1, out = "runs/emoji",
+  batch = 32, mean = -0.3, sampling_steps = 20, guidance = 3.0, precision = "bf16", seed = 1, out = "runs/emoji",
   paint = false,
 }
 
@@ -79,8 +79,8 @@ else
 end
 
 local painter, space = ema.model, ema.model.generator.space
-local function options(seed, guidance)
-  return { steps = o.sampling_steps, generator = lt.generator(seed), guidance = guidance }
+local function options(seed)
+  return { steps = o.sampling_steps, generator = lt.generator(seed), guidance = o.guidance }
 end
 local shown = train:batches(8, { seed = 5 }):next()
 local rows, labels = { shown.x, space:decode((space:encode(shown.x))),
@@ -92,7 +92,7 @@ for _, caption in ipairs {
 } do
   local same = {}
   for k = 1, 8 do same[k] = caption end
-  rows[#rows + 1] = painter:sample({ text = same }, options(1, o.guidance))
+  rows[#rows + 1] = painter:sample({ text = same }, options(1))
   labels[#labels + 1] = caption .. (words.unseen(train, caption) and " (unseen)" or "")
 end
 local picture = lt.grid(rows, { row_labels = labels })
@@ -107,5 +107,5 @@ local function report(name, x)
 end
 report("the emoji, moved:", train:batches(200, { seed = 7, augment = words.vary(train) }):next().x)
 report("from caption + detail:", painter:reconstruct(asked.x, { text = asked.captions }, options(2)))
-report("from the name alone:", painter:sample({ text = asked.captions }, options(3, o.guidance)))
+report("from the name alone:", painter:sample({ text = asked.captions }, options(3)))
 print("wrote " .. o.out .. "/emoji.png and model.safetensors")
