@@ -16,8 +16,8 @@ local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. 
 local lessons, reader = dofile(here .. "shared/lessons.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.options {
-  family = "all", data = "scenes", minutes = 20.0, reading = 2.5, seen = 0.7, steps = 0, batch = 32, width = 16,
-  text = 64, detail = 48, rate = 25.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1, lies = 2,
+  family = "all", data = "scenes", minutes = 20.0, reading = 2.5, seen = 0.8, whole = 0.5, steps = 0, batch = 32,
+  width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1, lies = 2,
   extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, precision = "bf16", seed = 1,
   out = "runs/extractor", paint = false,
 }

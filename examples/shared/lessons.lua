@@ -56,7 +56,8 @@ local function critic_turn(self, x, cond)
 end
 
 -- One step. o.extractor; o.drawn: part of the critic's pictures that are painted from details at random; o.reader, and
--- o.seen, the part that it has in what painters compare; batch.lies: wrong captions for the critic, or nil.
+-- o.seen and o.whole, the parts that it and what its score is made of have in what painters compare; batch.lies: wrong
+-- captions for the critic, or nil.
 local function step(self, batch, o)
   local model, names, x = self.model, self.names, batch.x
   local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
@@ -66,7 +67,7 @@ local function step(self, batch, o)
     cond = { seen = seen }
   end
   local game = { text = cond.text, seen = seen, drawn = seen and o.drawn, against = batch.lies }
-  cond.likelihood = o.reader.eye(batch.captions, o.seen)
+  cond.likelihood = o.reader.eye(batch.captions, o.seen, o.whole)
   local function note(prefix, numbers)
     for key, v in pairs(numbers) do log[prefix .. key] = v end
   end

@@ -138,7 +138,8 @@ end
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
 -- @tparam[opt] table cond text; beta for this step (warm-up); seen, from extract, in place of a look of its own: then
 -- the loss is the generator's alone; drawn=0, for a gan: the part of the batch whose paintings the critic is to judge
--- with details at random; generator for draws; all else is the generator's
+-- with details at random; generator for draws; all else is the generator's, such as a vae's likelihood: pixels alone
+-- would spend the detail on clouds, a critic that has learned to read (critic:likelihood) on what words are for
 -- @treturn Tensor
 -- @treturn table
 function Autoencoder:loss(x, cond)
