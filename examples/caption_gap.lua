@@ -13,7 +13,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.options {
-  minutes = 20.0, reading = 2.0, seen = 0.8, whole = 0.6, batch = 32, width = 24, detail = 24, rate = 10.0,
+  minutes = 20.0, reading = 2.0, seen = 0.7, share = 0.5, batch = 32, width = 24, detail = 24, rate = 10.0,
   prior = "none", lr = 1e-2, pictures = 40000, seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
 }
 
@@ -33,8 +33,9 @@ local function train()
     for k, i in ipairs(batch.index:totable()) do
       batch.captions[k] = painter.some(data.attributes(i), lt.default_generator())
     end
-    local eye = eyes.eye(batch.captions, o.seen, o.whole)
-    local loss, log = model:loss(batch.x, { text = batch.captions, likelihood = eye })
+    local _, _, told = lt.no_grad(eyes.critic.features, eyes.critic, batch.x)
+    local loss, log = model:loss(batch.x, { text = batch.captions, likelihood = eyes.eye(batch.captions, o.seen),
+      told = told / told:square():mean():sqrt(), share = o.share })
     opt:zero_grad()
     loss:backward()
     lt.optim.clip_norm(model:parameters(), 100)

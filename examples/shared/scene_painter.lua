@@ -4,7 +4,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 local prompts = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "prompts.lua")
-local painter = { parts = prompts.parts, id = prompts.id, attributes = {} }
+local painter = { parts = prompts.parts, id = prompts.id, attributes = {}, told = 64 }
 for i, part in ipairs(prompts.parts) do painter.attributes[i] = part.attribute end
 
 painter.word, painter.changed = prompts.word, prompts.changed
@@ -29,6 +29,22 @@ function painter.some(scene, generator)
   return painter.caption(scene, table.move(list, 1, generator:integer(0, #list), 1, {}), generator)
 end
 
+-- A decoder that paints, and that says besides what a reader would see in the picture (reader.lua): a vector, in place
+-- of which few pixels speak. cond.told is that vector, of about unit variance, cond.share its part of the error.
+local Teller = nn.class("Teller", function(self, vae, inputs)
+  self.vae, self.says = vae, nn.Sequential(nn.Linear(inputs, 256), lt.silu, nn.Linear(256, painter.told))
+end)
+
+function Teller:loss(x, cond)
+  local loss, log = self.vae:loss(x, { text = cond.text, detail = cond.detail, likelihood = cond.likelihood })
+  local said = self.says(lt.cat({ cond.text.pooled, cond.detail }, 2))
+  local error = ((said - cond.told):square():mean() / cond.told:square():mean()):log()
+  log.told = error:item()
+  return loss * (1 - cond.share) + error * (cond.share * x:numel() / (2 * x:size(1))), log
+end
+
+function Teller:sample(cond, options) return self.vae:sample(cond, options) end
+
 -- A new one. o: width, detail, rate, prior ("none" or "flow").
 function painter.new(o)
   local known = {}
@@ -42,7 +58,8 @@ function painter.new(o)
   return lt.autoencoder {
     text = lt.text.Encoder(known, { dim = 64, depth = 1 }), detail = o.detail, rate = o.rate,
     extractor = nn.Extractor(shape { channels = 3, detail = o.detail, text = 64 }),
-    generator = lt.vae { decoder = nn.PictureDecoder(o.detail, 3, shape { condition = 64 }), detail = o.detail },
+    generator = Teller(
+      lt.vae { decoder = nn.PictureDecoder(o.detail, 3, shape { condition = 64 }), detail = o.detail }, 64 + o.detail),
     prior = o.prior == "flow" and lt.prior.Flow(o.detail, { condition = 64 }) or nil,
   }
 end
