@@ -13,7 +13,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.options {
-  minutes = 20.0, reading = 2.0, seen = 0.7, share = 0.5, batch = 32, width = 24, detail = 24, rate = 10.0,
+  minutes = 20.0, reading = 2.0, seen = 0.7, share = 0.8, batch = 32, width = 24, detail = 24, rate = 10.0,
   prior = "none", lr = 1e-2, pictures = 40000, seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
 }
 
