@@ -1,13 +1,14 @@
 -- How much does a caption leave out? An extractor and a vae's decoder are trained on scenes with captions that say
--- anything from nothing to all. Then captions of fresh scenes are completed word by word, in random order: each true
--- word must lower the gap, KL(detail seen | detail drawn), in nats, as it lowers the entropy of what is unsaid.
+-- anything from nothing to all; pictures are compared as a critic sees them that has learned to read
+-- (shared/reader.lua). Then captions of fresh scenes are completed word by word, in random order: each true word must
+-- lower the gap, KL(detail seen | detail drawn), in nats, as it lowers the entropy of what is unsaid.
 --
 --   lua5.4 examples/caption_gap.lua                      twenty minutes of training on two cores
 --   lua5.4 examples/caption_gap.lua --minutes 2          less
 --   lua5.4 examples/caption_gap.lua --model runs/caption_gap/model.safetensors     measures only
 --
--- Writes <out>/model.safetensors, which explain.lua and edit.lua read; <out>/caption_gap.png, the falling curve; and
--- <out>/drawn.png: one scene's caption completed word by word, the rest drawn at random.
+-- Writes <out>/model.safetensors, which explain.lua and edit.lua read; <out>/reader.safetensors; <out>/caption_gap.png,
+-- the falling curve; and <out>/drawn.png: one scene's caption completed word by word, the rest drawn at random.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")

@@ -10,7 +10,7 @@ local painters, lessons = dofile(here .. "shared/painters.lua"), dofile(here .. 
 local prompts, reader = dofile(here .. "shared/prompts.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.options {
-  minutes = 2.0, reading = 0.15, seen = 0.0, whole = 0.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0,
+  minutes = 2.0, reading = 0.15, seen = 0.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0,
   compare = 1.0, drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour",
 }
 

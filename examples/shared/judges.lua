@@ -5,6 +5,7 @@
 --   features(pictures)   (n,d) what its last convolution sees, averaged over the picture; to compare sets of pictures
 local lt = require "laterna"
 local nn = lt.nn
+local kept = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "kept.lua")
 local judges = {}
 
 local Judge = nn.class("Judge", function(self, body, head) self.body, self.head = body, head end)
@@ -43,16 +44,7 @@ end
 -- of them, not by whether the last bit of grain is gone.
 local GRAIN = 0.1
 
--- Weights from the file if it was made with the same settings; or else trained, and kept there.
-local function kept_or_trained(judge, o, steps, batches, loss, how)
-  local made = ("seed %d, %d steps"):format(o.seed, steps) .. (how or "")
-  local file = io.open(o.keep)
-  local state, about = nil, {}
-  if file and file:close() then state, about = lt.load(o.keep) end
-  if about.made == made then
-    judge:load_state(state)
-    return judge:eval()
-  end
+local function learn(judge, o, steps, batches, loss)
   local optimizer = lt.optim.AdamW(judge:parameters(), { lr = lt.optim.schedule.cosine(3e-3, steps) })
   local run = lt.train.run { steps = steps, data = batches, model = judge, label = "classifier", resume = false,
     progress = not o.quiet }
@@ -63,9 +55,11 @@ local function kept_or_trained(judge, o, steps, batches, loss, how)
     optimizer:step()
   end
   if run.interrupted then os.exit(130) end
-  require("laterna.train.folder").make(o.keep:match "^(.*)/" or ".")
-  lt.save(o.keep, judge:state(), { made = made })
-  return judge:eval()
+end
+
+local function kept_or_trained(judge, o, steps, batches, loss, how)
+  return kept(o.keep, judge, ("seed %d, %d steps"):format(o.seed, steps) .. (how or ""),
+    function() learn(judge, o, steps, batches, loss) end)
 end
 
 -- Fashion-MNIST's ten classes. o: seed, epochs, keep (a file), quiet. Also returns the data sets for training and test.

@@ -7,13 +7,13 @@ local lt = require "laterna"
 local nn = lt.nn
 local painters = { names = { "vae", "flow", "diffusion", "gan" } }
 
--- Encoders and decoders halve a picture twice.
 local function shape_of(o, more)
   local shape = { size = o.size, channels = o.channels, width = 2 * o.width }
   for key, v in pairs(more) do shape[key] = v end
   return shape
 end
 
+-- Encoders and decoders halve a picture twice.
 local function coder_of(o, more)
   local shape = shape_of(o, more)
   shape.levels = 2

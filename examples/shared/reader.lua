@@ -3,7 +3,8 @@
 -- It learns in two minutes from pictures and captions alone, once, and is kept in a file.
 local lt = require "laterna"
 local nn = lt.nn
-local prompts = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "prompts.lua")
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
+local kept, prompts = dofile(here .. "kept.lua"), dofile(here .. "prompts.lua")
 
 local WIDTH, LIES, RATE = 16, 3, 1e-2
 
@@ -42,17 +43,9 @@ end
 -- (critic:likelihood).
 return function(train, o)
   local critic, game = new(train)
-  local file, made = io.open(o.keep), ("seed %d, %g minutes"):format(o.seed, o.reading)
-  local state, about = nil, {}
-  if file and file:close() then state, about = lt.load(o.keep) end
-  if about.made == made then
-    critic:load_state(state)
-  else
-    learn(critic, game, train, o)
-    require("laterna.train.folder").make(o.keep:match "^(.*)/" or ".")
-    lt.save(o.keep, critic:state(), { made = made })
-  end
-  critic = critic:eval():fixed()
+  kept(o.keep, critic, ("seed %d, %g minutes"):format(o.seed, o.reading),
+    function() learn(critic, game, train, o) end)
+  critic = critic:fixed()
   return {
     critic = critic, new = function() return (new(train)) end,
     eye = function(captions, part, whole)

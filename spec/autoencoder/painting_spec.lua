@@ -1,19 +1,11 @@
 -- How an autoencoder paints: seeds and guidance, with a generator that says what it was told.
 local Autoencoder = require "laterna.autoencoder"
 local core = require "laterna.core"
+local Letters = require "spec.support.letters"
 local nn = require "laterna.nn"
 local Diffusion = require "laterna.diffusion"
 local Flow = require "laterna.flow"
 local Vae = require "laterna.vae"
-
--- Captions are a number, how many letters they have.
-local Letters = nn.class("Letters", function() end)
-function Letters:forward(captions)
-  local counts = {}
-  for i, caption in ipairs(captions) do counts[i] = { #caption } end
-  local pooled = core.tensor(counts)
-  return { tokens = pooled:view(-1, 1, 1), mask = core.ones(#captions, 1), pooled = pooled }
-end
 
 -- A tenth of the letters and the detail: in every pixel, (n,2,2,1).
 local function heard(pooled, detail) return (pooled * 0.1 + detail):view(-1, 1, 1, 1):expand(#pooled, 2, 2, 1) end

@@ -1,17 +1,8 @@
 -- What a network is told and how its answers are weighed, against the formulas, with networks that say what they heard.
 local core = require "laterna.core"
 local guidance = require "laterna.diffusion.guidance"
-local nn = require "laterna.nn"
+local Letters = require "spec.support.letters"
 local Diffusion = require "laterna.diffusion"
-
--- Captions are as many tokens as they have letters; pooled is that number.
-local Letters = nn.class("Letters", function() end)
-function Letters:forward(captions)
-  local counts = {}
-  for i, caption in ipairs(captions) do counts[i] = { #caption } end
-  local pooled = core.tensor(counts)
-  return { tokens = pooled:view(-1, 1, 1), mask = core.ones(#captions, 1), pooled = pooled }
-end
 
 -- A network that says x times the number of letters, plus the detail; it notes how many pictures each call had.
 local function listener(calls)
