@@ -12,18 +12,23 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")
+local Teller, prompts = dofile(here .. "shared/teller.lua"), dofile(here .. "shared/prompts.lua")
 
 local o = lt.train.options {
-  minutes = 20.0, reading = 2.0, seen = 0.7, share = 0.8, batch = 32, width = 24, detail = 24, rate = 10.0,
+  minutes = 20.0, reading = 2.0, seen = 0.7, tell = 3.0, batch = 32, width = 24, detail = 24, rate = 10.0,
   prior = "none", lr = 1e-2, pictures = 40000, seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
 }
+
+local Pair = lt.nn.class("Pair", function(self, ae)
+  self.ae, self.teller = ae, Teller(ae.text, 64, o.detail)
+end)
 
 local function train()
   lt.manual_seed(o.seed)
   local data = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
-  local eyes = reader(data, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
-  local model = painter.new(o)
-  local clock = lt.train.clock(o.minutes)
+  local eyes = reader.learned(data, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
+  local model = Pair(painter.new(o, eyes.critic))
+  local clock, g = lt.train.clock(o.minutes), lt.generator(o.seed)
   local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 50 }) })
   local ema = lt.optim.Ema(model, function(update) return math.min(0.998, update / (10 + update)) end)
   local run = lt.train.run {
@@ -31,12 +36,14 @@ local function train()
     ema = ema, log_every = 10, resume = o.resume,
   }
   for _, batch in run:steps() do
-    for k, i in ipairs(batch.index:totable()) do
-      batch.captions[k] = painter.some(data.attributes(i), lt.default_generator())
-    end
-    local _, _, told = lt.no_grad(eyes.critic.features, eyes.critic, batch.x)
-    local loss, log = model:loss(batch.x, { text = batch.captions, likelihood = eyes.eye(batch.captions, o.seen),
-      told = told / told:square():mean():sqrt(), share = o.share })
+    local some, full = {}, prompts.full(data, batch.index, g)
+    for k, i in ipairs(batch.index:totable()) do some[k] = painter.some(data.attributes(i), lt.default_generator()) end
+    local seen = model.ae:extract(batch.x, { text = some })
+    local loss, log = model.ae:loss(batch.x, { seen = seen, likelihood = eyes.eye(some, o.seen) })
+    local cost, said = model.ae:charge(seen, { loss = loss })
+    local untold = model.teller:loss(seen, full, prompts.lies(data, batch.index, #painter.attributes, g, true))
+    loss = loss + cost + untold * (o.tell * said.beta)
+    log.kl, log.beta, log.untold = said.kl, said.beta, untold
     opt:zero_grad()
     loss:backward()
     lt.optim.clip_norm(model:parameters(), 100)
@@ -46,8 +53,8 @@ local function train()
     run:log(log)
   end
   if run.interrupted then os.exit(130) end
-  painter.save(o.out .. "/model.safetensors", ema.model, o)
-  return ema.model:eval():freeze()
+  painter.save(o.out .. "/model.safetensors", ema.model.ae, o)
+  return ema.model.ae:eval():freeze()
 end
 
 local model = o.model == "" and train() or painter.load(o.model)

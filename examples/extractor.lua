@@ -16,9 +16,9 @@ local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. 
 local lessons, reader = dofile(here .. "shared/lessons.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.options {
-  family = "all", data = "scenes", minutes = 20.0, reading = 2.5, seen = 0.8, whole = 0.5, steps = 0, batch = 32,
-  width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1, lies = 2,
-  extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, precision = "bf16", seed = 1,
+  family = "all", data = "scenes", minutes = 20.0, reading = 2.5, seen = 0.8, whole = 0.5, tell = 3.0, steps = 0,
+  batch = 32, width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1,
+  lies = 2, extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, precision = "bf16", seed = 1,
   out = "runs/extractor", paint = false,
 }
 lt.precision(o.precision)
@@ -33,7 +33,8 @@ else
   captions = train.classes
 end
 o.size, o.channels, o.captions = train.images:size(2), train.images:size(4), train.captions
-o.reader = reader(train, { reading = o.reading, seed = o.seed, keep = o.out .. "/" .. o.data .. "_reader.safetensors" })
+o.reader = reader.learned(train, { reading = o.reading, seed = o.seed,
+  keep = o.out .. "/" .. o.data .. "_reader.safetensors" })
 local base = o.out .. "/" .. o.data .. (together and "_together" or o.extractor and "" or "_without")
 
 local function learn(names, folder)
@@ -51,6 +52,10 @@ local function learn(names, folder)
     model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume, label = table.concat(names, " + ") }
   for _, batch in run:steps() do
     if scenes and model.gan then batch.lies = prompts.lies(train, batch.index, o.lies, g) end
+    if scenes and o.tell > 0 and o.extractor then
+      batch.full = prompts.full(train, batch.index, g)
+      batch.untrue, batch.of = prompts.lies(train, batch.index, #prompts.parts, g, true)
+    end
     run:log(lesson:step(batch, o))
     ema:update()
   end

@@ -23,7 +23,7 @@ local function scenes(n, first)
 end
 local train, test = scenes(20000), scenes(200, 20001)
 o.size, o.channels, o.captions, o.extractor = 16, 3, train.captions, true
-o.reader = reader(train, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
+o.reader = reader.learned(train, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
 
 print "An extractor and four painters, trained together on scenes with captions:"
 local model = painters.Model(painters.names, o)

@@ -119,14 +119,14 @@ describe("the painters", function()
   local lessons = dofile(sources.root .. "/examples/shared/lessons.lua")
   local scenes = lt.data.scenes { n = 8, objects = 1, size = 8 }
   local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, compare = 1, drawn = 0.5, drop = 0.1,
-    captions = scenes.captions, seen = 0.7 }
+    captions = scenes.captions, seen = 0.7, tell = 3 }
   setup(function()
     local folder = os.tmpname()
     os.remove(folder)
     local reader, how = dofile(sources.root .. "/examples/shared/reader.lua"),
       { reading = 0.001, seed = 1, quiet = true, keep = folder .. "/reader.safetensors" }
-    o.reader = reader(scenes, how)
-    local again = reader(scenes, how) -- from the file
+    o.reader = reader.learned(scenes, how)
+    local again = reader.learned(scenes, how) -- from the file
     child.remove(folder)
     local x, said = scenes.images:float() * (2 / 255) - 1, scenes.captions
     assert.same(o.reader.critic(x, { text = said }):totable(), again.critic(x, { text = said }):totable())
@@ -140,7 +140,14 @@ describe("the painters", function()
     local before = {}
     for name, p in model:named_parameters() do before[name] = p:clone():detach() end
     local taught, log = lessons(model, names, 10), nil
-    for _ = 1, 3 do log = taught:step(scenes:batches(8):next(), o) end
+    for _ = 1, 3 do
+      local batch = scenes:batches(8):next()
+      if extractor then
+        batch.full = prompts.full(scenes, batch.index, lt.generator(1))
+        batch.untrue, batch.of = prompts.lies(scenes, batch.index, 2, lt.generator(1), true)
+      end
+      log = taught:step(batch, o)
+    end
     local moved = {}
     for name, p in model:named_parameters() do
       local top = name:match "^[^.]+%.[^.]+"
@@ -151,7 +158,8 @@ describe("the painters", function()
 
   it("are taught together by one extractor, and paint from caption and detail", function()
     local log, moved, model = lesson(painters.names, true)
-    for _, key in ipairs { "kl", "beta", "vae_nll", "flow_bits", "diffusion_mse", "gan_loss", "critic_loss" } do
+    for _, key in ipairs { "kl", "beta", "untold", "vae_nll", "flow_bits", "diffusion_mse", "gan_loss",
+      "critic_loss" } do
       assert.is_truthy(log[key], key)
     end
     for part, far in pairs(moved) do assert.is_true(far > 0, part) end

@@ -17,11 +17,7 @@ local function optimizers(model, names, length)
     clipped[#clipped + 1] = parameters
     all[name] = lt.optim.Muon(parameters, { lr = rate(name) })
   end
-  local shared = {}
-  for _, module in ipairs(model.shared or {}) do
-    table.move(module:parameters(), 1, #module:parameters(), #shared + 1, shared)
-  end
-  if #shared > 0 then muon("extractor", shared) end
+  if model.shared then muon("extractor", lt.nn.Sequential(table.unpack(model.shared)):parameters()) end
   for _, name in ipairs(names) do
     local painter = model.shared and model[name].generator or model[name]
     if name == "gan" then
@@ -57,7 +53,8 @@ end
 
 -- One step. o.extractor; o.drawn: part of the critic's pictures that are painted from details at random; o.reader, and
 -- o.seen and o.whole, the parts that it and what its score is made of have in what painters compare; batch.lies: wrong
--- captions for the critic, or nil.
+-- captions for the critic, or nil; batch.full, batch.untrue and batch.of, captions that say all and wrong ones for the
+-- teller (teller.lua), whose nats cost o.tell times what those of the detail do.
 local function step(self, batch, o)
   local model, names, x = self.model, self.names, batch.x
   local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
@@ -82,6 +79,10 @@ local function step(self, batch, o)
     local cost, said = first:charge(seen, { loss = #names > 1 and #names or sum })
     sum = sum + cost
     note("", said)
+    if batch.full then
+      log.untold = model.teller:loss(seen, batch.full, batch.untrue, batch.of)
+      sum = sum + log.untold * (o.tell * said.beta)
+    end
   end
   local critic = self.optimizers.critic
   for _, optimizer in pairs(self.optimizers) do

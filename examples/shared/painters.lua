@@ -5,6 +5,8 @@
 -- are read), extractor, reader (of reader.lua, as whom the gan's critic begins).
 local lt = require "laterna"
 local nn = lt.nn
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
+local reader, Teller = dofile(here .. "reader.lua"), dofile(here .. "teller.lua")
 local painters = { names = { "vae", "flow", "diffusion", "gan" } }
 
 local function shape_of(o, more)
@@ -98,20 +100,23 @@ function painters.gan(o, text)
   }
 end
 
--- What one training makes: an autoencoder for each name, all with the same extractor, text encoder, prior and price.
+-- What one training makes: an autoencoder for each name, all with the same extractor, text encoder, prior, price and
+-- teller.
 -- With o.extractor = false the painters by themselves.
 painters.Model = nn.class("Painters", function(self, names, o)
   if not o.extractor then
     for _, name in ipairs(names) do self[name] = painters[name](o, encoder(o)) end
     return
   end
+  local sees = coder_of(o, { detail = o.detail, text = o.text })
   local shared = {
-    extractor = nn.Extractor(coder_of(o, { detail = o.detail, text = o.text })),
+    extractor = reader.looking(o.reader.critic, nn.Extractor(sees), sees),
     text = encoder(o), prior = o.prior == "diffusion" and lt.prior.Diffusion(o.detail, { condition = o.text })
       or lt.prior.Flow(o.detail, { condition = o.text, layers = 8 }),
     price = lt.autoencoder.price.kl { rate = o.rate }, detail = o.detail, drop = o.drop,
   }
-  self.shared = { shared.extractor, shared.text, shared.prior }
+  self.teller = Teller(shared.text, o.text, o.detail)
+  self.shared = { shared.extractor, shared.text, shared.prior, self.teller }
   for _, name in ipairs(names) do
     shared.generator = painters[name](o)
     self[name] = lt.autoencoder(shared)

@@ -3,8 +3,9 @@
 -- from nothing to all, so that the extractor learns to write what is left.
 local lt = require "laterna"
 local nn = lt.nn
-local prompts = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "prompts.lua")
-local painter = { parts = prompts.parts, id = prompts.id, attributes = {}, told = 64 }
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
+local prompts, reader = dofile(here .. "prompts.lua"), dofile(here .. "reader.lua")
+local painter = { parts = prompts.parts, id = prompts.id, attributes = {} }
 for i, part in ipairs(prompts.parts) do painter.attributes[i] = part.attribute end
 
 painter.word, painter.changed = prompts.word, prompts.changed
@@ -29,37 +30,21 @@ function painter.some(scene, generator)
   return painter.caption(scene, table.move(list, 1, generator:integer(0, #list), 1, {}), generator)
 end
 
--- A decoder that paints, and that says besides what a reader would see in the picture (reader.lua): a vector, in place
--- of which few pixels speak. cond.told is that vector, of about unit variance, cond.share its part of the error.
-local Teller = nn.class("Teller", function(self, vae, inputs)
-  self.vae, self.says = vae, nn.Sequential(nn.Linear(inputs, 256), lt.silu, nn.Linear(256, painter.told))
-end)
-
-function Teller:loss(x, cond)
-  local loss, log = self.vae:loss(x, { text = cond.text, detail = cond.detail, likelihood = cond.likelihood })
-  local said = self.says(lt.cat({ cond.text.pooled, cond.detail }, 2))
-  local error = ((said - cond.told):square():mean() / cond.told:square():mean()):log()
-  log.told = error:item()
-  return loss * (1 - cond.share) + error * (cond.share * x:numel() / (2 * x:size(1))), log
-end
-
-function Teller:sample(cond, options) return self.vae:sample(cond, options) end
-
--- A new one. o: width, detail, rate, prior ("none" or "flow").
-function painter.new(o)
+-- A new one. o: width, detail, rate, prior ("none" or "flow"); critic: a reader's, with whose eyes the extractor sees.
+function painter.new(o, critic)
   local known = {}
   for i, scene in ipairs(lt.data.scenes({ n = 1000, objects = 1, size = 8 }).attributes) do
     known[i] = painter.caption(scene, painter.attributes, lt.generator(i))
   end
   local function shape(more)
-    more.size, more.width, more.levels = 32, o.width, 2
+    more.size, more.channels, more.width, more.levels = 32, 3, o.width, 2
     return more
   end
+  local sees = shape { detail = o.detail, text = 64 }
   return lt.autoencoder {
     text = lt.text.Encoder(known, { dim = 64, depth = 1 }), detail = o.detail, rate = o.rate,
-    extractor = nn.Extractor(shape { channels = 3, detail = o.detail, text = 64 }),
-    generator = Teller(
-      lt.vae { decoder = nn.PictureDecoder(o.detail, 3, shape { condition = 64 }), detail = o.detail }, 64 + o.detail),
+    extractor = reader.looking(critic, nn.Extractor(sees), sees),
+    generator = lt.vae { decoder = nn.PictureDecoder(o.detail, 3, shape { condition = 64 }), detail = o.detail },
     prior = o.prior == "flow" and lt.prior.Flow(o.detail, { condition = 64 }) or nil,
   }
 end
