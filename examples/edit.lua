@@ -1,7 +1,8 @@
--- Change one word of a caption and keep the detail: that attribute changes, all else stays. Works on the painter that
--- caption_gap.lua trained; a classifier judges fresh scenes with one word changed, picked at random.
+-- Change one word of a caption and keep the detail: that attribute changes, all else stays. A classifier judges fresh
+-- scenes with one word changed, picked at random.
 --
---   lua5.4 examples/caption_gap.lua && lua5.4 examples/edit.lua
+--   lua5.4 examples/extractor.lua --family vae && lua5.4 examples/edit.lua
+--   lua5.4 examples/edit.lua --model runs/extractor/scenes_together/model.safetensors --family gan
 --   lua5.4 examples/edit.lua --kept detail               keeps the detail itself, not the noise that it comes from
 --
 -- Captions are of two kinds: those that say the one attribute (and the shape), so that all else must come out of the
@@ -9,11 +10,15 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painter, judges = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/judges.lua")
+local painters = dofile(here .. "shared/painters.lua")
 
-local o = lt.train.options { model = "runs/caption_gap/model.safetensors", n = 1000, columns = 8, kept = "noise",
-                             steps = 3000, seed = 1, keep = "runs/judge/scenes.safetensors", out = "runs/caption_gap" }
+local o = lt.train.options {
+  model = "runs/extractor/scenes/vae/model.safetensors", family = "vae", n = 1000, columns = 8, kept = "noise",
+  steps = 3000, seed = 1, keep = "runs/judge/scenes.safetensors", out = "runs/edit",
+}
 
-local model, parts = painter.load(o.model), painter.parts
+local model, parts = painters.load(o.model, o.family), painter.parts
+require("laterna.train.folder").make(o.out)
 local judge = judges.scenes(o, parts, painter.id)
 local x, scenes, bytes = painter.fresh(o.n, o.seed + 3)
 local g = lt.generator(o.seed)

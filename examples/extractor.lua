@@ -13,10 +13,10 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/prompts.lua")
-local lessons, reader = dofile(here .. "shared/lessons.lua"), dofile(here .. "shared/reader.lua")
+local lessons = dofile(here .. "shared/lessons.lua")
 
 local o = lt.train.options {
-  family = "all", data = "scenes", minutes = 20.0, reading = 2.5, seen = 0.8, whole = 0.5, tell = 3.0, steps = 0,
+  family = "all", data = "scenes", minutes = 20.0, reading = 6.0, seen = 0.7, whole = 0.3, tell = 3.0, steps = 0,
   batch = 32, width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1,
   lies = 2, extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, precision = "bf16", seed = 1,
   out = "runs/extractor", paint = false,
@@ -24,17 +24,8 @@ local o = lt.train.options {
 lt.precision(o.precision)
 local scenes, together = o.data == "scenes", o.family == "together"
 local captions = { "a red star", "a large blue circle", "a green shape, night sky", "a heart on the sand", "snow", "" }
-local train, test
-if scenes then
-  train = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
-  test = lt.data.scenes { n = o.samples, objects = 1, seed = o.seed + 1000 }
-else
-  train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist("test"):subset(1, o.samples)
-  captions = train.classes
-end
-o.size, o.channels, o.captions = train.images:size(2), train.images:size(4), train.captions
-o.reader = reader.learned(train, { reading = o.reading, seed = o.seed,
-  keep = o.out .. "/" .. o.data .. "_reader.safetensors" })
+local train, test = painters.study(o)
+if not scenes then captions = train.classes end
 local base = o.out .. "/" .. o.data .. (together and "_together" or o.extractor and "" or "_without")
 
 local function learn(names, folder)
@@ -52,15 +43,11 @@ local function learn(names, folder)
     model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume, label = table.concat(names, " + ") }
   for _, batch in run:steps() do
     if scenes and model.gan then batch.lies = prompts.lies(train, batch.index, o.lies, g) end
-    if scenes and o.tell > 0 and o.extractor then
-      batch.full = prompts.full(train, batch.index, g)
-      batch.untrue, batch.of = prompts.lies(train, batch.index, #prompts.parts, g, true)
-    end
-    run:log(lesson:step(batch, o))
+    run:log(lesson:step(batch, o, train))
     ema:update()
   end
   if run.interrupted then os.exit(130) end
-  lt.save(file, ema.model:state())
+  painters.save(file, ema.model, names, o)
   return ema.model
 end
 

@@ -140,14 +140,7 @@ describe("the painters", function()
     local before = {}
     for name, p in model:named_parameters() do before[name] = p:clone():detach() end
     local taught, log = lessons(model, names, 10), nil
-    for _ = 1, 3 do
-      local batch = scenes:batches(8):next()
-      if extractor then
-        batch.full = prompts.full(scenes, batch.index, lt.generator(1))
-        batch.untrue, batch.of = prompts.lies(scenes, batch.index, 2, lt.generator(1), true)
-      end
-      log = taught:step(batch, o)
-    end
+    for _ = 1, 3 do log = taught:step(scenes:batches(8):next(), o, scenes) end
     local moved = {}
     for name, p in model:named_parameters() do
       local top = name:match "^[^.]+%.[^.]+"
@@ -173,6 +166,44 @@ describe("the painters", function()
       local b = model[name]:sample({ text = said, detail = lt.ones(8, 4) * 3 }, how)
       assert.is_true((a - b):abs():max():item() > 1e-4, name .. " hears no detail")
     end
+  end)
+
+  it("come back from a file with the options they were made with", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    local how = { data = "scenes", pictures = 8, samples = 4, seed = 1, reading = 0.001, out = folder, width = 4,
+      text = 8, detail = 4, rate = 4.5, compare = 1, drop = 0.1, prior = "flow", extractor = true, tell = 3,
+      quiet = true }
+    local _, test = painters.study(how)
+    lt.manual_seed(3)
+    local model = painters.Model({ "vae", "gan" }, how)
+    painters.save(folder .. "/model.safetensors", model, { "vae", "gan" }, how)
+    local again = painters.load(folder .. "/model.safetensors", "gan")
+    local x, said = test.images:float() * (2 / 255) - 1, { text = test.captions }
+    assert.same(model.gan:eval():encode(x, said):totable(), again:encode(x, said):totable())
+    assert.equal(4.5, again.price.rate)
+    assert.has_error(function() painters.load(folder .. "/model.safetensors", "flow") end)
+    child.remove(folder)
+  end)
+
+  it("have an extractor whose eyes are not trained, and a teller that learns words", function()
+    local train = lt.data.scenes { n = 8, objects = 1, size = 8 }
+    local teller, index = o.reader.teller(8 + 4), lt.arange(1, 8, { dtype = "int32" })
+    local seen = { text = { pooled = lt.randn(8, 8) }, z = lt.randn(8, 4) }
+    local optimizer = lt.optim.Adam(teller:parameters(), { lr = 1e-2 })
+    local first, last
+    for _ = 1, 30 do
+      local untold = teller:loss(seen, train, index)
+      first, last = first or untold:item(), untold:item()
+      optimizer:zero_grad()
+      untold:backward()
+      optimizer:step()
+    end
+    assert.is_true(first > 8 and last < first / 2) -- words by chance: the logarithms of how many there are, 11.3 in all
+    local _, moved, model = lesson({ "vae" }, true)
+    assert.is_true(moved["shared.0"] > 0)
+    assert.same(o.reader.critic.net.body.levels[1][1].weight:totable(),
+      model.vae.extractor.eyes.body.levels[1][1].weight:totable())
   end)
 
   for _, name in ipairs(painters.names) do

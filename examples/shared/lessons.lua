@@ -53,9 +53,9 @@ end
 
 -- One step. o.extractor; o.drawn: part of the critic's pictures that are painted from details at random; o.reader, and
 -- o.seen and o.whole, the parts that it and what its score is made of have in what painters compare; batch.lies: wrong
--- captions for the critic, or nil; batch.full, batch.untrue and batch.of, captions that say all and wrong ones for the
--- teller (teller.lua), whose nats cost o.tell times what those of the detail do.
-local function step(self, batch, o)
+-- captions for the critic, or nil; what the
+-- teller is short of (reader.lua) costs o.tell times what the detail does. data: of which the batch is.
+local function step(self, batch, o, data)
   local model, names, x = self.model, self.names, batch.x
   local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
   self.count = self.count + 1
@@ -79,8 +79,8 @@ local function step(self, batch, o)
     local cost, said = first:charge(seen, { loss = #names > 1 and #names or sum })
     sum = sum + cost
     note("", said)
-    if batch.full then
-      log.untold = model.teller:loss(seen, batch.full, batch.untrue, batch.of)
+    if model.teller then
+      log.untold = model.teller:loss(seen, data, batch.index)
       sum = sum + log.untold * (o.tell * said.beta)
     end
   end

@@ -6,7 +6,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
-local reader, Teller = dofile(here .. "reader.lua"), dofile(here .. "teller.lua")
+local reader = dofile(here .. "reader.lua")
 local painters = { names = { "vae", "flow", "diffusion", "gan" } }
 
 local function shape_of(o, more)
@@ -115,12 +115,56 @@ painters.Model = nn.class("Painters", function(self, names, o)
       or lt.prior.Flow(o.detail, { condition = o.text, layers = 8 }),
     price = lt.autoencoder.price.kl { rate = o.rate }, detail = o.detail, drop = o.drop,
   }
-  self.teller = Teller(shared.text, o.text, o.detail)
+  self.teller = o.reader.teller and (o.tell or 0) > 0 and o.reader.teller(o.text + o.detail) or nil
   self.shared = { shared.extractor, shared.text, shared.prior, self.teller }
   for _, name in ipairs(names) do
     shared.generator = painters[name](o)
     self[name] = lt.autoencoder(shared)
   end
 end)
+
+-- What the painters need to know of a data set. o: data ("scenes" or "fashion_mnist"), pictures, samples, seed,
+-- reading, out. Sets size, channels, captions and reader; returns the data sets for training and test.
+function painters.study(o)
+  local train, test
+  if o.data == "scenes" then
+    train = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
+    test = lt.data.scenes { n = o.samples, objects = 1, seed = o.seed + 1000 }
+  else
+    train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist("test"):subset(1, o.samples)
+  end
+  o.size, o.channels, o.captions = train.images:size(2), train.images:size(4), train.captions
+  o.reader = reader.learned(train, { reading = o.reading, seed = o.seed,
+    keep = o.out .. "/" .. o.data .. "_reader.safetensors", quiet = o.quiet })
+  return train, test
+end
+
+-- A model's weights, and with which options it was made.
+function painters.save(path, model, names, o)
+  local about = { names = table.concat(names, " ") }
+  for key, v in pairs(o) do
+    if type(v) ~= "table" then about[key] = ("%s %s"):format(math.type(v) or type(v), v) end
+  end
+  lt.save(path, model:state(), about)
+end
+
+local READ = { string = tostring, integer = math.tointeger, float = tonumber,
+  boolean = function(said) return said == "true" end }
+
+-- One painter of a file: the autoencoder, or the family where there was no extractor.
+function painters.load(path, name)
+  local state, about = lt.load(path)
+  local o, names, said = {}, {}, about.names or error(path .. " is not a file of extractor.lua's", 0)
+  about.names = nil
+  for key, v in pairs(about) do
+    local kind, text = v:match "^(%a+) (.*)$"
+    o[key] = READ[kind](text)
+  end
+  for each in said:gmatch "%a+" do names[#names + 1] = each end
+  painters.study(o)
+  local model = painters.Model(names, o)
+  model:load_state(state)
+  return assert(model[name or names[1]], "no such painter in " .. path):eval():freeze()
+end
 
 return painters

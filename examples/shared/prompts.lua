@@ -33,28 +33,13 @@ function prompts.changed(scene, attribute, word)
   return copy
 end
 
-local EVERYTHING = { background = true, objects = { {} } }
-for _, part in ipairs(prompts.parts) do
-  if part.attribute ~= "background" then EVERYTHING.objects[1][part.attribute] = true end
-end
-
--- Captions of a data set's scenes that say all there is to say.
-function prompts.full(data, index, generator)
-  local captions = {}
-  for row, i in ipairs(index:totable()) do
-    captions[row] = lt.data.scenes.caption(data.attributes(i), { mention = EVERYTHING, generator = generator })
-  end
-  return captions
-end
-
 -- Captions of a data set's scenes with one word wrong, k lists of them, each wrong about something else while there is
--- something left: a critic that is to see through them has to look closely. They mention what the data set's captions
--- do, or all. And for each lie, of how many words that would have been wrong there it is one.
-function prompts.lies(data, index, k, generator, all)
-  local lists, of = {}, {}
-  for j = 1, k do lists[j], of[j] = {}, {} end
+-- something left: a critic that is to see through them has to look closely.
+function prompts.lies(data, index, k, generator)
+  local lists = {}
+  for j = 1, k do lists[j] = {} end
   for row, i in ipairs(index:totable()) do
-    local mention, scene = all and EVERYTHING or data.mentions(i), data.attributes(i)
+    local mention, scene = data.mentions(i), data.attributes(i)
     local said = {}
     for _, part in ipairs(prompts.parts) do
       local a = part.attribute
@@ -67,10 +52,9 @@ function prompts.lies(data, index, k, generator, all)
       local wrong = (right + generator:integer(0, #part.words - 2)) % #part.words + 1
       lists[j][row] = lt.data.scenes.caption(prompts.changed(scene, part.attribute, part.words[wrong]),
         { mention = mention })
-      of[j][row] = #part.words - 1
     end
   end
-  return lists, of
+  return lists
 end
 
 -- n captions of random scenes of one object that name these attributes and no others, and their `wanted`.

@@ -22,30 +22,40 @@ local function new(train)
     wrong = 2, wrong_captions = 4 }
 end
 
--- Each attribute's captions of one word, "a star", "a heart", ..: which of them are the pictures'? All words are
--- asked for at once, and cost little, for there are as few captions as words.
-local function choose(critic, train, batch)
-  local any, said, conds, loss = train.attributes(batch.index[1]:item()), {}, {}, 0
+-- Each attribute's captions of one word, "a star", "a heart", ..: which of them are the pictures'? All words are asked
+-- for at once, and cost little, for there are as few captions as words.
+local function captions_of_words(train)
+  local any, said = train.attributes(1), {}
   for _, part in ipairs(prompts.parts) do
     for _, word in ipairs(part.words) do
       said[#said + 1] = lt.data.scenes.caption(prompts.changed(any, part.attribute, word),
         { mention = { part.attribute } })
     end
   end
-  local pooled = critic.text(said).pooled
-  for k = 1, #said do conds[k] = { pooled = pooled:narrow(1, k, 1):expand(#batch.x, pooled:size(2)) } end
-  local scores, first = lt.stack(critic.net:scores(batch.x, conds), 2), 1
+  return said
+end
+
+-- Minus the logarithm of the chance of the right words, a mean over pictures, the sum over attributes: nats. scores:
+-- (n,words).
+local function choice(scores, train, index)
+  local loss, first = 0, 1
   for _, part in ipairs(prompts.parts) do
     local right = {}
-    for row, i in ipairs(batch.index:totable()) do right[row] = prompts.id(train.attributes(i), part) end
+    for row, i in ipairs(index:totable()) do right[row] = prompts.id(train.attributes(i), part) end
     loss = loss + lt.cross_entropy(scores:narrow(2, first, #part.words), lt.tensor(right, { dtype = "int32" }))
     first = first + #part.words
   end
   return loss
 end
 
+local function choose(critic, train, batch, said)
+  local pooled, conds = critic.text(said).pooled, {}
+  for k = 1, #said do conds[k] = { pooled = pooled:narrow(1, k, 1):expand(#batch.x, pooled:size(2)) } end
+  return choice(lt.stack(critic.net:scores(batch.x, conds), 2), train, batch.index)
+end
+
 local function learn(critic, game, train, o)
-  local clock, g = lt.train.clock(o.reading), lt.generator(o.seed)
+  local clock, g, said = lt.train.clock(o.reading), lt.generator(o.seed), train.mentions and captions_of_words(train)
   local optimizer = lt.optim.Muon(critic:parameters(), {
     lr = lt.optim.schedule.cosine(RATE, clock, { warmup = 50, final = 0.02 * RATE }) })
   local run = lt.train.run { steps = clock, model = critic, optimizer = optimizer,
@@ -53,12 +63,12 @@ local function learn(critic, game, train, o)
     progress = not o.quiet }
   for step, batch in run:steps() do
     local loss, log
-    if train.mentions and step % 2 == 1 then
-      loss = choose(critic, train, batch)
+    if said and step % 2 == 1 then
+      loss = choose(critic, train, batch, said)
       log = { choice_loss = loss }
     else
       loss, log = game:reading_loss(batch.x, { text = batch.captions,
-        against = train.mentions and prompts.lies(train, batch.index, LIES, g) or nil })
+        against = said and prompts.lies(train, batch.index, LIES, g) or nil })
     end
     optimizer:zero_grad()
     loss:backward()
@@ -86,17 +96,35 @@ function Looking:forward(x, told)
   return self.extractor(x, told) + self.out(lt.silu(h))
 end
 
+-- Says, of caption and detail, what the reader would see in the picture: a vector, of which it asks for words as it
+-- does of a picture. What the words that follow do not tell is paid for in nats, like the detail, so that the extractor
+-- writes down what words are for before it writes down clouds.
+local Teller = nn.class("Teller", function(self, asked, inputs)
+  self.asked, self.buffers = asked, { asked = true }
+  self.says = nn.Sequential(nn.Linear(inputs, 256), lt.silu, nn.Linear(256, asked:size(2)))
+end)
+
+-- seen: what was extracted, with the caption in use. Returns nats.
+function Teller:loss(seen, train, index)
+  local said = self.says(lt.cat({ seen.text.pooled, seen.z }, 2))
+  return choice(said:matmul(self.asked:transpose(1, 2)), train, index)
+end
+
 local reader = {}
 
 -- The reader of a data set. o: reading (minutes), seed, keep (a file), quiet. Returns its critic; new(), one like it
 -- that has not learned; eye(captions, part, whole), the likelihood of a vae's decoder that sees as it does
--- (critic:likelihood).
+-- (critic:likelihood); teller(inputs), where words are known.
 function reader.learned(train, o)
   local critic, game = new(train)
   kept(o.keep, critic, ("seed %d, %g minutes"):format(o.seed, o.reading),
     function() learn(critic, game, train, o) end)
   critic = critic:fixed()
+  local function asked()
+    return critic.net.caption(critic.text(captions_of_words(train)).pooled)
+  end
   return {
+    teller = train.mentions and function(inputs) return Teller(lt.no_grad(asked), inputs) end,
     critic = critic, new = function() return (new(train)) end,
     eye = function(captions, part, whole)
       return critic:likelihood({ text = captions }, { part = part, whole = whole })
