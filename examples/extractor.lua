@@ -17,7 +17,7 @@ local lessons = dofile(here .. "shared/lessons.lua")
 
 local o = lt.train.options {
   family = "all", data = "scenes", minutes = 20.0, reading = 6.0, seen = 0.7, whole = 0.3, tell = 3.0, steps = 0,
-  batch = 32, width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", compare = 1.0, drawn = 0.5, drop = 0.1,
+  batch = 32, width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", compare = 5.0, drawn = 0.5, drop = 0.1,
   lies = 2, extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, precision = "bf16", seed = 1,
   out = "runs/extractor", paint = false,
 }

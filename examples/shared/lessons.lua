@@ -63,8 +63,9 @@ local function step(self, batch, o, data)
     seen = first:extract(x, cond)
     cond = { seen = seen }
   end
-  local game = { text = cond.text, seen = seen, drawn = seen and o.drawn, against = batch.lies }
   cond.likelihood = o.seen > 0 and o.reader.eye(batch.captions, o.seen, o.whole) or nil
+  local game = { text = cond.text, seen = seen, drawn = seen and o.drawn, against = batch.lies,
+    likelihood = cond.likelihood }
   local function note(prefix, numbers)
     for key, v in pairs(numbers) do log[prefix .. key] = v end
   end

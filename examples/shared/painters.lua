@@ -87,17 +87,38 @@ function painters.diffusion(o, text)
   return Sketching(diffusion, function(pooled, z) return net.expect(both(pooled, z)) end)
 end
 
--- The detail takes the place of noise. A critic, which has learned to read before, judges pictures with their captions;
--- what it sees in a picture and in the same picture painted again is compared.
+local Decoding = nn.class("Decoding", function(self, decoder) self.decoder = decoder end)
+
+function Decoding:forward(z, told) return self.decoder(z, told and told.pooled) end
+
+-- A game, and a comparison of what was painted of a detail with the picture that it is of; `weight` of the second.
+local Playing = nn.class("Playing", function(self, game, weight)
+  self.game, self.critic, self.weight, self.compare = game, game.critic, weight, lt.likelihood.Gaussian()
+end)
+
+function Playing:loss(x, cond)
+  local loss, log = self.game:loss(x, cond)
+  local seen = (cond.likelihood or self.compare)(self.game.generator(cond.detail, cond.text), x, self.compare):mean()
+  seen = seen * (#x / x:numel())
+  log.compared = seen:item()
+  return loss + seen * self.weight, log
+end
+
+function Playing:critic_loss(x, cond) return self.game:critic_loss(x, cond) end
+
+function Playing:sample(cond, options) return self.game:sample(cond, options) end
+
+function Playing:generator_parameters() return self.game:generator_parameters() end
+
+-- The detail takes the place of noise. A critic, which has learned to read before, judges pictures with their captions.
 function painters.gan(o, text)
   local critic = o.reader.new()
   critic:load_state(o.reader.critic:state())
-  return lt.gan {
-    generator = nn.Generator(shape_of(o, { block = "dcgan", multipliers = { 1, 2, o.size % 32 == 0 and 4 or nil },
-      text = o.text, detail = o.detail })),
-    critic = critic, text = text, detail = o.detail, r1 = 0.3, r2 = 0.3, penalty_every = 4, wrong_captions = 2,
-    compare = not text and o.compare or nil,
+  local game = lt.gan {
+    generator = Decoding(nn.PictureDecoder(o.detail, o.channels, coder_of(o, { condition = o.text }))), critic = critic,
+    text = text, detail = o.detail, r1 = 0.3, r2 = 0.3, penalty_every = 4, wrong_captions = 2,
   }
+  return text and game or Playing(game, o.compare)
 end
 
 -- What one training makes: an autoencoder for each name, all with the same extractor, text encoder, prior, price and
