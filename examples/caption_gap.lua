@@ -7,8 +7,8 @@
 --   lua5.4 examples/caption_gap.lua --minutes 2          less
 --   lua5.4 examples/caption_gap.lua --model runs/caption_gap/model.safetensors     measures only
 --
--- Writes <out>/model.safetensors, which explain.lua and edit.lua read; <out>/reader.safetensors; <out>/caption_gap.png,
--- the falling curve; and <out>/drawn.png: one scene's caption completed word by word, the rest drawn at random.
+-- Writes <out>/model.safetensors, which explain.lua reads; <out>/reader.safetensors; <out>/caption_gap.png, the falling
+-- curve; and <out>/drawn.png: one scene's caption completed word by word, the rest drawn at random.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")

@@ -31,6 +31,12 @@ function painters.vae(o, text)
     encoder = text and nn.PictureEncoder(2 * o.detail, shape) or nil }
 end
 
+-- How far what was painted is from x, a mean over pictures and numbers, in nats: as cond.likelihood sees it, or as the
+-- painter's own does.
+local function compared(own, painted, x, cond)
+  return (cond.likelihood or own)(painted, x, own):mean() * (#x / x:numel())
+end
+
 -- What a picture shows is a few nats, grain is thousands, and noise hides neither, so a likelihood or a denoising error
 -- hardly notices the first. So what caption and detail let expect is a picture too, a sketch, which is compared as a
 -- VAE compares; the flow or the diffusion begins where it ends. `painter` is the family, sketch(text, detail) the
@@ -42,8 +48,7 @@ end)
 function Sketching:loss(x, cond)
   local text = cond.text.pooled and cond.text or self.painter.text(cond.text)
   local loss, log = self.painter:loss(x, { text = text, detail = cond.detail })
-  local sketch, likelihood = self.sketch(text.pooled, cond.detail), cond.likelihood or self.compare
-  local bits = likelihood(sketch, x, self.compare):mean() * (#x / (x:numel() * math.log(2)))
+  local bits = compared(self.compare, self.sketch(text.pooled, cond.detail), x, cond) * (1 / math.log(2))
   log.sketch = bits:item()
   return loss + bits, log
 end
@@ -98,8 +103,7 @@ end)
 
 function Playing:loss(x, cond)
   local loss, log = self.game:loss(x, cond)
-  local seen = (cond.likelihood or self.compare)(self.game.generator(cond.detail, cond.text), x, self.compare):mean()
-  seen = seen * (#x / x:numel())
+  local seen = compared(self.compare, self.game.generator(cond.detail, cond.text), x, cond)
   log.compared = seen:item()
   return loss + seen * self.weight, log
 end
