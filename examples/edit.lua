@@ -28,19 +28,13 @@ local function said(attribute, all)
   return all and painter.attributes or attribute == "shape" and { "shape" } or { "shape", attribute }
 end
 
--- Another word for an attribute of a scene, at random.
-local function other(scene, part)
-  local k = g:integer(1, #part.words - 1)
-  return part.words[k < painter.id(scene, part) and k or k + 1]
-end
-
 -- Pictures of scenes with an attribute of each changed; and the scenes as they were meant to become.
 local function edited(pictures, list, changes, all)
   local own, wanted, meant = {}, {}, {}
   for i, scene in ipairs(list) do
     local part = changes[i]
     local names = said(part.attribute, all)
-    meant[i] = painter.changed(scene, part.attribute, other(scene, part))
+    meant[i] = painter.changed(scene, part.attribute, painter.other(scene, part, g))
     own[i], wanted[i] = painter.caption(scene, names), painter.caption(meant[i], names)
   end
   return model:edit(pictures, { text = own }, { text = wanted }, { keep = o.kept }), meant, own

@@ -9,17 +9,19 @@
 --
 -- A training takes so many minutes, or so many steps, if they are given. Writes for each family, in
 -- <out>/<data>[_together|_without]/<family>, a picture extractor.png (originals, painted again, then a row of random
--- details for each caption), and again.safetensors and samples.safetensors for judge_extractor.lua.
+-- details for each caption), and again.safetensors and samples.safetensors for judge_extractor.lua; together also
+-- gallery.png, one caption and many details by all four.
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/prompts.lua")
-local lessons = dofile(here .. "shared/lessons.lua")
+local lessons, gallery = dofile(here .. "shared/lessons.lua"), dofile(here .. "shared/gallery.lua")
+local settle = dofile(here .. "shared/settle.lua")
 
 local o = lt.train.options {
-  family = "all", data = "scenes", minutes = 20.0, reading = 6.0, seen = 0.7, whole = 0.3, tell = 3.0, steps = 0,
-  batch = 32, width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", compare = 5.0, drawn = 0.5, drop = 0.1,
-  lies = 2, extractor = true, pictures = 60000, samples = 500, sampling_steps = 20, precision = "bf16", seed = 1,
-  out = "runs/extractor", paint = false,
+  family = "all", data = "scenes", minutes = 20.0, steps = 0, reading = 6.0, seen = 0.7, whole = 0.3, tell = 3.0,
+  edit = 1.0, batch = 32, width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", settle = 3000,
+  compare = 5.0, drawn = 0.5, drop = 0.1, lies = 2, extractor = true, pictures = 60000, samples = 500,
+  sampling_steps = 20, precision = "bf16", seed = 1, out = "runs/extractor", paint = false,
 }
 lt.precision(o.precision)
 local scenes, together = o.data == "scenes", o.family == "together"
@@ -41,12 +43,13 @@ local function learn(names, folder)
   local lesson = lessons(model, names, length)
   local run = lt.train.run { save = folder, steps = length, data = train:batches(o.batch, { seed = o.seed }),
     model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume, label = table.concat(names, " + ") }
-  for _, batch in run:steps() do
+  for step, batch in run:steps() do
     if scenes and model.gan then batch.lies = prompts.lies(train, batch.index, o.lies, g) end
-    run:log(lesson:step(batch, o, train))
+    run:log(lesson:step(step, batch, o, train))
     ema:update()
   end
   if run.interrupted then os.exit(130) end
+  if o.extractor and o.settle > 0 then settle(ema.model[names[1]], train, o) end
   painters.save(file, ema.model, names, o)
   return ema.model
 end
@@ -88,4 +91,9 @@ local all = together and learn(names, base)
 for _, name in ipairs(names) do
   local folder = base .. "/" .. name
   show(name, (all or learn({ name }, folder))[name], folder)
+end
+if all and scenes then
+  lt.save_png(base .. "/gallery.png", gallery(all, names, (test:batches(8, { shuffle = false }):next().x),
+    table.move(test.attributes, 1, 8, 1, {}), captions[1]))
+  print("wrote " .. base .. "/gallery.png")
 end

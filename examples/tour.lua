@@ -7,7 +7,7 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painters, lessons = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/lessons.lua")
-local prompts, reader = dofile(here .. "shared/prompts.lua"), dofile(here .. "shared/reader.lua")
+local gallery, reader = dofile(here .. "shared/gallery.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.options {
   minutes = 2.0, reading = 0.15, seen = 0.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0,
@@ -32,8 +32,8 @@ local clock = lt.train.clock(o.minutes - o.reading)
 local lesson = lessons(model, painters.names, clock)
 local run = lt.train.run { save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
   ema = ema, optimizer = lesson.optimizers, resume = o.resume }
-for _, batch in run:steps() do
-  run:log(lesson:step(batch, o))
+for step, batch in run:steps() do
+  run:log(lesson:step(step, batch, o))
   ema:update()
 end
 if run.interrupted then os.exit(130) end
@@ -63,28 +63,7 @@ local best = of.vae:explain(pictures[1], "a " .. shape, { words = words, strips 
 print(("Of the first one the colour that saves most, said of \"a %s\", is %s: %.1f nats"):format(shape, best.word,
   best.saves))
 
-local n = 8
-local function how(name) return { generator = lt.generator(2), steps = name == "diffusion" and 20 or nil } end
-local own = table.move(captions(function(scene) return scene, { "shape", "colour" } end), 1, n, 1, {})
-local green = table.move(captions(function(scene)
-  local other = prompts.word(scene, "colour") == "green" and "red" or "green"
-  return prompts.changed(scene, "colour", other), { "shape", "colour" }
-end), 1, n, 1, {})
-local same = {}
-for i = 1, n do same[i] = o.caption end
-local x = pictures[{ 1, n }]
-local drawn = of.vae:from_noise(lt.randn(n, o.detail, { generator = lt.generator(3) }), { text = same })
-
-local rows, labels = { x }, { "originals" }
-local function add(label, picture) rows[#rows + 1], labels[#labels + 1] = picture, label end
-for _, name in ipairs(painters.names) do
-  add("again, by " .. name, of[name]:reconstruct(x, { text = own }, how(name)))
-end
-add("one word changed: green (or red)", of.vae:edit(x, { text = own }, { text = green }, how "vae"))
-for _, name in ipairs(painters.names) do
-  add(("%s, by %s"):format(o.caption, name), of[name]:sample({ text = same, detail = drawn }, how(name)))
-end
-local picture = lt.grid(rows, { row_labels = labels })
+local picture = gallery(of, painters.names, pictures[{ 1, 8 }], table.move(test.attributes, 1, 8, 1, {}), o.caption)
 lt.save_png(o.out .. "/tour.png", picture)
 print "\nEach column of the last four rows is one detail, drawn at random and painted by all four:"
 lt.show(picture)

@@ -119,7 +119,7 @@ describe("the painters", function()
   local lessons = dofile(sources.root .. "/examples/shared/lessons.lua")
   local scenes = lt.data.scenes { n = 8, objects = 1, size = 8 }
   local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, compare = 1, drawn = 0.5, drop = 0.1,
-    captions = scenes.captions, seen = 0.7, tell = 3 }
+    captions = scenes.captions, seen = 0.7, tell = 3, edit = 1 }
   setup(function()
     local folder = os.tmpname()
     os.remove(folder)
@@ -140,7 +140,7 @@ describe("the painters", function()
     local before = {}
     for name, p in model:named_parameters() do before[name] = p:clone():detach() end
     local taught, log = lessons(model, names, 10), nil
-    for _ = 1, 3 do log = taught:step(scenes:batches(8):next(), o, scenes) end
+    for i = 1, 3 do log = taught:step(i, scenes:batches(8):next(), o, scenes) end
     local moved = {}
     for name, p in model:named_parameters() do
       local top = name:match "^[^.]+%.[^.]+"
@@ -151,7 +151,7 @@ describe("the painters", function()
 
   it("are taught together by one extractor, and paint from caption and detail", function()
     local log, moved, model = lesson(painters.names, true)
-    for _, key in ipairs { "kl", "beta", "untold", "vae_nll", "flow_bits", "diffusion_mse", "gan_loss",
+    for _, key in ipairs { "kl", "beta", "untold", "misread", "vae_nll", "flow_bits", "diffusion_mse", "gan_loss",
       "critic_loss" } do
       assert.is_truthy(log[key], key)
     end

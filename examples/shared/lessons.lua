@@ -1,10 +1,15 @@
 -- How the painters of painters.lua are taught: lessons(model, names, length) has the optimizers, as lt.train.run takes
--- them, and step(batch, o), which gives numbers to log. length: steps or a clock. One painter or several, with an
--- extractor or without: the same loop.
+-- them, and step(number, batch, o, data), which gives numbers to log. length: steps or a clock. One painter or several,
+-- with an extractor or without: the same loop.
 local lt = require "laterna"
+local misread = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "promises.lua")
 
--- Learning rates of Muon that suit each; adversaries take turns with Adam, at one rate.
-local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan = 1e-3 }
+-- Room first: what costs much before it is understood is never learned. The rate is so many times as high at first and
+-- falls until so much of the time is over.
+local ROOM, NARROWED = 5, 0.7
+
+-- Learning rates of Muon that suit each; a critic has Adam.
+local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan = 4e-3, critic = 1e-3 }
 
 local function optimizers(model, names, length)
   local all, clipped = {}, {}
@@ -21,9 +26,10 @@ local function optimizers(model, names, length)
   for _, name in ipairs(names) do
     local painter = model.shared and model[name].generator or model[name]
     if name == "gan" then
-      local how = { lr = rate "gan", betas = { 0, 0.99 } }
-      all.gan = lt.optim.Adam(painter:generator_parameters(), how)
+      local how = { lr = rate "critic", betas = { 0, 0.99 } }
       all.critic = lt.optim.Adam(painter.critic:parameters(), how)
+      if model.shared then muon("gan", painter:generator_parameters())
+      else all.gan = lt.optim.Adam(painter:generator_parameters(), how) end
     else
       muon(name, painter:parameters())
     end
@@ -36,7 +42,7 @@ end
 -- nothing at first.
 local function weigh(self, name, loss, z)
   local length = self.lengths
-  if self.count <= 100 or self.count % 10 == 0 or not length[name] then
+  if self.number <= 100 or self.number % 10 == 0 or not length[name] then
     local now = lt.grad(loss, { z }, { retain_graph = true })[1]:norm():item()
     length[name] = length[name] and 0.8 * length[name] + 0.2 * now or now
   end
@@ -55,11 +61,14 @@ end
 -- o.seen and o.whole, the parts that it and what its score is made of have in what painters compare; batch.lies: wrong
 -- captions for the critic, or nil; what the
 -- teller is short of (reader.lua) costs o.tell times what the detail does. data: of which the batch is.
-local function step(self, batch, o, data)
+local function step(self, number, batch, o, data)
   local model, names, x = self.model, self.names, batch.x
   local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
-  self.count = self.count + 1
+  self.number = number
   if o.extractor then
+    local length = self.length
+    local done = type(length) == "number" and number / length or length:done()
+    first.price.rate = o.rate * ROOM ^ math.max(0, 1 - done / NARROWED)
     seen = first:extract(x, cond)
     cond = { seen = seen }
   end
@@ -84,6 +93,11 @@ local function step(self, batch, o, data)
       log.untold = model.teller:loss(seen, data, batch.index)
       sum = sum + log.untold * (o.tell * said.beta)
     end
+    if o.reader.misread and (o.edit or 0) > 0 and data then
+      log.misread = misread(model[names[number % #names + 1]], seen, o.reader.misread, data, batch.index,
+        lt.default_generator())
+      sum = sum + log.misread * (o.edit * said.beta)
+    end
   end
   local critic = self.optimizers.critic
   for _, optimizer in pairs(self.optimizers) do
@@ -99,5 +113,6 @@ end
 
 return function(model, names, length)
   local all, clipped = optimizers(model, names, length)
-  return { model = model, names = names, optimizers = all, clipped = clipped, lengths = {}, count = 0, step = step }
+  return { model = model, names = names, optimizers = all, clipped = clipped, lengths = {}, length = length,
+    step = step }
 end

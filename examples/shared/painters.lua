@@ -55,22 +55,26 @@ end
 
 function Sketching:sample(cond, options) return self.painter:sample(cond, options) end
 
+function Sketching:paint(cond) return self.sketch(cond.text.pooled, cond.detail) end
+
 local function both(pooled, detail) return detail and lt.cat({ pooled, detail }, 2) or pooled end
 
--- The first layer takes from a picture what is expected; a Glow makes noise of what remains.
+-- The first layer takes from a picture what is expected; a Glow makes noise of what remains, which is grain, as nobody
+-- can tell. The sketch is what no noise at all paints.
 function painters.flow(o, text)
-  local size, detail = { o.size, o.size, o.channels }, text and 0 or o.detail
-  local expect = nn.PictureDecoder(o.text + detail, 2 * o.channels, coder_of(o, {}))
-  local flow = lt.flow {
-    size = size, text = text, temperature = 0.5,
-    net = lt.flow.layers.Sequence {
-      lt.flow.layers.ConditionalAffine(o.size * o.size * o.channels,
-        { text = o.text, detail = detail, net = expect, bound = 4 }),
-      lt.flow.Glow { size = size, levels = 2, steps = 4, hidden = 4 * o.width, text = o.text, detail = detail,
-        logit = false, bound = 1 },
-    },
+  local h, c, told = o.size, o.channels, text and o.text or 0
+  local size, detail = { h, h, c }, text and 0 or o.detail
+  local net = lt.flow.layers.Sequence {
+    lt.flow.layers.ConditionalAffine(h * h * c, { text = o.text, detail = detail, bound = 4,
+      net = nn.PictureDecoder(o.text + detail, 2 * c, coder_of(o, {})) }),
+    lt.flow.Glow { size = size, levels = 2, steps = 4, hidden = 4 * o.width, text = told, logit = false, bound = 1 },
   }
-  return Sketching(flow, function(pooled, z) return (expect(both(pooled, z)):chunk(2, 4)) end)
+  local function sketch(pooled, z)
+    local n, cond = pooled:size(1), { pooled = pooled, detail = z }
+    local quiet = net[2]:inverse(lt.zeros(told > 0 and n or 1, h * h * c), cond)
+    return (net[1]:inverse(quiet:expand(n, h, h, c), cond))
+  end
+  return Sketching(lt.flow { size = size, text = text, temperature = 0.5, net = net }, sketch)
 end
 
 -- A U-Net that sees the sketch beside the noised picture.
@@ -112,7 +116,12 @@ function Playing:critic_loss(x, cond) return self.game:critic_loss(x, cond) end
 
 function Playing:sample(cond, options) return self.game:sample(cond, options) end
 
-function Playing:generator_parameters() return self.game:generator_parameters() end
+function Playing:paint(cond) return self.game:paint(cond) end
+
+function Playing:generator_parameters()
+  local list = self.game:generator_parameters()
+  return table.move(self.compare:parameters(), 1, #self.compare:parameters(), #list + 1, list)
+end
 
 -- The detail takes the place of noise. A critic, which has learned to read before, judges pictures with their captions.
 function painters.gan(o, text)

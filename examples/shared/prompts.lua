@@ -33,6 +33,21 @@ function prompts.changed(scene, attribute, word)
   return copy
 end
 
+-- The parts that a mention says.
+function prompts.said(mention)
+  local said = {}
+  for _, part in ipairs(prompts.parts) do
+    local a = part.attribute
+    if a == "background" and mention.background or mention.objects[1][a] then said[#said + 1] = part end
+  end
+  return said
+end
+
+-- Another word for an attribute of a scene, at random.
+function prompts.other(scene, part, generator)
+  return part.words[(prompts.id(scene, part) + generator:integer(0, #part.words - 2)) % #part.words + 1]
+end
+
 -- Captions of a data set's scenes with one word wrong, k lists of them, each wrong about something else while there is
 -- something left: a critic that is to see through them has to look closely.
 function prompts.lies(data, index, k, generator)
@@ -40,18 +55,12 @@ function prompts.lies(data, index, k, generator)
   for j = 1, k do lists[j] = {} end
   for row, i in ipairs(index:totable()) do
     local mention, scene = data.mentions(i), data.attributes(i)
-    local said = {}
-    for _, part in ipairs(prompts.parts) do
-      local a = part.attribute
-      if a == "background" and mention.background or mention.objects[1][a] then said[#said + 1] = part end
-    end
+    local said = prompts.said(mention)
     local first = generator:integer(1, #said)
     for j = 1, k do
       local part = said[(first + j) % #said + 1]
-      local right = prompts.id(scene, part)
-      local wrong = (right + generator:integer(0, #part.words - 2)) % #part.words + 1
-      lists[j][row] = lt.data.scenes.caption(prompts.changed(scene, part.attribute, part.words[wrong]),
-        { mention = mention })
+      lists[j][row] = lt.data.scenes.caption(
+        prompts.changed(scene, part.attribute, prompts.other(scene, part, generator)), { mention = mention })
     end
   end
   return lists

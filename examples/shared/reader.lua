@@ -8,6 +8,9 @@ local kept, prompts = dofile(here .. "kept.lua"), dofile(here .. "prompts.lua")
 
 local WIDTH, LIES, RATE = 16, 3, 1e-2
 
+-- Noise in the pictures that it learns from, up to so much: who has seen grain is not taken in by it.
+local GRAIN = 0.2
+
 local function net(size, channels)
   local deep = size % 32 == 0
   return nn.Critic { size = size, channels = channels, multipliers = { 1, 2, deep and 8 or nil }, block = "vgg",
@@ -35,23 +38,29 @@ local function captions_of_words(train)
   return said
 end
 
--- Minus the logarithm of the chance of the right words, a mean over pictures, the sum over attributes: nats. scores:
+-- Minus the logarithm of the chance of the right words, a mean over scenes, the sum over attributes: nats. scores:
 -- (n,words).
-local function choice(scores, train, index)
+local function choice(scores, scenes)
   local loss, first = 0, 1
   for _, part in ipairs(prompts.parts) do
     local right = {}
-    for row, i in ipairs(index:totable()) do right[row] = prompts.id(train.attributes(i), part) end
+    for row, scene in ipairs(scenes) do right[row] = prompts.id(scene, part) end
     loss = loss + lt.cross_entropy(scores:narrow(2, first, #part.words), lt.tensor(right, { dtype = "int32" }))
     first = first + #part.words
   end
   return loss
 end
 
+local function scenes_of(train, index)
+  local scenes = {}
+  for row, i in ipairs(index:totable()) do scenes[row] = train.attributes(i) end
+  return scenes
+end
+
 local function choose(critic, train, batch, said)
   local pooled, conds = critic.text(said).pooled, {}
   for k = 1, #said do conds[k] = { pooled = pooled:narrow(1, k, 1):expand(#batch.x, pooled:size(2)) } end
-  return choice(lt.stack(critic.net:scores(batch.x, conds), 2), train, batch.index)
+  return choice(lt.stack(critic.net:scores(batch.x, conds), 2), scenes_of(train, batch.index))
 end
 
 local function learn(critic, game, train, o)
@@ -62,6 +71,7 @@ local function learn(critic, game, train, o)
     data = train:batches(math.min(32, #train), { seed = o.seed }), label = "reading", resume = false,
     progress = not o.quiet }
   for step, batch in run:steps() do
+    batch.x = batch.x + lt.randn(batch.x.shape) * (lt.rand(#batch.x, 1, 1, 1) * GRAIN)
     local loss, log
     if said and step % 2 == 1 then
       loss = choose(critic, train, batch, said)
@@ -107,24 +117,29 @@ end)
 -- seen: what was extracted, with the caption in use. Returns nats.
 function Teller:loss(seen, train, index)
   local said = self.says(lt.cat({ seen.text.pooled, seen.z }, 2))
-  return choice(said:matmul(self.asked:transpose(1, 2)), train, index)
+  return choice(said:matmul(self.asked:transpose(1, 2)), scenes_of(train, index))
 end
 
 local reader = {}
 
 -- The reader of a data set. o: reading (minutes), seed, keep (a file), quiet. Returns its critic; new(), one like it
 -- that has not learned; eye(captions, part, whole), the likelihood of a vae's decoder that sees as it does
--- (critic:likelihood); teller(inputs), where words are known.
+-- (critic:likelihood); and where words are known, teller(inputs), and misread(pictures, scenes): nats that the reader
+-- is short of when it is asked for the words of scenes that pictures are to show.
 function reader.learned(train, o)
   local critic, game = new(train)
   kept(o.keep, critic, ("seed %d, %g minutes"):format(o.seed, o.reading),
     function() learn(critic, game, train, o) end)
   critic = critic:fixed()
-  local function asked()
+  local asked = train.mentions and lt.no_grad(function()
     return critic.net.caption(critic.text(captions_of_words(train)).pooled)
-  end
+  end)
   return {
-    teller = train.mentions and function(inputs) return Teller(lt.no_grad(asked), inputs) end,
+    teller = asked and function(inputs) return Teller(asked, inputs) end,
+    misread = asked and function(pictures, scenes)
+      local _, _, seen = critic.net:features(pictures)
+      return choice(seen:matmul(asked:transpose(1, 2)) * asked:size(2) ^ -0.5, scenes)
+    end,
     critic = critic, new = function() return (new(train)) end,
     eye = function(captions, part, whole)
       return critic:likelihood({ text = captions }, { part = part, whole = whole })

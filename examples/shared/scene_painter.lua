@@ -8,7 +8,7 @@ local prompts, reader = dofile(here .. "prompts.lua"), dofile(here .. "reader.lu
 local painter = { parts = prompts.parts, id = prompts.id, attributes = {} }
 for i, part in ipairs(prompts.parts) do painter.attributes[i] = part.attribute end
 
-painter.word, painter.changed = prompts.word, prompts.changed
+painter.word, painter.changed, painter.other = prompts.word, prompts.changed, prompts.other
 
 -- A caption that says these attributes of a scene and no others; a generator varies how.
 function painter.caption(scene, attributes, generator)

@@ -1,0 +1,47 @@
+-- The prior has the last word. While all else is learning, what the extractor writes is never the same twice, and the
+-- prior, which sees a batch of it a step, runs after it. When the rest is done, it can be fitted to all of it (in two
+-- stages: Dai and Wipf 2019, arXiv 1903.05789); details drawn at random are then more like those of pictures.
+local lt = require "laterna"
+local detail = require "laterna.detail"
+local LOOKED_AT, BATCH, RATE = 30000, 256, 2e-3
+
+-- What the extractor writes of many pictures: mu, logvar, and the captions' vectors, a part of the captions left out.
+local function written(ae, data, drop, g)
+  local mu, logvar, pooled, n = {}, {}, {}, 0
+  for batch in data:batches(100, { seed = 1, epochs = 1 }) do
+    local said = {}
+    for i, caption in ipairs(batch.captions) do said[i] = g:uniform() < drop and "" or caption end
+    local seen = ae:extract(batch.x, { text = said })
+    mu[#mu + 1], logvar[#mu + 1], pooled[#mu + 1] = seen.mu, seen.logvar, seen.text.pooled
+    n = n + #said
+    if n >= LOOKED_AT then break end
+  end
+  return lt.cat(mu), lt.cat(logvar), lt.cat(pooled)
+end
+
+-- Fits ae.prior, of an autoencoder in evaluation mode. o: settle (steps), drop, seed.
+return function(ae, data, o)
+  local g, prior = lt.generator(o.seed), ae.prior
+  local mu, logvar, pooled = lt.no_grad(written, ae, data, o.drop, g)
+  prior:unfreeze()
+  local optimizer = lt.optim.Adam(prior:parameters(), {
+    lr = lt.optim.schedule.cosine(RATE, o.settle, { warmup = math.min(50, o.settle // 10) }) })
+  local ema = lt.optim.Ema(prior, function(step) return math.min(0.995, (1 + step) / (10 + step)) end)
+  local run = lt.train.run { steps = o.settle, model = prior, optimizer = optimizer, label = "settling",
+    resume = false }
+  for _ in run:steps() do
+    local rows = lt.randint(1, #mu, { BATCH }, { generator = g })
+    local wide = logvar:index_select(1, rows)
+    local loss = detail.price_under(detail.draw(mu:index_select(1, rows), wide, g), wide, prior,
+      pooled:index_select(1, rows), g)
+    optimizer:zero_grad()
+    loss:backward()
+    lt.optim.clip_norm(prior:parameters(), 20)
+    optimizer:step()
+    ema:update()
+    run:log { kl = loss }
+  end
+  if run.interrupted then os.exit(130) end
+  prior:load_state(ema.model:state())
+  prior:freeze()
+end
