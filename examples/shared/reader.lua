@@ -128,7 +128,7 @@ local reader = {}
 -- is short of when it is asked for the words of scenes that pictures are to show.
 function reader.learned(train, o)
   local critic, game = new(train)
-  kept(o.keep, critic, ("seed %d, %g minutes"):format(o.seed, o.reading),
+  kept(o.keep, critic, ("seed %d, %g minutes, noise up to %g"):format(o.seed, o.reading, GRAIN),
     function() learn(critic, game, train, o) end)
   critic = critic:fixed()
   local asked = train.mentions and lt.no_grad(function()

@@ -8,7 +8,7 @@ local LOOKED_AT, BATCH, RATE = 30000, 256, 2e-3
 -- What the extractor writes of many pictures: mu, logvar, and the captions' vectors, a part of the captions left out.
 local function written(ae, data, drop, g)
   local mu, logvar, pooled, n = {}, {}, {}, 0
-  for batch in data:batches(100, { seed = 1, epochs = 1 }) do
+  for batch in data:batches(math.min(100, #data), { seed = 1, epochs = 1 }) do
     local said = {}
     for i, caption in ipairs(batch.captions) do said[i] = g:uniform() < drop and "" or caption end
     local seen = ae:extract(batch.x, { text = said })
@@ -19,7 +19,7 @@ local function written(ae, data, drop, g)
   return lt.cat(mu), lt.cat(logvar), lt.cat(pooled)
 end
 
--- Fits ae.prior, of an autoencoder in evaluation mode. o: settle (steps), drop, seed.
+-- Fits ae.prior, of an autoencoder in evaluation mode. o: settle (steps), drop, seed, quiet.
 return function(ae, data, o)
   local g, prior = lt.generator(o.seed), ae.prior
   local mu, logvar, pooled = lt.no_grad(written, ae, data, o.drop, g)
@@ -28,7 +28,7 @@ return function(ae, data, o)
     lr = lt.optim.schedule.cosine(RATE, o.settle, { warmup = math.min(50, o.settle // 10) }) })
   local ema = lt.optim.Ema(prior, function(step) return math.min(0.995, (1 + step) / (10 + step)) end)
   local run = lt.train.run { steps = o.settle, model = prior, optimizer = optimizer, label = "settling",
-    resume = false }
+    resume = false, progress = not o.quiet }
   for _ in run:steps() do
     local rows = lt.randint(1, #mu, { BATCH }, { generator = g })
     local wide = logvar:index_select(1, rows)
