@@ -2,13 +2,13 @@
 -- them, and step(number, batch, o, data), which gives numbers to log. length: steps or a clock. One painter or several,
 -- with an extractor or without: the same loop.
 local lt = require "laterna"
-local misread = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "promises.lua")
+local promises = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "promises.lua")
 
 -- Room first: what costs much before it is understood is never learned. The rate is so many times as high at first and
 -- falls until so much of the time is over.
 local ROOM, NARROWED = 5, 0.7
 
--- Learning rates of Muon that suit each; a critic has Adam.
+-- Learning rates of Muon that suit each; a critic has Adam, and so has a generator that does nothing but play.
 local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan = 4e-3, critic = 1e-3 }
 
 local function optimizers(model, names, length)
@@ -28,8 +28,11 @@ local function optimizers(model, names, length)
     if name == "gan" then
       local how = { lr = rate "critic", betas = { 0, 0.99 } }
       all.critic = lt.optim.Adam(painter.critic:parameters(), how)
-      if model.shared then muon("gan", painter:generator_parameters())
-      else all.gan = lt.optim.Adam(painter:generator_parameters(), how) end
+      if model.shared then
+        muon("gan", painter:generator_parameters())
+      else
+        all.gan = lt.optim.Adam(painter:generator_parameters(), how)
+      end
     else
       muon(name, painter:parameters())
     end
@@ -59,8 +62,8 @@ end
 
 -- One step. o.extractor; o.drawn: part of the critic's pictures that are painted from details at random; o.reader, and
 -- o.seen and o.whole, the parts that it and what its score is made of have in what painters compare; batch.lies: wrong
--- captions for the critic, or nil; what the
--- teller is short of (reader.lua) costs o.tell times what the detail does. data: of which the batch is.
+-- captions for the critic, or nil; what the teller is short of (reader.lua) costs o.tell times what the detail does,
+-- and what edits are (promises.lua, one painter's a step) o.edit times. data: of which the batch is, with its words.
 local function step(self, number, batch, o, data)
   local model, names, x = self.model, self.names, batch.x
   local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
@@ -94,7 +97,7 @@ local function step(self, number, batch, o, data)
       sum = sum + log.untold * (o.tell * said.beta)
     end
     if o.reader.misread and (o.edit or 0) > 0 and data then
-      log.misread = misread(model[names[number % #names + 1]], seen, o.reader.misread, data, batch.index,
+      log.misread = promises(model[names[number % #names + 1]], seen, o.reader.misread, data, batch.index,
         lt.default_generator())
       sum = sum + log.misread * (o.edit * said.beta)
     end

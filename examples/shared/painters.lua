@@ -40,20 +40,35 @@ end
 -- What a picture shows is a few nats, grain is thousands, and noise hides neither, so a likelihood or a denoising error
 -- hardly notices the first. So what caption and detail let expect is a picture too, a sketch, which is compared as a
 -- VAE compares; the flow or the diffusion begins where it ends. `painter` is the family, sketch(text, detail) the
--- picture.
-local Sketching = nn.class("Sketching", function(self, painter, sketch)
-  self.painter, self.sketch, self.compare = painter, sketch, lt.likelihood.Gaussian()
+-- picture; `rest`: the painter paints what the sketch leaves, and that is about so large.
+local Sketching = nn.class("Sketching", function(self, painter, sketch, rest)
+  self.painter, self.sketch, self.rest, self.compare = painter, sketch, rest, lt.likelihood.Gaussian()
 end)
 
+local function encoded(self, cond) return cond.text.pooled and cond.text or self.painter.text(cond.text) end
+
+-- What the painter is to paint of x. A flow takes its measure from the first x that it sees, before it paints any.
+local function task(self, x, text, cond)
+  if not self.rest then return x end
+  return (x - lt.no_grad(self.sketch, text.pooled, cond.detail)) * (1 / self.rest)
+end
+
 function Sketching:loss(x, cond)
-  local text = cond.text.pooled and cond.text or self.painter.text(cond.text)
-  local loss, log = self.painter:loss(x, { text = text, detail = cond.detail })
+  local text = encoded(self, cond)
+  local loss, log = self.painter:loss(task(self, x, text, cond), { text = text, detail = cond.detail })
   local bits = compared(self.compare, self.sketch(text.pooled, cond.detail), x, cond) * (1 / math.log(2))
   log.sketch = bits:item()
   return loss + bits, log
 end
 
-function Sketching:sample(cond, options) return self.painter:sample(cond, options) end
+function Sketching:sample(cond, options)
+  if not self.rest then return self.painter:sample(cond, options) end
+  local how = { clip = false }
+  for key, v in pairs(options or {}) do how[key] = v end
+  local painted = self.painter:sample(cond, how)
+  local sketch = lt.no_grad(function() return self.sketch(encoded(self, cond).pooled, cond.detail) end)
+  return (sketch + painted * self.rest):clamp(-1, 1)
+end
 
 function Sketching:paint(cond) return self.sketch(cond.text.pooled, cond.detail) end
 
@@ -77,14 +92,16 @@ function painters.flow(o, text)
   return Sketching(lt.flow { size = size, text = text, temperature = 0.5, net = net }, sketch)
 end
 
--- A U-Net that sees the sketch beside the noised picture.
+-- A U-Net that sees the sketch beside what is noised.
 local Denoiser = nn.class("Denoiser", function(self, unet, expect) self.unet, self.expect = unet, expect end)
 
 function Denoiser:forward(x, t, cond)
-  return self.unet(lt.cat({ x, self.expect(both(cond.pooled, cond.detail)) }, 4), t, cond)
+  local sketch = lt.no_grad(self.expect, both(cond.pooled, cond.detail))
+  return self.unet(lt.cat({ x, sketch }, 4), t, cond)
 end
 
--- A U-Net takes noise away, a little at a time.
+-- A U-Net takes noise away, a little at a time, from what the sketch leaves (predict and refine: Whang et al. 2022,
+-- arXiv 2112.02475).
 function painters.diffusion(o, text)
   local detail = text and 0 or o.detail
   local net = Denoiser(
@@ -93,7 +110,7 @@ function painters.diffusion(o, text)
     nn.PictureDecoder(o.text + detail, o.channels, coder_of(o, {})))
   local diffusion = lt.diffusion { net = net, text = text, schedule = "cosine", predict = "v",
     draw = lt.diffusion.draw.logit_normal { mean = -0.5, std = 1.4 } }
-  return Sketching(diffusion, function(pooled, z) return net.expect(both(pooled, z)) end)
+  return Sketching(diffusion, function(pooled, z) return net.expect(both(pooled, z)) end, 0.2)
 end
 
 local Decoding = nn.class("Decoding", function(self, decoder) self.decoder = decoder end)
