@@ -15,11 +15,11 @@ local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/prompts.lua")
 local lessons, gallery = dofile(here .. "shared/lessons.lua"), dofile(here .. "shared/gallery.lua")
-local settle = dofile(here .. "shared/settle.lua")
+local settle, resample = dofile(here .. "shared/settle.lua"), dofile(here .. "shared/resample.lua")
 
 local o = lt.train.options {
   family = "all", data = "scenes", minutes = 20.0, steps = 0, reading = 6.0, seen = 0.7, whole = 0.3, tell = 3.0,
-  edit = 1.0, batch = 32, width = 16, text = 64, detail = 48, rate = 30.0, prior = "flow", settle = 3000,
+  edit = 1.0, batch = 32, width = 16, text = 64, detail = 48, rate = 16.0, prior = "flow", settle = 3000,
   compare = 5.0, drawn = 0.5, drop = 0.1, lies = 2, extractor = true, pictures = 60000, samples = 500,
   sampling_steps = 20, precision = "bf16", seed = 1, out = "runs/extractor", paint = false,
 }
@@ -71,12 +71,20 @@ local function again(painter, folder, how)
   return { real[{ 1, 8 }], painted[{ 1, 8 }] }, { "originals", "painted again" }
 end
 
-local function show(name, painter, folder)
+-- Details at random for captions; nil where the painter draws for itself.
+local function drawn(model, painter, said, seed)
+  return model.teller and resample(painter, model.teller, said, lt.generator(seed)) or nil
+end
+
+local function show(name, model, folder)
+  local painter = model[name]
   require("laterna.train.folder").make(folder)
   local function how(seed)
     return { generator = lt.generator(seed), steps = name == "diffusion" and o.sampling_steps or nil }
   end
-  local function paint(said, _, seed) return painter:sample({ text = said }, how(seed)) end
+  local function paint(said, _, seed)
+    return painter:sample({ text = said, detail = drawn(model, painter, said, seed) }, how(seed + 1))
+  end
   local rows, labels
   if o.extractor then rows, labels = again(painter, folder, how) end
   local picture = prompts.show(captions, 1, paint, rows, labels)
@@ -90,10 +98,10 @@ local names = (together or o.family == "all") and painters.names or { o.family }
 local all = together and learn(names, base)
 for _, name in ipairs(names) do
   local folder = base .. "/" .. name
-  show(name, (all or learn({ name }, folder))[name], folder)
+  show(name, all or learn({ name }, folder), folder)
 end
 if all and scenes then
   lt.save_png(base .. "/gallery.png", gallery(all, names, (test:batches(8, { shuffle = false }):next().x),
-    table.move(test.attributes, 1, 8, 1, {}), captions[1]))
+    table.move(test.attributes, 1, 8, 1, {}), captions[1], all.teller))
   print("wrote " .. base .. "/gallery.png")
 end

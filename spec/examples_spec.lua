@@ -225,6 +225,22 @@ describe("the painters", function()
     end
   end)
 
+  it("draw details again of which the teller is not sure", function()
+    local resample = dofile(sources.root .. "/examples/shared/resample.lua")
+    local _, _, model = lesson({ "vae" }, true)
+    model:eval():freeze()
+    local ae, said = model.vae, scenes.captions
+    local pooled = ae.text(said).pooled
+    local first = ae.prior:draw(lt.randn({ 8, 4 }, { generator = lt.generator(1) }), pooled)
+    local z = resample(ae, model.teller, said, lt.generator(1))
+    local sure, before = model.teller:sure(pooled, z):totable(), model.teller:sure(pooled, first):totable()
+    local words = 0
+    for _, part in ipairs(prompts.parts) do words = math.max(words, #part.words) end
+    for i = 1, 8 do assert.is_true(sure[i] >= before[i] and sure[i] > 1 / words and sure[i] <= 1) end
+    assert.is_true(model.teller:sure(pooled, z):mean():item() > model.teller:sure(pooled, first):mean():item())
+    assert.same(z:totable(), resample(ae, model.teller, said, lt.generator(1)):totable())
+  end)
+
   it("have a prior that settles: what the extractor writes is likelier under it", function()
     local settle = dofile(sources.root .. "/examples/shared/settle.lua")
     local _, _, model = lesson({ "vae" }, true)

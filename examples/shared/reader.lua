@@ -114,10 +114,25 @@ local Teller = nn.class("Teller", function(self, asked, inputs)
   self.says = nn.Sequential(nn.Linear(inputs, 256), lt.silu, nn.Linear(256, asked:size(2)))
 end)
 
+-- Scores of all words, (n,words).
+local function told(self, pooled, z)
+  return self.says(lt.cat({ pooled, z }, 2)):matmul(self.asked:transpose(1, 2))
+end
+
 -- seen: what was extracted, with the caption in use. Returns nats.
 function Teller:loss(seen, train, index)
-  local said = self.says(lt.cat({ seen.text.pooled, seen.z }, 2))
-  return choice(said:matmul(self.asked:transpose(1, 2)), scenes_of(train, index))
+  return choice(told(self, seen.text.pooled, seen.z), scenes_of(train, index))
+end
+
+-- How sure it is of every attribute: the chance of the likeliest word where that is least, (n).
+function Teller:sure(pooled, z)
+  local scores, least, first = told(self, pooled, z), nil, 1
+  for _, part in ipairs(prompts.parts) do
+    local sure = scores:narrow(2, first, #part.words):softmax(2):max(2)
+    least = least and lt.minimum(least, sure) or sure
+    first = first + #part.words
+  end
+  return least
 end
 
 local reader = {}
