@@ -75,7 +75,7 @@ function Sketching:paint(cond) return self.sketch(cond.text.pooled, cond.detail)
 local function both(pooled, detail) return detail and lt.cat({ pooled, detail }, 2) or pooled end
 
 -- The first layer takes from a picture what is expected; a Glow makes noise of what remains, which is grain, as nobody
--- can tell. The sketch is what no noise at all paints.
+-- can tell. The sketch is what no noise at all paints; louder noise paints over small things.
 function painters.flow(o, text)
   local h, c, told = o.size, o.channels, text and o.text or 0
   local size, detail = { h, h, c }, text and 0 or o.detail
@@ -89,7 +89,7 @@ function painters.flow(o, text)
     local quiet = net[2]:inverse(lt.zeros(told > 0 and n or 1, h * h * c), cond)
     return (net[1]:inverse(quiet:expand(n, h, h, c), cond))
   end
-  return Sketching(lt.flow { size = size, text = text, temperature = 0.5, net = net }, sketch)
+  return Sketching(lt.flow { size = size, text = text, temperature = 0.15, net = net }, sketch)
 end
 
 -- A U-Net that sees the sketch beside what is noised.
