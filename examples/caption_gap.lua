@@ -12,14 +12,12 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")
+local room = dofile(here .. "shared/room.lua")
 
 local o = lt.train.options {
   minutes = 20.0, reading = 6.0, seen = 0.7, tell = 3.0, batch = 32, width = 24, detail = 48, rate = 12.0,
   prior = "flow", lr = 4e-3, pictures = 60000, seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
 }
-
--- The rate is ROOM times as high at first and falls until so much of the time is over.
-local ROOM, NARROWED = 5, 0.7
 
 -- What is trained.
 local Pair = lt.nn.class("Pair", function(self, ae, teller) self.ae, self.teller = ae, teller end)
@@ -37,8 +35,7 @@ local function train()
     ema = ema, log_every = 10, resume = o.resume,
   }
   for _, batch in run:steps() do
-    -- Room first: what costs much before it is understood is never learned.
-    model.ae.price.rate = o.rate * ROOM ^ math.max(0, 1 - clock:done() / NARROWED)
+    model.ae.price.rate = room(o.rate, clock:done())
     local some = {}
     for k, i in ipairs(batch.index:totable()) do some[k] = painter.some(data.attributes(i), lt.default_generator()) end
     local seen = model.ae:extract(batch.x, { text = some })

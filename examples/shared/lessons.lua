@@ -2,11 +2,8 @@
 -- them, and step(number, batch, o, data), which gives numbers to log. length: steps or a clock. One painter or several,
 -- with an extractor or without: the same loop.
 local lt = require "laterna"
-local promises = dofile((debug.getinfo(1, "S").source:match "^@(.*/)" or "") .. "promises.lua")
-
--- Room first: what costs much before it is understood is never learned. The rate is so many times as high at first and
--- falls until so much of the time is over.
-local ROOM, NARROWED = 5, 0.7
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
+local promises, room = dofile(here .. "promises.lua"), dofile(here .. "room.lua")
 
 -- Learning rates of Muon that suit each; a critic has Adam, and so has a generator that does nothing but play.
 local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan = 4e-3, critic = 1e-3 }
@@ -43,9 +40,8 @@ end
 -- The painters' losses have units of their own. Where several teach one extractor, none shall be louder: each one's
 -- loss is divided by the length of its gradient at the detail, a running mean, for a net that starts at zero says
 -- nothing at first.
-local function weigh(self, name, loss, z)
-  local length = self.lengths
-  if self.number <= 100 or self.number % 10 == 0 or not length[name] then
+local function weigh(length, number, name, loss, z)
+  if number <= 100 or number % 10 == 0 or not length[name] then
     local now = lt.grad(loss, { z }, { retain_graph = true })[1]:norm():item()
     length[name] = length[name] and 0.8 * length[name] + 0.2 * now or now
   end
@@ -67,11 +63,9 @@ end
 local function step(self, number, batch, o, data)
   local model, names, x = self.model, self.names, batch.x
   local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
-  self.number = number
   if o.extractor then
     local length = self.length
-    local done = type(length) == "number" and number / length or length:done()
-    first.price.rate = o.rate * ROOM ^ math.max(0, 1 - done / NARROWED)
+    first.price.rate = room(o.rate, type(length) == "number" and number / length or length:done())
     seen = first:extract(x, cond)
     cond = { seen = seen }
   end
@@ -85,7 +79,7 @@ local function step(self, number, batch, o, data)
   local sum = 0
   for _, name in ipairs(names) do
     local loss, said = model[name]:loss(x, name == "gan" and game or cond)
-    sum = sum + (#names > 1 and seen and weigh(self, name, loss, seen.z) or loss)
+    sum = sum + (#names > 1 and seen and weigh(self.lengths, number, name, loss, seen.z) or loss)
     note(name .. "_", said)
   end
   if seen then
@@ -96,7 +90,7 @@ local function step(self, number, batch, o, data)
       log.untold = model.teller:loss(seen, data, batch.index)
       sum = sum + log.untold * (o.tell * said.beta)
     end
-    if o.reader.misread and (o.edit or 0) > 0 and data then
+    if o.reader.misread and (o.edit or 0) > 0 then
       log.misread = promises(model[names[number % #names + 1]], seen, o.reader.misread, data, batch.index,
         lt.default_generator())
       sum = sum + log.misread * (o.edit * said.beta)

@@ -47,16 +47,14 @@ end)
 
 local function encoded(self, cond) return cond.text.pooled and cond.text or self.painter.text(cond.text) end
 
--- What the painter is to paint of x. A flow takes its measure from the first x that it sees, before it paints any.
-local function task(self, x, text, cond)
-  if not self.rest then return x end
-  return (x - lt.no_grad(self.sketch, text.pooled, cond.detail)) * (1 / self.rest)
-end
-
+-- A flow takes its measure from the first x that it sees, and cannot sketch before.
 function Sketching:loss(x, cond)
   local text = encoded(self, cond)
-  local loss, log = self.painter:loss(task(self, x, text, cond), { text = text, detail = cond.detail })
-  local bits = compared(self.compare, self.sketch(text.pooled, cond.detail), x, cond) * (1 / math.log(2))
+  local sketch = self.rest and self.sketch(text.pooled, cond.detail)
+  local task = sketch and (x - sketch:detach()) * (1 / self.rest) or x
+  local loss, log = self.painter:loss(task, { text = text, detail = cond.detail })
+  sketch = sketch or self.sketch(text.pooled, cond.detail)
+  local bits = compared(self.compare, sketch, x, cond) * (1 / math.log(2))
   log.sketch = bits:item()
   return loss + bits, log
 end
@@ -137,7 +135,8 @@ function Playing:paint(cond) return self.game:paint(cond) end
 
 function Playing:generator_parameters()
   local list = self.game:generator_parameters()
-  return table.move(self.compare:parameters(), 1, #self.compare:parameters(), #list + 1, list)
+  for _, p in ipairs(self.compare:parameters()) do list[#list + 1] = p end
+  return list
 end
 
 -- The detail takes the place of noise. A critic, which has learned to read before, judges pictures with their captions.

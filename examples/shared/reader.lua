@@ -38,15 +38,21 @@ local function captions_of_words(train)
   return said
 end
 
+-- Scores of all words, (n,words), attribute by attribute.
+local function apart(scores)
+  local sizes = {}
+  for k, part in ipairs(prompts.parts) do sizes[k] = #part.words end
+  return { scores:split(sizes, 2) }
+end
+
 -- Minus the logarithm of the chance of the right words, a mean over scenes, the sum over attributes: nats. scores:
 -- (n,words).
 local function choice(scores, scenes)
-  local loss, first = 0, 1
-  for _, part in ipairs(prompts.parts) do
+  local loss = 0
+  for k, of_part in ipairs(apart(scores)) do
     local right = {}
-    for row, scene in ipairs(scenes) do right[row] = prompts.id(scene, part) end
-    loss = loss + lt.cross_entropy(scores:narrow(2, first, #part.words), lt.tensor(right, { dtype = "int32" }))
-    first = first + #part.words
+    for row, scene in ipairs(scenes) do right[row] = prompts.id(scene, prompts.parts[k]) end
+    loss = loss + lt.cross_entropy(of_part, lt.tensor(right, { dtype = "int32" }))
   end
   return loss
 end
@@ -126,11 +132,10 @@ end
 
 -- How sure it is of every attribute: the chance of the likeliest word where that is least, (n).
 function Teller:sure(pooled, z)
-  local scores, least, first = told(self, pooled, z), nil, 1
-  for _, part in ipairs(prompts.parts) do
-    local sure = scores:narrow(2, first, #part.words):softmax(2):max(2)
+  local least
+  for _, of_part in ipairs(apart(told(self, pooled, z))) do
+    local sure = of_part:softmax(2):max(2)
     least = least and lt.minimum(least, sure) or sure
-    first = first + #part.words
   end
   return least
 end
