@@ -16,6 +16,7 @@ local function draw(ae, teller, captions, generator)
     else
       kept, best = z, sure
     end
+    if best:min():item() >= SURE then break end
   end
   return kept
 end
