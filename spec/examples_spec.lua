@@ -168,6 +168,21 @@ describe("the painters", function()
     end
   end)
 
+  it("paint with the weights of the copy that is asked, not with those it was copied from", function()
+    local _, _, model = lesson(painters.names, true)
+    local copy = lt.optim.Ema(painters.Model(painters.names, o), 0.9).model
+    copy:load_state(model:state())
+    local cond = { text = scenes.captions, detail = lt.ones(8, 4) }
+    for _, name in ipairs(painters.names) do
+      local function paint(by)
+        by:eval()
+        local how = { generator = lt.generator(1), steps = name == "diffusion" and 2 or nil }
+        return by[name]:sample(cond, how):totable()
+      end
+      assert.same(paint(model), paint(copy), name)
+    end
+  end)
+
   it("come back from a file with the options they were made with", function()
     local folder = os.tmpname()
     os.remove(folder)

@@ -39,21 +39,25 @@ end
 
 -- What a picture shows is a few nats, grain is thousands, and noise hides neither, so a likelihood or a denoising error
 -- hardly notices the first. So what caption and detail let expect is a picture too, a sketch, which is compared as a
--- VAE compares; the flow or the diffusion begins where it ends. `painter` is the family, sketch(text, detail) the
--- picture; `rest`: the painter paints what the sketch leaves, and that is about so large.
-local Sketching = nn.class("Sketching", function(self, painter, sketch, rest)
-  self.painter, self.sketch, self.rest, self.compare = painter, sketch, rest, lt.likelihood.Gaussian()
+-- VAE compares; the flow or the diffusion begins where it ends. `painter` is the family; sketch(net, text, detail) the
+-- picture by its net, or by a copy's, as is the one of averaged weights; `rest`: the painter paints what the sketch
+-- leaves, and that is about so large; `calm`: of which so much is painted in the end.
+local Sketching = nn.class("Sketching", function(self, painter, sketch, rest, calm)
+  self.painter, self.sketch, self.compare = painter, sketch, lt.likelihood.Gaussian()
+  self.rest, self.calm = rest, calm
 end)
 
 local function encoded(self, cond) return cond.text.pooled and cond.text or self.painter.text(cond.text) end
 
+local function sketched(self, pooled, detail) return self.sketch(self.painter.net, pooled, detail) end
+
 -- A flow takes its measure from the first x that it sees, and cannot sketch before.
 function Sketching:loss(x, cond)
   local text = encoded(self, cond)
-  local sketch = self.rest and self.sketch(text.pooled, cond.detail)
+  local sketch = self.rest and sketched(self, text.pooled, cond.detail)
   local task = sketch and (x - sketch:detach()) * (1 / self.rest) or x
   local loss, log = self.painter:loss(task, { text = text, detail = cond.detail })
-  sketch = sketch or self.sketch(text.pooled, cond.detail)
+  sketch = sketch or sketched(self, text.pooled, cond.detail)
   local bits = compared(self.compare, sketch, x, cond) * (1 / math.log(2))
   log.sketch = bits:item()
   return loss + bits, log
@@ -64,11 +68,11 @@ function Sketching:sample(cond, options)
   local how = { clip = false }
   for key, v in pairs(options or {}) do how[key] = v end
   local painted = self.painter:sample(cond, how)
-  local sketch = lt.no_grad(function() return self.sketch(encoded(self, cond).pooled, cond.detail) end)
-  return (sketch + painted * self.rest):clamp(-1, 1)
+  local sketch = lt.no_grad(function() return sketched(self, encoded(self, cond).pooled, cond.detail) end)
+  return (sketch + painted * (self.rest * self.calm)):clamp(-1, 1)
 end
 
-function Sketching:paint(cond) return self.sketch(cond.text.pooled, cond.detail) end
+function Sketching:paint(cond) return sketched(self, cond.text.pooled, cond.detail) end
 
 local function both(pooled, detail) return detail and lt.cat({ pooled, detail }, 2) or pooled end
 
@@ -82,10 +86,10 @@ function painters.flow(o, text)
       net = nn.PictureDecoder(o.text + detail, 2 * c, coder_of(o, {})) }),
     lt.flow.Glow { size = size, levels = 2, steps = 4, hidden = 4 * o.width, text = told, logit = false, bound = 1 },
   }
-  local function sketch(pooled, z)
+  local function sketch(by, pooled, z)
     local n, cond = pooled:size(1), { pooled = pooled, detail = z }
-    local quiet = net[2]:inverse(lt.zeros(told > 0 and n or 1, h * h * c), cond)
-    return (net[1]:inverse(quiet:expand(n, h, h, c), cond))
+    local quiet = by[2]:inverse(lt.zeros(told > 0 and n or 1, h * h * c), cond)
+    return (by[1]:inverse(quiet:expand(n, h, h, c), cond))
   end
   return Sketching(lt.flow { size = size, text = text, temperature = 0.15, net = net }, sketch)
 end
@@ -99,7 +103,7 @@ function Denoiser:forward(x, t, cond)
 end
 
 -- A U-Net takes noise away, a little at a time, from what the sketch leaves (predict and refine: Whang et al. 2022,
--- arXiv 2112.02475).
+-- arXiv 2112.02475). Half of it is painted: grain is to be seen and not to hide what it lies on, as with the flow.
 function painters.diffusion(o, text)
   local detail = text and 0 or o.detail
   local net = Denoiser(
@@ -108,7 +112,7 @@ function painters.diffusion(o, text)
     nn.PictureDecoder(o.text + detail, o.channels, coder_of(o, {})))
   local diffusion = lt.diffusion { net = net, text = text, schedule = "cosine", predict = "v",
     draw = lt.diffusion.draw.logit_normal { mean = -0.5, std = 1.4 } }
-  return Sketching(diffusion, function(pooled, z) return net.expect(both(pooled, z)) end, 0.2)
+  return Sketching(diffusion, function(by, pooled, z) return by.expect(both(pooled, z)) end, 0.2, 0.5)
 end
 
 local Decoding = nn.class("Decoding", function(self, decoder) self.decoder = decoder end)
