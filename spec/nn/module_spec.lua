@@ -159,6 +159,15 @@ describe("a module", function()
     assert.equal(2, #net.blocks)
   end)
 
+  it("is not copied where a function would go on using the original's layers", function()
+    local net = nn.Sequential(nn.Linear(2, 2))
+    local first = net[1]
+    net.hook = function(x) return first(x) end
+    assert.error_matches(function() net:clone() end, "'clone' %(hook: a function with first in its scope")
+    net.hook = function(own, x) return own[1](x) end
+    assert.equal(net.hook, net:clone().hook)
+  end)
+
   it("prints as a tree", function()
     assert.equal([[
 Net(

@@ -12,26 +12,47 @@ local function copy_tensor(t)
   return out
 end
 
-local function copy_table(t, copies)
+local function copy_table(t, copies, functions)
   local out = {}
   copies[t] = out
-  for key, v in next, t do out[key] = copy(v, copies) end
+  for key, v in next, t do
+    out[key] = copy(v, copies, functions)
+    if type(v) == "function" then functions[v] = key end
+  end
   return setmetatable(out, getmetatable(t))
 end
 
--- `copies` keeps sharing as it was: a tensor that two layers share is shared by their copies.
-function copy(v, copies)
+-- `copies` keeps sharing as it was: a tensor that two layers share is shared by their copies. `functions`: those that
+-- were met, and under which names.
+function copy(v, copies, functions)
   if copies[v] ~= nil then return copies[v] end
   if check.is_tensor(v) then
     copies[v] = copy_tensor(v)
     return copies[v]
   end
-  if walk.is_module(v) or type(v) == "table" and getmetatable(v) == nil then return copy_table(v, copies) end
+  if walk.is_module(v) or type(v) == "table" and getmetatable(v) == nil then
+    return copy_table(v, copies, functions)
+  end
   return v
 end
 
+-- A function cannot be copied. One that has the original's layers in its scope would go on using them, in silence.
+local function refuse_holders(copies, functions)
+  for f, key in next, functions do
+    for i = 1, math.huge do
+      local name, v = debug.getupvalue(f, i)
+      if not name then break end
+      if copies[v or f] and (walk.is_module(v) or check.is_tensor(v) and v.requires_grad) then
+        check.fail("clone", 1, "%s: a function with %s in its scope, which is being copied: the copy would use the "
+          .. "original's; have it given as an argument", key, name)
+      end
+    end
+  end
+end
+
 --- A copy of a module that shares no parameter and no buffer with it. Modules, plain tables and tensors are copied;
--- functions and other objects (a tokenizer, a generator) are shared.
+-- functions and other objects (a tokenizer, a generator) are shared. A function in whose scope is a module or a
+-- parameter that is copied raises an error, for the copy would go on using the original's.
 -- @function clone
 -- @tparam module module
 -- @treturn module
@@ -39,5 +60,8 @@ return function(module)
   if not walk.is_module(module) then
     check.fail("clone", 1, "module: expected a module, got %s", check.describe(module))
   end
-  return copy(module, {})
+  local copies, functions = {}, {}
+  local out = copy(module, copies, functions)
+  refuse_holders(copies, functions)
+  return out
 end
