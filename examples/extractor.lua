@@ -20,7 +20,7 @@ local settle, resample = dofile(here .. "shared/settle.lua"), dofile(here .. "sh
 local o = lt.train.options {
   family = "all", data = "scenes", minutes = 20.0, steps = 0, reading = 6.0, seen = 0.7, whole = 0.3, tell = 3.0,
   edit = 1.0, batch = 32, width = 16, text = 64, detail = 48, rate = 16.0, prior = "flow", settle = 3000,
-  compare = 5.0, drawn = 0.5, drop = 0.1, lies = 2, extractor = true, pictures = 60000, samples = 500,
+  compare = 5.0, drawn = 0.5, drop = 0.1, lies = 2, extractor = true, pictures = 60000, samples = 1500,
   sampling_steps = 20, precision = "bf16", seed = 1, out = "runs/extractor", paint = false,
 }
 lt.precision(o.precision)
