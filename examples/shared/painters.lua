@@ -77,7 +77,8 @@ function Sketching:paint(cond) return sketched(self, cond.text.pooled, cond.deta
 local function both(pooled, detail) return detail and lt.cat({ pooled, detail }, 2) or pooled end
 
 -- The first layer takes from a picture what is expected; a Glow makes noise of what remains, which is grain, as nobody
--- can tell. The sketch is what no noise at all paints; louder noise paints over small things.
+-- can tell. The sketch is what no noise at all paints; louder noise paints over small things, but where there is no
+-- detail the noise is all that makes one picture differ from another.
 function painters.flow(o, text)
   local h, c, told = o.size, o.channels, text and o.text or 0
   local size, detail = { h, h, c }, text and 0 or o.detail
@@ -91,7 +92,7 @@ function painters.flow(o, text)
     local quiet = by[2]:inverse(lt.zeros(told > 0 and n or 1, h * h * c), cond)
     return (by[1]:inverse(quiet:expand(n, h, h, c), cond))
   end
-  return Sketching(lt.flow { size = size, text = text, temperature = 0.15, net = net }, sketch)
+  return Sketching(lt.flow { size = size, text = text, temperature = text and 1 or 0.15, net = net }, sketch)
 end
 
 -- A U-Net that sees the sketch beside what is noised.
@@ -104,6 +105,7 @@ end
 
 -- A U-Net takes noise away, a little at a time, from what the sketch leaves (predict and refine: Whang et al. 2022,
 -- arXiv 2112.02475). Half of it is painted: grain is to be seen and not to hide what it lies on, as with the flow.
+-- Without a detail a sketch leaves nearly everything, and the whole picture is painted.
 function painters.diffusion(o, text)
   local detail = text and 0 or o.detail
   local net = Denoiser(
@@ -112,7 +114,8 @@ function painters.diffusion(o, text)
     nn.PictureDecoder(o.text + detail, o.channels, coder_of(o, {})))
   local diffusion = lt.diffusion { net = net, text = text, schedule = "cosine", predict = "v",
     draw = lt.diffusion.draw.logit_normal { mean = -0.5, std = 1.4 } }
-  return Sketching(diffusion, function(by, pooled, z) return by.expect(both(pooled, z)) end, 0.2, 0.5)
+  local rest = not text and 0.2 or nil
+  return Sketching(diffusion, function(by, pooled, z) return by.expect(both(pooled, z)) end, rest, 0.5)
 end
 
 local Decoding = nn.class("Decoding", function(self, decoder) self.decoder = decoder end)
