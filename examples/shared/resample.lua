@@ -2,7 +2,7 @@
 -- no picture's detail is, and a painter makes half a star and half a circle of it. So the prior is resampled (Bauer and
 -- Mnih 2019, arXiv 1810.11428): what the teller (reader.lua) is not sure about is drawn again.
 local lt = require "laterna"
-local TRIES, SURE = 24, 0.9
+local TRIES, SURE = 24, 0.8
 
 local function draw(ae, teller, captions, generator)
   local n, pooled = #captions, ae.text(captions).pooled
