@@ -12,37 +12,38 @@ local function copy_tensor(t)
   return out
 end
 
-local function copy_table(t, copies, functions)
+local function copy_table(t, copies)
   local out = {}
   copies[t] = out
-  for key, v in next, t do
-    out[key] = copy(v, copies, functions)
-    if type(v) == "function" then functions[v] = key end
-  end
+  for key, v in next, t do out[key] = copy(v, copies) end
   return setmetatable(out, getmetatable(t))
 end
 
--- `copies` keeps sharing as it was: a tensor that two layers share is shared by their copies. `functions`: those that
--- were met, and under which names.
-function copy(v, copies, functions)
+-- `copies` keeps sharing as it was: a tensor that two layers share is shared by their copies.
+function copy(v, copies)
   if copies[v] ~= nil then return copies[v] end
   if check.is_tensor(v) then
     copies[v] = copy_tensor(v)
     return copies[v]
   end
-  if walk.is_module(v) or type(v) == "table" and getmetatable(v) == nil then
-    return copy_table(v, copies, functions)
-  end
+  if walk.is_module(v) or type(v) == "table" and getmetatable(v) == nil then return copy_table(v, copies) end
   return v
 end
 
+-- The name of what f has in its scope, where that is a module or a parameter of which there is a copy.
+local function holds(f, copies)
+  for i = 1, debug.getinfo(f, "u").nups do
+    local name, v = debug.getupvalue(f, i)
+    if v ~= nil and copies[v] and (walk.is_module(v) or check.is_tensor(v) and v.requires_grad) then return name end
+  end
+end
+
 -- A function cannot be copied. One that has the original's layers in its scope would go on using them, in silence.
-local function refuse_holders(copies, functions)
-  for f, key in next, functions do
-    for i = 1, math.huge do
-      local name, v = debug.getupvalue(f, i)
-      if not name then break end
-      if copies[v or f] and (walk.is_module(v) or check.is_tensor(v) and v.requires_grad) then
+local function refuse_holders(copies)
+  for t in next, copies do
+    for key, f in next, type(t) == "table" and t or {} do
+      local name = type(f) == "function" and holds(f, copies)
+      if name then
         check.fail("clone", 1, "%s: a function with %s in its scope, which is being copied: the copy would use the "
           .. "original's; have it given as an argument", key, name)
       end
@@ -60,8 +61,8 @@ return function(module)
   if not walk.is_module(module) then
     check.fail("clone", 1, "module: expected a module, got %s", check.describe(module))
   end
-  local copies, functions = {}, {}
-  local out = copy(module, copies, functions)
-  refuse_holders(copies, functions)
+  local copies = {}
+  local out = copy(module, copies)
+  refuse_holders(copies)
   return out
 end
