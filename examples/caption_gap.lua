@@ -14,7 +14,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")
 local room = dofile(here .. "shared/room.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   minutes = 20.0, reading = 6.0, seen = 0.7, tell = 3.0, batch = 32, width = 24, detail = 48, rate = 12.0,
   prior = "flow", lr = 4e-3, pictures = 60000, seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
 }
@@ -27,7 +27,7 @@ local function train()
   local data = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
   local eyes = reader.learned(data, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
   local model = Pair(painter.new(o, eyes.critic), eyes.teller(64 + o.detail))
-  local clock = lt.train.clock(o.minutes)
+  local clock = lt.train.budget(o.minutes)
   local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 50 }) })
   local ema = lt.optim.Ema(model, function(update) return math.min(0.998, update / (10 + update)) end)
   local run = lt.train.run {
@@ -35,12 +35,12 @@ local function train()
     ema = ema, log_every = 10, resume = o.resume,
   }
   for _, batch in run:steps() do
-    model.ae.price.rate = room(o.rate, clock:done())
+    model.ae.regulariser.rate = room(o.rate, clock:done())
     local some = {}
     for k, i in ipairs(batch.index:totable()) do some[k] = painter.some(data.attributes(i), lt.default_generator()) end
     local seen = model.ae:extract(batch.x, { text = some })
     local loss, log = model.ae:loss(batch.x, { seen = seen, likelihood = eyes.eye(some, o.seen) })
-    local cost, said = model.ae:charge(seen, { loss = loss })
+    local cost, said = model.ae:penalty(seen, { loss = loss })
     local untold = model.teller:loss(seen, data, batch.index)
     loss = loss + cost + untold * (o.tell * said.beta)
     log.kl, log.beta, log.untold = said.kl, said.beta, untold

@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
-local o = lt.train.options { steps = 8000, batch = 32, width = 32, lr = 1e-3, seed = 1, out = "runs/diffusion",
+local o = lt.train.arguments { steps = 8000, batch = 32, width = 32, lr = 1e-3, seed = 1, out = "runs/diffusion",
                              guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 1000,
                              precision = "float32", paint = false }
 lt.precision(o.precision)

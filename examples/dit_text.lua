@@ -16,7 +16,7 @@ local lt = require "laterna"
 local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   net = "dit", minutes = 20.0, batch = 32, lr = 6e-3, mean = 0.0, objects = 1, pictures = 60000, precision = "bf16",
   seed = 1, guidance = 1.5, sampling_steps = 20, samples = 500, out = "runs/dit_text", paint = false,
 }
@@ -36,14 +36,14 @@ end
 -- hexagon that has lost its corners is a circle, and corners are the last thing to be painted.
 local model = lt.diffusion {
   net = net, text = lt.text.Encoder(train.captions, { dim = 96, depth = 2 }), schedule = "cosine", predict = "v",
-  draw = lt.diffusion.draw.logit_normal { mean = o.mean, std = 1.4 },
+  time_sampler = lt.diffusion.time_sampler.logit_normal { mean = o.mean, std = 1.4 },
 }
 local ema = lt.optim.Ema(model, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
 
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
-  local clock = lt.train.clock(o.minutes)
+  local clock = lt.train.budget(o.minutes)
   local opt = lt.optim.Muon(model:parameters(), {
     lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.01 * o.lr }) })
   local run = lt.train.run {

@@ -12,7 +12,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local painter, judges = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/judges.lua")
 local painters = dofile(here .. "shared/painters.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   model = "runs/extractor/scenes/vae/model.safetensors", family = "vae", n = 1000, columns = 8, kept = "noise",
   steps = 3000, seed = 1, keep = "runs/judge/scenes.safetensors", out = "runs/edit",
 }

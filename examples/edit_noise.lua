@@ -8,7 +8,7 @@
 -- that words have; with some scales of another picture; at several temperatures.
 local lt = require "laterna"
 
-local o = lt.train.options { model = "runs/glow/model.safetensors", flow_steps = 8, width = 128, depth = 1, seed = 1,
+local o = lt.train.arguments { model = "runs/glow/model.safetensors", flow_steps = 8, width = 128, depth = 1, seed = 1,
                              words = "dress,boot,bag", amounts = 1.5, look_at = 2000, columns = 8,
                              temperature = 0.7, out = "runs/glow" }
 

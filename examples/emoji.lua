@@ -15,7 +15,7 @@ local lt = require "laterna"
 local nn = lt.nn
 local words = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_words.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   vae_minutes = 12.0, vae_width = 24, channels = 8, minutes = 48.0, width = 96, detail = 32, rate = 20, lr = 4e-3,
   batch = 32, mean = -0.3, sampling_steps = 20, guidance = 3.0, precision = "bf16", seed = 1, out = "runs/emoji",
   paint = false,
@@ -31,7 +31,7 @@ local vae = lt.vae {
 
 -- Trains for some minutes; loss(batch) gives what to minimise, and numbers to log.
 local function fit(name, model, ema, minutes, lr, loss)
-  local clock = lt.train.clock(minutes)
+  local clock = lt.train.budget(minutes)
   local opt = lt.optim.Muon(model:parameters(), {
     lr = lt.optim.schedule.cosine(lr, clock, { warmup = 200, final = 0.01 * lr }) })
   local run = lt.train.run {
@@ -67,7 +67,7 @@ local model = lt.autoencoder {
   generator = lt.diffusion {
     net = nn.UNet { channels = o.channels, size = 12, width = o.width, multipliers = { 1, 2 }, blocks = 1,
                     text = TEXT.dim, detail = o.detail },
-    schedule = "cosine", predict = "v", draw = lt.diffusion.draw.logit_normal { mean = o.mean, std = 1.4 },
+    schedule = "cosine", predict = "v", time_sampler = lt.diffusion.time_sampler.logit_normal { mean = o.mean, std = 1.4 },
     space = average.model,
   },
 }

@@ -9,7 +9,7 @@
 local lt = require "laterna"
 local painter = dofile((arg[0]:match "^(.*/)" or "") .. "shared/scene_painter.lua")
 
-local o = lt.train.options { model = "runs/caption_gap/model.safetensors", n = 200, said = 3, shown = 3, strips = 4,
+local o = lt.train.arguments { model = "runs/caption_gap/model.safetensors", n = 200, said = 3, shown = 3, strips = 4,
                              by = "coordinates", draws = 32, seed = 1, out = "runs/caption_gap" }
 
 local model = painter.load(o.model)

@@ -17,7 +17,7 @@ local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. 
 local lessons, gallery = dofile(here .. "shared/lessons.lua"), dofile(here .. "shared/gallery.lua")
 local settle, resample = dofile(here .. "shared/settle.lua"), dofile(here .. "shared/resample.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   family = "all", data = "scenes", minutes = 20.0, steps = 0, reading = 6.0, seen = 0.7, whole = 0.3, tell = 3.0,
   edit = 1.0, batch = 32, width = 16, text = 64, detail = 48, rate = 16.0, prior = "flow", settle = 3000,
   compare = 5.0, drawn = 0.5, drop = 0.1, lies = 2, extractor = true, pictures = 60000, samples = 1500,
@@ -39,7 +39,7 @@ local function learn(names, folder)
     ema.model:load_state((lt.load(file)))
     return ema.model
   end
-  local length = o.steps > 0 and o.steps or lt.train.clock(o.minutes)
+  local length = o.steps > 0 and o.steps or lt.train.budget(o.minutes)
   local lesson = lessons(model, names, length)
   local run = lt.train.run { save = folder, steps = length, data = train:batches(o.batch, { seed = o.seed }),
     model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume, label = table.concat(names, " + ") }

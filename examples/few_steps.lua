@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   teacher = "runs/diffusion/model.safetensors", width = 32, out = "runs/few_steps", steps = 600, batch = 32,
   substeps = 4, lr = 3e-4, guidance = 1.5, samples = 1000, precision = "float32", seed = 1, paint = false,
 }

@@ -8,7 +8,7 @@
 local lt = require "laterna"
 local plane = dofile((arg[0]:match "^(.*/)" or "") .. "shared/plane.lua")
 
-local o = lt.train.options { steps = 2500, batch = 512, coupling = "SplineCoupling", hidden = 64, layers = 4, lr = 5e-3,
+local o = lt.train.arguments { steps = 2500, batch = 512, coupling = "SplineCoupling", hidden = 64, layers = 4, lr = 5e-3,
                              seed = 1, out = "runs/flow_2d" }
 
 lt.manual_seed(o.seed)

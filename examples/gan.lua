@@ -12,7 +12,7 @@ local lt = require "laterna"
 local nn = lt.nn
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
-local o = lt.train.options { minutes = 2.5, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 10.0, every = 2,
+local o = lt.train.arguments { minutes = 2.5, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 10.0, every = 2,
                              seed = 1, out = "runs/gan", samples = 1000, paint = false }
 
 lt.manual_seed(o.seed)
@@ -21,7 +21,7 @@ local shape = { size = 28, channels = 1, width = o.width, multipliers = { 1, 2 }
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = o.detail
-local clock = lt.train.clock(o.minutes)
+local clock = lt.train.budget(o.minutes)
 local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,

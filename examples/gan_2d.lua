@@ -9,7 +9,7 @@
 local lt = require "laterna"
 local plane = dofile((arg[0]:match "^(.*/)" or "") .. "shared/plane.lua")
 
-local o = lt.train.options { steps = 16000, batch = 512, hidden = 128, lr = 2e-3, gamma = 0.3, final = 1e-3, seeds = 1,
+local o = lt.train.arguments { steps = 16000, batch = 512, hidden = 128, lr = 2e-3, gamma = 0.3, final = 1e-3, seeds = 1,
                              sigma = 0.05, losses = "relativistic,non_saturating,hinge,wasserstein",
                              sets = "ring,grid", out = "runs/gan_2d" }
 

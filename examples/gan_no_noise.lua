@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { minutes = 4.0, batch = 64, width = 48, lr = 1e-3, gamma = 3.0, every = 2, wrong = 1,
+local o = lt.train.arguments { minutes = 4.0, batch = 64, width = 48, lr = 1e-3, gamma = 3.0, every = 2, negative_weight = 1,
                              pictures = 60000, test = 500, seed = 1, out = "runs/gan_no_noise" }
 
 lt.manual_seed(o.seed)
@@ -20,11 +20,11 @@ local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 2, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = 0
-local clock = lt.train.clock(o.minutes)
+local clock = lt.train.budget(o.minutes)
 local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = 0, r1 = gamma, r2 = gamma,
-  penalty_every = o.every, wrong = o.wrong,
+  penalty_every = o.every, negative_weight = o.negative_weight,
 }
 -- The twin: the same generator with the same start, and an encoder of its own.
 local Twin = nn.class("Twin", function(self) self.generator, self.text = gan.generator:clone(), gan.text:clone() end)

@@ -12,7 +12,7 @@ local nn = lt.nn
 local here = arg[0]:match "^(.*/)" or ""
 local garments, judges = dofile(here .. "shared/garments.lua"), dofile(here .. "shared/judges.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   minutes = 5.0, batch = 32, detail = 32, width = 16, lr = 1e-3, student_lr = 3e-4, critic_lr = 1e-3, weight = 1.0,
   student_weight = 4.0, lessons = 8, features = 0.5, gamma = 10.0, every = 4, only = "both", samples = 2000,
   seed = 1, epochs = 3,
@@ -34,7 +34,7 @@ end
 -- Trains a model for some minutes on loss(model, x, cond); or, with a judge, on that and what the critic says, which
 -- learns in turns with it.
 local function learn(name, model, lr, loss, judge)
-  local clock = lt.train.clock(o.minutes)
+  local clock = lt.train.budget(o.minutes)
   local function adam(parameters, most, beta)
     local rate = lt.optim.schedule.cosine(most, clock, { warmup = 100, final = 0.05 * most })
     return lt.optim.Adam(parameters, { lr = rate, betas = { beta, 0.99 } })
@@ -78,7 +78,7 @@ if o.only ~= "vae" then
     local how = { steps = 1, substeps = 2 }
     return lt.diffusion.distil.progressive(student, teacher, x, cond, how)
   end
-  local student, options = first:clone():unfreeze():train(), { paint = { steps = 1 }, weight = o.student_weight }
+  local student, options = first:clone():unfreeze():train(), { rsample = { steps = 1 }, weight = o.student_weight }
   -- Most of the time goes to the teacher's lessons: who has a critic as well is given fewer.
   function options.base(x, cond, model)
     local n = math.min(o.lessons, o.batch)

@@ -4,7 +4,7 @@
 -- generator has to paint what captions say.
 --
 --   lua5.4 examples/gan_scenes.lua                       twelve minutes of training on two cores
---   lua5.4 examples/gan_scenes.lua --wrong 0 --out runs/gan_scenes_0      no wrong captions: how much do they help?
+--   lua5.4 examples/gan_scenes.lua --negative-weight 0 --out runs/gan_scenes_0      no wrong captions: how much do they help?
 --   lua5.4 examples/gan_scenes.lua --paint               no training: paints with what was trained
 --
 -- Writes <out>/gan_scenes.png, a row a caption, <out>/samples.safetensors for judge_scenes.lua (--samples), and
@@ -13,12 +13,12 @@ local lt = require "laterna"
 local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   minutes = 12.0, reading = 2.0, batch = 32, width = 48, critic_width = 32, detail = 64, lr = 1e-3, reading_lr = 1e-2,
-  gamma = 0.3, sharp = 0.05, every = 4, wrong = 2.0, variety = 0.0, lies = 3, wrong_captions = 4, pictures = 60000,
+  gamma = 0.3, sharp = 0.05, every = 4, negative_weight = 2.0, variety = 0.0, lies = 3, negatives = 4, pictures = 60000,
   samples = 500, matches = 500, seed = 1, out = "runs/gan_scenes", paint = false,
 }
-if o.wrong == 0 then o.reading = 0 end
+if o.negative_weight == 0 then o.reading = 0 end
 
 lt.manual_seed(o.seed)
 local train = lt.data.scenes { n = o.pictures, seed = o.seed, objects = 1 }
@@ -31,13 +31,13 @@ local function encoder() return lt.text.Encoder(train.captions, { dim = 64, dept
 local critic = lt.gan.Critic {
   net = nn.Critic(with { block = "vgg", blocks = { 1, 2, 2 }, width = o.critic_width }), text = encoder(),
 }
-local clock, playing = lt.train.clock(o.minutes - o.reading), false
+local clock, playing = lt.train.budget(o.minutes - o.reading), false
 local smooth = lt.optim.schedule.cosine(o.gamma, clock, { final = o.sharp }) -- first stable, then sharp
 local function gamma(call) return playing and smooth(call) or o.sharp end
 local gan = lt.gan {
   generator = nn.Generator(with { block = "dcgan", width = o.width, detail = o.detail }), text = encoder(),
-  critic = critic, detail = o.detail, r1 = gamma, r2 = gamma, penalty_every = o.every, wrong = o.wrong,
-  wrong_captions = o.wrong_captions, variety = o.variety,
+  critic = critic, detail = o.detail, r1 = gamma, r2 = gamma, penalty_every = o.every, negative_weight = o.negative_weight,
+  negatives = o.negatives, variety = o.variety,
 }
 local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
 
@@ -45,14 +45,14 @@ local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) /
 local g = lt.default_generator()
 local function told(batch)
   local cond = { text = batch.captions }
-  if o.wrong > 0 then cond.against = prompts.lies(train, batch.index, o.lies, g) end
+  if o.negative_weight > 0 then cond.negatives = prompts.lies(train, batch.index, o.lies, g) end
   return cond
 end
 
 local function rate(lr, length) return lt.optim.schedule.cosine(lr, length, { warmup = 100, final = 0.05 * lr }) end
 
 local function learn_to_read()
-  local length = lt.train.clock(o.reading)
+  local length = lt.train.budget(o.reading)
   local reading = lt.optim.Muon(critic:parameters(), { lr = rate(o.reading_lr, length) })
   local run = lt.train.run {
     save = o.out .. "/reading", steps = length, data = train:batches(o.batch, { seed = o.seed }), model = critic,

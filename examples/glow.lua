@@ -12,7 +12,7 @@
 -- Writes <out>/glow.png (a row a caption), samples.safetensors for judge.lua, and model.safetensors.
 local lt = require "laterna"
 
-local o = lt.train.options { minutes = 20.0, batch = 16, model = "Glow", flow_steps = 8, width = 128, depth = 1,
+local o = lt.train.arguments { minutes = 20.0, batch = 16, model = "Glow", flow_steps = 8, width = 128, depth = 1,
                              lr = 1e-2, text = true, drop = 0.1, temperature = 0.8, guidance = 1.5, samples = 1000,
                              every = 1.0, seed = 1, optimizer = "Muon", from = "", contrast = 0.0, named = 1000,
                              out = "runs/glow" }
@@ -27,7 +27,7 @@ local flow = lt.flow {
 }
 if o.from ~= "" then flow:load_state((lt.load(o.from))) end
 
-local clock = lt.train.clock(o.minutes)
+local clock = lt.train.budget(o.minutes)
 local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
 local opt = lt.optim[o.optimizer](flow:parameters(), { lr = lr })
 local ema = lt.optim.Ema(flow, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)

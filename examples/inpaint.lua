@@ -6,7 +6,7 @@
 local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
-local o = lt.train.options { model = "runs/diffusion/model.safetensors", out = "runs/diffusion", width = 32, steps = 50,
+local o = lt.train.arguments { model = "runs/diffusion/model.safetensors", out = "runs/diffusion", width = 32, steps = 50,
                              resample = 4, guidance = 2, seed = 1 }
 
 local test = lt.data.fashion_mnist "test"

@@ -10,7 +10,7 @@
 local lt = require "laterna"
 local judges = dofile((arg[0]:match "^(.*/)" or "") .. "shared/judges.lua")
 
-local o = lt.train.options { samples = "runs/paint/samples.safetensors", epochs = 3, seed = 1,
+local o = lt.train.arguments { samples = "runs/paint/samples.safetensors", epochs = 3, seed = 1,
                              keep = "runs/judge/classifier.safetensors" }
 local judge, train, test = judges.fashion(o)
 

@@ -10,7 +10,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local prompts, judges = dofile(here .. "shared/prompts.lua"), dofile(here .. "shared/judges.lua")
 local parts = prompts.parts
 
-local o = lt.train.options { out = "runs/extractor", steps = 3000, seed = 1, fresh = 4000,
+local o = lt.train.arguments { out = "runs/extractor", steps = 3000, seed = 1, fresh = 4000,
                              keep = "runs/judge/scenes.safetensors" }
 local judge = judges.scenes(o, parts, prompts.id)
 local real = judge:describe(lt.data.scenes({ n = o.fresh, objects = 1, seed = o.seed + 1 }).images)

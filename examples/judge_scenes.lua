@@ -9,7 +9,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local prompts, judges = dofile(here .. "shared/prompts.lua"), dofile(here .. "shared/judges.lua")
 local parts = prompts.parts
 
-local o = lt.train.options { samples = "runs/dit_text/samples.safetensors", steps = 3000, seed = 1, fresh = 4000,
+local o = lt.train.arguments { samples = "runs/dit_text/samples.safetensors", steps = 3000, seed = 1, fresh = 4000,
                              keep = "runs/judge/scenes.safetensors" }
 local judge = judges.scenes(o, parts, prompts.id)
 

@@ -12,7 +12,7 @@ local lt = require "laterna"
 local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   vae_minutes = 0.5, width = 16, beta = 0.2, channels = 4, minutes = 20.0, dim = 128, depth = 6, lr = 6e-3, batch = 32,
   precision = "bf16", guidance = 2, sampling_steps = 20, samples = 500, seed = 1, out = "runs/latent", paint = false,
 }
@@ -30,7 +30,7 @@ local vae = lt.vae {
 
 -- Trains for some minutes; loss(batch) gives what to minimise, and numbers to log.
 local function fit(name, model, ema, minutes, lr, limit, loss)
-  local clock = lt.train.clock(minutes)
+  local clock = lt.train.budget(minutes)
   local opt = lt.optim.Muon(model:parameters(), {
     lr = lt.optim.schedule.cosine(lr, clock, { warmup = 200, final = 0.01 * lr }) })
   local run = lt.train.run {
@@ -61,7 +61,7 @@ local model = lt.diffusion {
   net = nn.DiT { channels = o.channels, size = 8, patch = 1, dim = o.dim, depth = o.depth, heads = 4, mix = 3,
                  text = 96, caption = "cross" },
   text = lt.text.Encoder(train.captions, { dim = 96, depth = 2 }), schedule = "cosine", predict = "v",
-  draw = lt.diffusion.draw.logit_normal { mean = 0, std = 1.4 }, space = average.model,
+  time_sampler = lt.diffusion.time_sampler.logit_normal { mean = 0, std = 1.4 }, space = average.model,
 }
 local ema = lt.optim.Ema(model, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
 if o.paint then

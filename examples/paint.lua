@@ -8,7 +8,7 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.options { steps = 1100, batch = 64, detail = 48, width = 16, lr = 2e-3, beta = 0.5, heed = 50,
+local o = lt.train.arguments { steps = 1100, batch = 64, detail = 48, width = 16, lr = 2e-3, beta = 0.5, heed = 50,
                              seed = 1, data = "auto", out = "runs/paint" }
 
 lt.manual_seed(o.seed)
@@ -67,7 +67,7 @@ for step, batch in run:steps() do
   local beta = o.beta * math.min(1, step / (0.2 * o.steps)) -- warm-up: first learn to use the detail, then its price
   local loss, log = painter:loss(batch.x, { text = batch.captions, beta = beta })
   local half = table.move(batch.captions, 1, o.batch // 2, 1, {})
-  local heed = model.reader(painter:paint { text = half }, half)
+  local heed = model.reader(painter:rsample { text = half }, half)
   painting:zero_grad()
   ;(loss + heed * o.heed):backward()
   lt.optim.clip_norm(painter:parameters(), 100)

@@ -12,7 +12,7 @@ local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local judges, garments = dofile(here .. "shared/judges.lua"), dofile(here .. "shared/garments.lua")
 
-local o = lt.train.options { steps = 2500, batch = 32, width = 16, lr = 2e-3, seed = 1, out = "runs/schedules",
+local o = lt.train.arguments { steps = 2500, batch = 32, width = 16, lr = 2e-3, seed = 1, out = "runs/schedules",
                              guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 500, only = "" }
 
 local schedules = {

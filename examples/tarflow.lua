@@ -11,7 +11,7 @@
 local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
-local o = lt.train.options { minutes = 30.0, batch = 32, patch = 4, blocks = 3, layers = 3, dim = 128, bins = 8,
+local o = lt.train.arguments { minutes = 30.0, batch = 32, patch = 4, blocks = 3, layers = 3, dim = 128, bins = 8,
                              lr = 2e-3, noise = 0.1, guidance = 1.5, temperature = 1.0, samples = 1000, every = 2.0,
                              seed = 1, out = "runs/tarflow", paint = false }
 
@@ -37,7 +37,7 @@ local function bits(n)
 end
 
 local function learn()
-  local clock = lt.train.clock(o.minutes)
+  local clock = lt.train.budget(o.minutes)
   local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
   local opt = lt.optim.AdamW(flow:parameters(), { lr = lr, betas = { 0.9, 0.95 }, weight_decay = 1e-4 })
   local run = lt.train.run { save = o.out, steps = clock, model = flow, optimizer = opt, ema = ema,

@@ -9,7 +9,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local painters, lessons = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/lessons.lua")
 local gallery, reader = dofile(here .. "shared/gallery.lua"), dofile(here .. "shared/reader.lua")
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   minutes = 2.0, reading = 0.15, seen = 0.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0,
   compare = 1.0, drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour",
 }
@@ -28,7 +28,7 @@ o.reader = reader.learned(train, { reading = o.reading, seed = o.seed, keep = o.
 print "An extractor and four painters, trained together on scenes with captions:"
 local model = painters.Model(painters.names, o)
 local ema = lt.optim.Ema(model, function(step) return math.min(0.995, (1 + step) / (10 + step)) end)
-local clock = lt.train.clock(o.minutes - o.reading)
+local clock = lt.train.budget(o.minutes - o.reading)
 local lesson = lessons(model, painters.names, clock)
 local run = lt.train.run { save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
   ema = ema, optimizer = lesson.optimizers, resume = o.resume }

@@ -40,7 +40,7 @@ describe("diffusion", function()
       for _, kind in ipairs(prediction.kinds) do
         local seen = {}
         local model = Diffusion { net = mute(seen), schedule = schedule, predict = kind, sigma_data = 0.5,
-                                  draw = at(0.25, 0.75) }
+                                  time_sampler = at(0.25, 0.75) }
         local loss, log = model:loss(x, { noise = eps })
         local sum = 0
         for i, t in ipairs { 0.25, 0.75 } do
@@ -61,7 +61,7 @@ describe("diffusion", function()
   it("prices errors in the picture, whatever is predicted", function()
     for _, kind in ipairs(prediction.kinds) do
       local asked, seen = {}, {}
-      local model = Diffusion { net = mute(seen), predict = kind, draw = at(0.25, 0.75), weight = function(snr, t)
+      local model = Diffusion { net = mute(seen), predict = kind, time_sampler = at(0.25, 0.75), weight = function(snr, t)
         asked[#asked + 1] = { snr, t }
         return 2 * t
       end }
@@ -85,7 +85,7 @@ describe("diffusion", function()
                                   min_snr = Diffusion.weight.min_snr(5), edm = Diffusion.weight.edm(0.5) } do
         for _, kind in ipairs(prediction.kinds) do
           local model = Diffusion { net = mute {}, schedule = schedule, predict = kind, weight = weight,
-                                    draw = at(1, 1e-5) }
+                                    time_sampler = at(1, 1e-5) }
           local loss = model:loss(x):item()
           assert.is_true(loss == loss and loss < math.huge, ("%s %s %s"):format(schedule, name, kind))
         end
@@ -136,7 +136,7 @@ describe("diffusion", function()
     end
     assert.equal(loss(), loss())
     local asked
-    model = Diffusion { net = mute {}, schedule = "flow", draw = function(n, generator, schedule)
+    model = Diffusion { net = mute {}, schedule = "flow", time_sampler = function(n, generator, schedule)
       asked = { n, generator, schedule }
       return core.full({ n }, 0.5)
     end }

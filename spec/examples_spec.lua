@@ -109,7 +109,7 @@ describe("the painter of scenes", function()
     local x = painter.fresh(2, 1)
     local cond = { text = { "a red star", "" } }
     assert.same(model:encode(x, cond):totable(), again:encode(x, cond):totable())
-    assert.equal(5.5, again.price.rate)
+    assert.equal(5.5, again.regulariser.rate)
     assert.is_truthy(again.prior)
   end)
 end)
@@ -196,7 +196,7 @@ describe("the painters", function()
     local again = painters.load(folder .. "/model.safetensors", "gan")
     local x, said = test.images:float() * (2 / 255) - 1, { text = test.captions }
     assert.same(model.gan:eval():encode(x, said):totable(), again:encode(x, said):totable())
-    assert.equal(4.5, again.price.rate)
+    assert.equal(4.5, again.regulariser.rate)
     assert.has_error(function() painters.load(folder .. "/model.safetensors", "flow") end)
     child.remove(folder)
   end)
@@ -246,7 +246,7 @@ describe("the painters", function()
     model:eval():freeze()
     local ae, said = model.vae, scenes.captions
     local pooled = ae.text(said).pooled
-    local first = ae.prior:draw(lt.randn({ 8, 4 }, { generator = lt.generator(1) }), pooled)
+    local first = ae.prior:inverse(lt.randn({ 8, 4 }, { generator = lt.generator(1) }), pooled)
     local z = resample(ae, model.teller, said, lt.generator(1))
     local sure, before = model.teller:sure(pooled, z):totable(), model.teller:sure(pooled, first):totable()
     local words = 0

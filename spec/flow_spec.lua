@@ -112,14 +112,14 @@ describe("a flow", function()
     assert.near(model:loss(x, { text = own }):item(), model:loss(x, { text = own, contrast = 5 }):item(), 1e-6)
     model.drop = 0
     -- Wrong captions of one's own choice, and none for the others.
-    loss, log = model:loss(x, { text = own, contrast = 5, against = { "b", false, "b", "a" } })
+    loss, log = model:loss(x, { text = own, contrast = 5, negatives = { "b", false, "b", "a" } })
     local one = gap:narrow(1, 1, 1):softplus():mean():item()
     assert.near(one, log.contrast, 1e-4)
     assert.near(plain + 5 * one / (3 * math.log(2)), loss:item(), 1e-4)
-    fails("cond.against: 1 captions for 4 pictures", model.loss, model, x,
-      { text = own, contrast = 5, against = { "b" } })
-    fails("cond.against[2]: expected string", model.loss, model, x,
-      { text = own, contrast = 5, against = { "b", 1, "b", "a" } })
+    fails("cond.negatives: 1 captions for 4 pictures", model.loss, model, x,
+      { text = own, contrast = 5, negatives = { "b" } })
+    fails("cond.negatives[2]: expected string", model.loss, model, x,
+      { text = own, contrast = 5, negatives = { "b", 1, "b", "a" } })
     fails("cond.contrast: expected number", model.loss, model, x, { text = own, contrast = "5" })
     fails("cond.contrast: it needs", model.loss, model, x, { contrast = 5 })
     fails("cond.contrast: it needs", model.loss, model, x, { text = encoder(own), contrast = 5 })

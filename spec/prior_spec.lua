@@ -21,7 +21,7 @@ describe("the flow prior", function()
     for _, d in ipairs { 2, 5 } do
       local flow, z, c = shaken(d, { condition = 4, hidden = 16 }), core.randn(6, d), core.randn(6, 4)
       local _, u = flow:log_prob(z, c)
-      assert.is_true((flow:draw(u, c) - z):abs():max():item() < 1e-3)
+      assert.is_true((flow:inverse(u, c) - z):abs():max():item() < 1e-3)
     end
   end)
 
@@ -50,7 +50,7 @@ describe("the flow prior", function()
     local z, c = data(4000)
     local entropy = math.log(2 * math.pi) + 1 + math.log(0.5) + math.log(0.2)
     assert.near(entropy, -flow:log_prob(z, c):mean():item(), 0.03)
-    local drawn = flow:draw(core.randn(2000, 2), core.ones(2000, 1))
+    local drawn = flow:inverse(core.randn(2000, 2), core.ones(2000, 1))
     assert.near(3, drawn:mean(1)[1]:item(), 0.1)
   end)
 

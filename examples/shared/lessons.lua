@@ -65,12 +65,12 @@ local function step(self, number, batch, o, data)
   local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
   if o.extractor then
     local length = self.length
-    first.price.rate = room(o.rate, type(length) == "number" and number / length or length:done())
+    first.regulariser.rate = room(o.rate, type(length) == "number" and number / length or length:done())
     seen = first:extract(x, cond)
     cond = { seen = seen }
   end
   cond.likelihood = o.seen > 0 and o.reader.eye(batch.captions, o.seen, o.whole) or nil
-  local game = { text = cond.text, seen = seen, drawn = seen and o.drawn, against = batch.lies,
+  local game = { text = cond.text, seen = seen, drawn = seen and o.drawn, negatives = batch.lies,
     likelihood = cond.likelihood }
   local function note(prefix, numbers)
     for key, v in pairs(numbers) do log[prefix .. key] = v end
@@ -83,7 +83,7 @@ local function step(self, number, batch, o, data)
     note(name .. "_", said)
   end
   if seen then
-    local cost, said = first:charge(seen, { loss = #names > 1 and #names or sum })
+    local cost, said = first:penalty(seen, { loss = #names > 1 and #names or sum })
     sum = sum + cost
     note("", said)
     if model.teller then

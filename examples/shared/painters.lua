@@ -72,7 +72,7 @@ function Sketching:sample(cond, options)
   return (sketch + painted * (self.rest * self.calm)):clamp(-1, 1)
 end
 
-function Sketching:paint(cond) return sketched(self, cond.text.pooled, cond.detail) end
+function Sketching:rsample(cond) return sketched(self, cond.text.pooled, cond.detail) end
 
 local function both(pooled, detail) return detail and lt.cat({ pooled, detail }, 2) or pooled end
 
@@ -113,7 +113,7 @@ function painters.diffusion(o, text)
       text = o.text, detail = detail })),
     nn.PictureDecoder(o.text + detail, o.channels, coder_of(o, {})))
   local diffusion = lt.diffusion { net = net, text = text, schedule = "cosine", predict = "v",
-    draw = lt.diffusion.draw.logit_normal { mean = -0.5, std = 1.4 } }
+    time_sampler = lt.diffusion.time_sampler.logit_normal { mean = -0.5, std = 1.4 } }
   local rest = not text and 0.2 or nil
   return Sketching(diffusion, function(by, pooled, z) return by.expect(both(pooled, z)) end, rest, 0.5)
 end
@@ -138,7 +138,7 @@ function Playing:critic_loss(x, cond) return self.game:critic_loss(x, cond) end
 
 function Playing:sample(cond, options) return self.game:sample(cond, options) end
 
-function Playing:paint(cond) return self.game:paint(cond) end
+function Playing:rsample(cond) return self.game:rsample(cond) end
 
 function Playing:generator_parameters()
   local list = self.game:generator_parameters()
@@ -152,7 +152,7 @@ function painters.gan(o, text)
   critic:load_state(o.reader.critic:state())
   local game = lt.gan {
     generator = Decoding(nn.PictureDecoder(o.detail, o.channels, coder_of(o, { condition = o.text }))), critic = critic,
-    text = text, detail = o.detail, r1 = 0.3, r2 = 0.3, penalty_every = 4, wrong_captions = 2,
+    text = text, detail = o.detail, r1 = 0.3, r2 = 0.3, penalty_every = 4, negatives = 2,
   }
   return text and game or Playing(game, o.compare)
 end
@@ -170,7 +170,7 @@ painters.Model = nn.class("Painters", function(self, names, o)
     extractor = reader.looking(o.reader.critic, nn.Extractor(sees), sees),
     text = encoder(o), prior = o.prior == "diffusion" and lt.prior.Diffusion(o.detail, { condition = o.text })
       or lt.prior.Flow(o.detail, { condition = o.text, layers = 8 }),
-    price = lt.autoencoder.price.kl { rate = o.rate }, detail = o.detail, drop = o.drop,
+    regulariser = lt.autoencoder.regulariser.kl { rate = o.rate }, detail = o.detail, drop = o.drop,
   }
   self.teller = o.reader.teller and (o.tell or 0) > 0 and o.reader.teller(o.text + o.detail) or nil
   self.shared = { shared.extractor, shared.text, shared.prior, self.teller }

@@ -23,5 +23,5 @@ return function(ae, seen, misread, data, index, generator)
   end
   text = ae.text(text)
   local _, u = ae.prior:log_prob(seen.z:narrow(1, 1, n), seen.text.pooled:narrow(1, 1, n))
-  return misread(ae.generator:paint { n = n, text = text, detail = ae.prior:draw(u, text.pooled) }, scenes)
+  return misread(ae.generator:rsample { n = n, text = text, detail = ae.prior:inverse(u, text.pooled) }, scenes)
 end

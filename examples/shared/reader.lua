@@ -22,7 +22,7 @@ local function new(train)
   local critic = lt.gan.Critic { text = lt.text.Encoder(train.captions, { dim = 64, depth = 1 }),
     net = net(train.images:size(2), train.images:size(4)) }
   return critic, lt.gan { generator = nn.Sequential(), critic = critic, detail = 1, r1 = 0.05, penalty_every = 4,
-    wrong = 2, wrong_captions = 4 }
+    negative_weight = 2, negatives = 4 }
 end
 
 -- Each attribute's captions of one word, "a star", "a heart", ..: which of them are the pictures'? All words are asked
@@ -70,7 +70,7 @@ local function choose(critic, train, batch, said)
 end
 
 local function learn(critic, game, train, o)
-  local clock, g, said = lt.train.clock(o.reading), lt.generator(o.seed), train.mentions and captions_of_words(train)
+  local clock, g, said = lt.train.budget(o.reading), lt.generator(o.seed), train.mentions and captions_of_words(train)
   local optimizer = lt.optim.Muon(critic:parameters(), {
     lr = lt.optim.schedule.cosine(RATE, clock, { warmup = 50, final = 0.02 * RATE }) })
   local run = lt.train.run { steps = clock, model = critic, optimizer = optimizer,
@@ -84,7 +84,7 @@ local function learn(critic, game, train, o)
       log = { choice_loss = loss }
     else
       loss, log = game:reading_loss(batch.x, { text = batch.captions,
-        against = said and prompts.lies(train, batch.index, LIES, g) or nil })
+        negatives = said and prompts.lies(train, batch.index, LIES, g) or nil })
     end
     optimizer:zero_grad()
     loss:backward()
@@ -150,7 +150,7 @@ function reader.learned(train, o)
   local critic, game = new(train)
   kept(o.keep, critic, ("seed %d, %g minutes, noise up to %g"):format(o.seed, o.reading, GRAIN),
     function() learn(critic, game, train, o) end)
-  critic = critic:fixed()
+  critic = critic:frozen_view()
   local asked = train.mentions and lt.no_grad(function()
     return critic.net.caption(critic.text(captions_of_words(train)).pooled)
   end)

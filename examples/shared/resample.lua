@@ -8,7 +8,7 @@ local function draw(ae, teller, captions, generator)
   local n, pooled = #captions, ae.text(captions).pooled
   local kept, best
   for _ = 1, TRIES do
-    local z = ae.prior:draw(lt.randn({ n, ae.detail }, { generator = generator }), pooled)
+    local z = ae.prior:inverse(lt.randn({ n, ae.detail }, { generator = generator }), pooled)
     local sure = teller:sure(pooled, z)
     if kept then
       local better = best:lt(SURE):float() * sure:gt(best):float()

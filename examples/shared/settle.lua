@@ -32,7 +32,7 @@ return function(ae, data, o)
   for _ in run:steps() do
     local rows = lt.randint(1, #mu, { BATCH }, { generator = g })
     local wide = logvar:index_select(1, rows)
-    local loss = detail.price_under(detail.draw(mu:index_select(1, rows), wide, g), wide, prior,
+    local loss = detail.kl_under(detail.reparameterise(mu:index_select(1, rows), wide, g), wide, prior,
       pooled:index_select(1, rows), g)
     optimizer:zero_grad()
     loss:backward()

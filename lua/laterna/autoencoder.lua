@@ -19,7 +19,7 @@
 --
 --     local seen = first:extract(x, { text = captions })
 --     local sum = first:loss(x, { seen = seen }) + second:loss(x, { seen = seen }) * weight
---     local cost, log = first:charge(seen, { loss = sum })
+--     local cost, log = first:penalty(seen, { loss = sum })
 --     (sum + cost):backward()
 --
 -- With a gan as generator the critic has a turn of its own, critic_loss, and the optimizer of the rest gets
@@ -32,7 +32,7 @@ local game = require "laterna.autoencoder.game"
 local gap = require "laterna.autoencoder.gap"
 local nn = require "laterna.nn"
 local painting = require "laterna.autoencoder.painting"
-local price = require "laterna.autoencoder.price"
+local regulariser = require "laterna.autoencoder.regulariser"
 
 local function has(what, ...)
   local names = { ... }
@@ -53,7 +53,7 @@ end
 --  - detail: d, the size of the detail
 --  - text: a text encoder; without one captions are ignored
 --  - prior: a module with log_prob(z, c) and draw(u, c), such as lt.prior.Flow; N(0, I) without one
---  - price: what the detail costs, one of lt.autoencoder.price; or, for price.kl, its options:
+--  - price: what the detail costs, one of lt.autoencoder.regulariser; or, for regulariser.kl, its options:
 --  - beta=1; free=0: free nats a coordinate (for N(0, I) only); rate: nats a picture to which beta holds the detail
 --  - drop=0: how often a caption is left out in training, so that the empty caption is known, for guidance too
 -- @treturn autoencoder
@@ -62,25 +62,25 @@ local Autoencoder = nn.class("autoencoder", function(self, options)
     extractor = { nn.module_rule, required = true },
     generator = { has("a generator", "loss", "sample"), required = true },
     text = nn.module_rule, detail = { "integer", required = true, min = 1 }, beta = { "number", min = 0 },
-    free = { "number", min = 0 }, rate = { "number", min = 1e-6 }, prior = has("a prior", "log_prob", "draw"),
-    price = has("a price", "outputs", "read", "charge", "gap"), drop = { "number", 0, min = 0, max = 1 },
+    free = { "number", min = 0 }, rate = { "number", min = 1e-6 }, prior = has("a prior", "log_prob", "inverse"),
+    regulariser = has("a regulariser", "outputs", "read", "penalty", "gap"), drop = { "number", 0, min = 0, max = 1 },
   })
-  if o.price and (o.beta or o.free or o.rate) then
-    check.fail("autoencoder", 1, "price: beta, free and rate are options of price.kl")
+  if o.regulariser and (o.beta or o.free or o.rate) then
+    check.fail("autoencoder", 1, "regulariser: beta, free and rate are options of regulariser.kl")
   end
   self.extractor, self.generator, self.text, self.detail = o.extractor, o.generator, o.text, o.detail
-  self.price, self.drop = o.price or price.kl { beta = o.beta, free = o.free, rate = o.rate }, o.drop
+  self.regulariser, self.drop = o.regulariser or regulariser.kl { beta = o.beta, free = o.free, rate = o.rate }, o.drop
   self.prior = o.prior
-  if self.price.prior then
-    if o.prior then check.fail("autoencoder", 1, "prior: this price brings its own") end
-    self.prior = self.price:prior(o.detail)
+  if self.regulariser.prior then
+    if o.prior then check.fail("autoencoder", 1, "prior: this regulariser brings its own") end
+    self.prior = self.regulariser:prior(o.detail)
   end
 end)
 
-Autoencoder.price = price
+Autoencoder.regulariser = regulariser
 Autoencoder.gap, Autoencoder.report = gap.gap, gap.report
 Autoencoder.explain = require "laterna.autoencoder.explain"
-Autoencoder.sample, Autoencoder.paint = painting.sample, painting.paint
+Autoencoder.sample, Autoencoder.rsample = painting.sample, painting.rsample
 Autoencoder.critic_loss, Autoencoder.generator_parameters = game.critic_loss, game.generator_parameters
 for name, method in pairs(edit) do Autoencoder[name] = method end
 
@@ -88,7 +88,7 @@ for name, method in pairs(edit) do Autoencoder[name] = method end
 local function look(fname, self, x, text)
   local told = text and (self.extractor.takes_tokens and text or text.pooled)
   local out = check.type(fname, nil, "what the extractor wrote", self.extractor(x, told), "tensor")
-  local n, k = x:size(1), self.price:outputs(self.detail)
+  local n, k = x:size(1), self.regulariser:outputs(self.detail)
   if out:dim() ~= 2 or out:size(1) ~= n or out:size(2) ~= k then
     check.fail(fname, nil, "the extractor wrote (%s), expected (%d,%d)", table.concat(out.shape, ","), n, k)
   end
@@ -98,7 +98,7 @@ end
 local function see(fname, self, x, cond)
   local text = { text = condition.forget(self, cond.text, cond.generator) }
   text = condition.text(fname, 2, self.text, text, x:size(1))
-  local seen = self.price:read(look(fname, self, x, text), cond.generator)
+  local seen = self.regulariser:read(look(fname, self, x, text), cond.generator)
   seen.text = text
   return seen
 end
@@ -120,14 +120,14 @@ end
 -- finds where beta begins; generator for draws
 -- @treturn Tensor
 -- @treturn table
-function Autoencoder:charge(seen, options)
-  check.type("charge", 1, "seen", seen, "table")
-  check.type("charge", 1, "seen.z", seen.z, "tensor")
-  local o = check.options("charge", 2, options, {
+function Autoencoder:penalty(seen, options)
+  check.type("penalty", 1, "seen", seen, "table")
+  check.type("penalty", 1, "seen.z", seen.z, "tensor")
+  local o = check.options("penalty", 2, options, {
     beta = { "number", min = 0 }, generator = check.is_generator,
     loss = function(v) return type(v) == "number" or check.is(v, "tensor"), "a number or a tensor" end,
   })
-  return self.price:charge(seen, {
+  return self.regulariser:penalty(seen, {
     prior = self.prior, pooled = seen.text and seen.text.pooled, beta = o.beta, generator = o.generator,
     loss = type(o.loss) == "number" and o.loss or o.loss and o.loss:mean():item() or nil,
   })
@@ -149,7 +149,7 @@ function Autoencoder:loss(x, cond)
   check.type("loss", 2, "cond.seen.z", seen.z, "tensor")
   local loss, log = self.generator:loss(x, game.told("loss", self, cond, seen))
   if cond.seen then return loss, log end
-  local cost, said = self:charge(seen, { beta = cond.beta, loss = loss, generator = cond.generator })
+  local cost, said = self:penalty(seen, { beta = cond.beta, loss = loss, generator = cond.generator })
   for key, v in pairs(said) do log[key] = v end
   return loss + cost, log
 end

@@ -144,27 +144,27 @@ function condition.others(captions, n, generator)
   return rows, others
 end
 
---- For each example a caption that is not its own: those that cond.against lists, or that of another one of the batch
+--- For each example a caption that is not its own: those that cond.negatives lists, or that of another one of the batch
 -- (condition.others). Examples whose caption is the one in the list, or that have `false` there, are left out.
 -- @tparam table cond text, and perhaps against, a list of n strings
 -- @tparam integer n
 -- @treturn {integer,...} examples
 -- @treturn table what each is shown with: strings; or where cond has no against, numbers of examples
 -- @treturn boolean whether they are strings
-function condition.wrong(fname, i, cond, n)
-  local against, own = cond.against, cond.text
+function condition.negatives(fname, i, cond, n)
+  local against, own = cond.negatives, cond.text
   if against == nil then
     local rows, others = condition.others(own, n, cond.generator)
     return rows, others, false
   end
-  if check.type(fname, i, "cond.against", against, "table") and rawlen(against) ~= n then
-    check.fail(fname, i, "cond.against: %d captions for %d pictures", rawlen(against), n)
+  if check.type(fname, i, "cond.negatives", against, "table") and rawlen(against) ~= n then
+    check.fail(fname, i, "cond.negatives: %d captions for %d pictures", rawlen(against), n)
   end
   own = type(own) == "table" and not own.pooled and own or {}
   local rows, said = {}, {}
   for k = 1, n do
     local caption = rawget(against, k)
-    if caption then check.type(fname, i, ("cond.against[%d]"):format(k), caption, "string") end
+    if caption then check.type(fname, i, ("cond.negatives[%d]"):format(k), caption, "string") end
     if caption and caption ~= own[k] then rows[#rows + 1], said[#said + 1] = k, caption end
   end
   return rows, said, true

@@ -10,7 +10,7 @@ local detail = {}
 -- @tparam Tensor logvar like mu
 -- @tparam[opt] Generator generator
 -- @treturn Tensor like mu
-function detail.draw(mu, logvar, generator)
+function detail.reparameterise(mu, logvar, generator)
   return mu + (logvar * 0.5):exp() * core.randn(mu.shape, { generator = generator })
 end
 
@@ -22,7 +22,7 @@ end
 -- @tparam[opt=0] number free nats a coordinate
 -- @treturn Tensor the price, a scalar
 -- @treturn Tensor the KL, a scalar
-function detail.price(mu, logvar, free)
+function detail.kl(mu, logvar, free)
   local each = core.kl_normal(mu, logvar, { reduction = "none" }):mean(1) -- over the batch
   local kl = each:sum()
   if not free or free == 0 then return kl, kl end
@@ -45,7 +45,7 @@ end
 -- @tparam ?Tensor c (n,k)
 -- @tparam[opt] Generator generator for the bound's draws
 -- @treturn Tensor a scalar
-function detail.price_under(z, logvar, prior, c, generator)
+function detail.kl_under(z, logvar, prior, c, generator)
   local logp = prior.bound and prior:bound(z, c, generator) or prior:log_prob(z, c)
   return -(detail.entropy(logvar) + logp):mean()
 end

@@ -19,7 +19,7 @@ local columns = require "laterna.diffusion.columns"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local distil = require "laterna.diffusion.distil"
-local draw = require "laterna.diffusion.draw"
+local time_sampler = require "laterna.diffusion.time_sampler"
 local encode = require "laterna.diffusion.encode"
 local likelihood = require "laterna.diffusion.likelihood"
 local latent = require "laterna.diffusion.latent"
@@ -70,7 +70,7 @@ end
 --  - predict="v": what the network says: "eps", "x0", "v", "velocity" or "edm"; sigma_data=1 for the last
 --  - weight: function(snr, t), the price of squared error in x0 (lt.diffusion.weight); by default that of the plain
 --    squared error of what is predicted
---  - draw: function(n, generator, schedule) -> (n) times for training (lt.diffusion.draw); by default one for each of n
+--  - time_sampler: function(n, generator, schedule) -> (n) times for training (lt.diffusion.time_sampler); by default one for each of n
 --    equal parts of [0,1]
 --  - drop=0.1: how often a caption is left out in training, so that the model knows what it paints without one
 --  - space: paint in the latent space of this (its encode and decode), trained before
@@ -80,13 +80,13 @@ local Diffusion = nn.class("diffusion", function(self, options)
   local o = check.options("diffusion", 1, options, {
     net = { is_net, required = true }, text = nn.module_rule, schedule = { is_schedule, "cosine" },
     predict = { "string", "v", one_of = prediction.kinds }, sigma_data = { "number", 1, min = 1e-6 },
-    weight = "callable", draw = "callable", drop = { "number", 0.1, min = 0, max = 1 }, space = is_space,
+    weight = "callable", time_sampler = "callable", drop = { "number", 0.1, min = 0, max = 1 }, space = is_space,
     size = is_size,
   })
   self.net, self.text, self.space = o.net, o.text, o.space
   self.schedule = checked(o.schedule)
   self.kind, self.sigma_data, self.drop = o.predict, o.sigma_data, o.drop
-  self.price, self.times = o.weight, o.draw or draw.stratified()
+  self.snr_weight, self.times = o.weight, o.time_sampler or time_sampler.stratified()
   self.size = core.tensor(o.size or { 0, 0, 0 }, { dtype = "int32" }) -- saved with the weights
   if o.space then
     self.latents, self.buffers = core.tensor { 0, 0 }, { latents = true } -- mean and deviation, see diffusion.latent
@@ -94,7 +94,7 @@ local Diffusion = nn.class("diffusion", function(self, options)
   if nn.is_module(o.space) then o.space:freeze():eval() end
 end)
 
-Diffusion.weight, Diffusion.draw, Diffusion.distil = weight, draw, distil
+Diffusion.weight, Diffusion.time_sampler, Diffusion.distil = weight, time_sampler, distil
 
 -- The network sees numbers of about one size, however loud the noise. 1 for schedules that preserve the variance.
 local function input_scale(self, alpha, sigma)
@@ -144,10 +144,10 @@ local function coefficients(self, t)
   return columns(t:totable(), function(time)
     local alpha, sigma = self.schedule(time)
     local p, q = prediction.target(self.kind, alpha, sigma, self.sigma_data)
-    if not self.price then return alpha, sigma, p, q end
+    if not self.snr_weight then return alpha, sigma, p, q end
     local snr = math.min(SNR_MAX, math.max(SNR_MIN, (alpha / sigma) ^ 2))
     local _, b = prediction.coefficients(self.kind, math.max(alpha, sigma * SNR_MIN ^ 0.5), sigma, self.sigma_data)
-    return alpha, sigma, p, q, self.price(snr, time) * b * b
+    return alpha, sigma, p, q, self.snr_weight(snr, time) * b * b
   end)
 end
 
@@ -183,7 +183,7 @@ function Diffusion:loss(x, cond)
   return price and (error2 * price):mean() or mean, { mse = mean:item() }
 end
 
-Diffusion.sample, Diffusion.paint = painting.sample, painting.paint
+Diffusion.sample, Diffusion.rsample = painting.sample, painting.rsample
 Diffusion.encode, Diffusion.bits_per_dim = encode.encode, likelihood.bits_per_dim
 
 return Diffusion

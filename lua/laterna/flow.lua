@@ -113,11 +113,11 @@ local function explain(self, x, y, told)
   return step .. "flow: the loss is not finite, though every layer's values are"
 end
 
--- -log P(caption | x), where it is either its own or a wrong one (condition.wrong), and both are as likely before:
+-- -log P(caption | x), where it is either its own or a wrong one (condition.negatives), and both are as likely before:
 -- softplus(log p(x | wrong) - log p(x | own)), (k) nats for the pictures that have been told their caption and for
 -- which there is a wrong one; nil if there is none. logp: log p(y | own), (n); kept: captions as they were told.
 local function contrast(self, y, logp, kept, cond)
-  local rows, others, strings = condition.wrong("loss", 2, cond, y:size(1))
+  local rows, others, strings = condition.negatives("loss", 2, cond, y:size(1))
   local pick, wrong = {}, {}
   for k, i in ipairs(rows) do
     if kept[i] ~= "" then pick[#pick + 1], wrong[#wrong + 1] = i, strings and others[k] or cond.text[others[k]] end
@@ -263,11 +263,11 @@ end
 -- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options temperature, seed, seeds, generator as for sample
 -- @treturn Tensor (n,h,w,c), or (n,d)
-function Flow:paint(cond, options)
-  local n = condition.count("paint", 1, cond)
-  local o = check.options("paint", 2, options, DRAWN)
-  local told = condition.encode("paint", 1, self.text, cond, n)
-  local z = drawn("paint", self, n, o)
+function Flow:rsample(cond, options)
+  local n = condition.count("rsample", 1, cond)
+  local o = check.options("rsample", 2, options, DRAWN)
+  local told = condition.encode("rsample", 1, self.text, cond, n)
+  local z = drawn("rsample", self, n, o)
   local y = self.net:inverse(z:view(n, table.unpack(layer.resized(self.net, self.size))), told)
   local of = self.dequantise
   if of and of.smooth then return of.smooth(y) end

@@ -57,7 +57,7 @@ local PENALTIES = { "r1", "r2", "gradient_penalty" }
 --  - penalty_every=1: k, penalties on every k-th call of critic_loss or reading_loss alone, the first among them, with
 --    k times the weight (Karras et al. 2020, arXiv 1912.04958, appendix B)
 --  - wrong: weight of real pictures with wrong captions; by default 1 where the critic reads captions
---  - wrong_captions=1: how many each picture is shown with. Where captions are projected (nn.Critic) more cost little
+--  - negatives=1: how many each picture is shown with. Where captions are projected (nn.Critic) more cost little
 --  - variety=0: weight of 1 / how far apart two paintings of the same captions are, a detail's distance for a detail's
 --    distance (mode seeking: Mao et al. 2019, arXiv 1903.05628, eq. 3), where generators come to pass over their noise
 --  - compare=0: weight of the critic's features of x against those of what was painted, where a detail is given
@@ -69,8 +69,8 @@ local Gan = nn.class("gan", function(self, options)
     generator = { nn.module_rule, required = true }, critic = { given.is_critic, required = true },
     text = nn.module_rule, detail = { "integer", required = true, min = 0, max = 1 << 20 },
     loss = { given.is_game, "relativistic" }, r1 = given.is_weight, r2 = given.is_weight,
-    gradient_penalty = given.is_weight, penalty_every = { "integer", 1, min = 1 }, wrong = { "number", min = 0 },
-    wrong_captions = { "integer", 1, min = 1, max = 1024 }, augment = "callable",
+    gradient_penalty = given.is_weight, penalty_every = { "integer", 1, min = 1 }, negative_weight = { "number", min = 0 },
+    negatives = { "integer", 1, min = 1, max = 1024 }, augment = "callable",
     compare = { "number", 0, min = 0, max = 1e9 }, variety = { "number", 0, min = 0, max = 1e9 },
   })
   self.generator, self.critic, self.text, self.detail = o.generator, o.critic, o.text, o.detail
@@ -82,8 +82,8 @@ local Gan = nn.class("gan", function(self, options)
   if o.variety > 0 and o.detail == 0 then check.fail("gan", 1, "variety: this generator has no noise") end
   self.weights = {}
   for _, name in ipairs(PENALTIES) do self.weights[name] = o[name] or self.game[name] or 0 end
-  self.wrong, self.wrong_captions = o.wrong or o.critic.text and 1 or 0, o.wrong_captions
-  if self.wrong > 0 and not o.critic.text then check.fail("gan", 1, "wrong: this critic reads no captions") end
+  self.negative_weight, self.negatives = o.negative_weight or o.critic.text and 1 or 0, o.negatives
+  if self.negative_weight > 0 and not o.critic.text then check.fail("gan", 1, "negative_weight: this critic reads no captions") end
   self.calls = core.zeros(1, { dtype = "int32" }) -- saved with the weights: which calls have penalties depends on it
 end)
 
@@ -164,7 +164,7 @@ function Gan:loss(x, cond)
   if vary then mine.detail = core.randn({ n, self.detail }, source) end
   local painted = paint("loss", 2, self, mine, source)
   if x then like("loss", x, painted) end
-  local critic = self.critic:fixed()
+  local critic = self.critic:frozen_view()
   local told = { text = core.no_grad(condition.text, "loss", 2, critic.text, condition.unread(cond), n) }
   local judged = to_judge(self, painted, cond, n)
   local real = paired and core.no_grad(function() return critic(augmented(self, x), told) end) or nil
@@ -224,7 +224,7 @@ end
 
 -- Captions that are not those of the pictures, as the critic reads them, and for which pictures; nil if there are none.
 local function lie(fname, self, told, cond, n)
-  local rows, wrong, strings = condition.wrong(fname, 2, cond, n)
+  local rows, wrong, strings = condition.negatives(fname, 2, cond, n)
   if #rows == 0 then return nil end
   local text = strings and condition.text(fname, 2, self.critic.text, { text = wrong }, #wrong)
     or condition.rows(told.text, core.tensor(wrong, { dtype = "int32" }))
@@ -233,10 +233,10 @@ end
 
 -- What stands in the place of cond in the k-th round of wrong captions: those that the caller lists come first.
 local function round(cond, k)
-  local against = cond.against
+  local against = cond.negatives
   local lists = type(against) == "table" and type(rawget(against, 1)) == "table"
   if lists then against = rawget(against, k) elseif k > 1 then against = nil end
-  return { text = cond.text, against = against, generator = cond.generator }
+  return { text = cond.text, negatives = against, generator = cond.generator }
 end
 
 -- Scores of real pictures with their own captions; and a list of {wrong (m,k), right (m), share}: scores of pictures
@@ -244,7 +244,7 @@ end
 -- all have a wrong caption.
 local function judge_real(fname, self, x, told, cond)
   local n, whole, few = x:size(1), { told }, {}
-  for k = 1, self.wrong > 0 and told.text and cond and cond.text and self.wrong_captions or 0 do
+  for k = 1, self.negative_weight > 0 and told.text and cond and cond.text and self.negatives or 0 do
     local rows, text = lie(fname, self, told, round(cond, k), n)
     if rows and #rows == n then whole[#whole + 1] = text elseif rows then few[#few + 1] = { rows, text } end
   end
@@ -264,7 +264,7 @@ end
 local function price_of_lies(self, sides)
   local sum, loss = 0, self.game
   for _, side in ipairs(sides) do
-    local share = self.wrong * side.share
+    local share = self.negative_weight * side.share
     if loss.ranking then
       sum = sum + loss.ranking(side.right, side.wrong) * share
     else
@@ -282,7 +282,7 @@ local function note(self, real, fake, sides, log)
   log.accuracy_real = watch.above(real, boundary)
   log.accuracy_painted = 1 - watch.above(fake, boundary)
   for _, side in ipairs(sides) do
-    log.accuracy_wrong = (log.accuracy_wrong or 0) + (1 - watch.above(side.wrong, boundary)) * side.share
+    log.accuracy_negatives = (log.accuracy_negatives or 0) + (1 - watch.above(side.wrong, boundary)) * side.share
   end
   local a = self.augmentation
   if type(a) == "table" and type(a.update) == "function" then a:update(real:detach() - boundary) end
@@ -306,7 +306,7 @@ end
 -- score of all that they are shown with
 function Gan:reading_loss(x, cond)
   local n, call, lazy = begin(self, "reading_loss", x, cond)
-  if self.wrong == 0 then check.fail("reading_loss", nil, "self: it has no weight for wrong captions, option wrong") end
+  if self.negative_weight == 0 then check.fail("reading_loss", nil, "self: it has no weight for wrong captions, option wrong") end
   if not cond or cond.text == nil then check.fail("reading_loss", 2, "cond.text: expected the captions to be read") end
   local r1, log = lazy and 0 or weight(self, "r1", call), {}
   x, cond = leaf(x, r1 > 0), condition.unread(cond)
@@ -330,7 +330,7 @@ function Gan:reading_loss(x, cond)
 end
 
 --- What the critic minimises: a scalar, and numbers to log (critic_loss; accuracy_real, accuracy_painted,
--- accuracy_wrong: right judgements of the kinds of pairs, 0 to 1; gradient_real, gradient_painted, gradient_between:
+-- accuracy_negatives: right judgements of the kinds of pairs, 0 to 1; gradient_real, gradient_painted, gradient_between:
 -- mean norms, where there was a penalty). The generator is asked, in training mode, but not taught. A loss that is not
 -- finite is an error that names step and reason.
 -- @tparam Tensor x (n,h,w,c) in [-1,1], or vectors (n,d)
@@ -380,8 +380,8 @@ end
 -- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options as for sample
 -- @treturn Tensor
-function Gan:paint(cond, options)
-  return paint("paint", 1, self, cond, options)
+function Gan:rsample(cond, options)
+  return paint("rsample", 1, self, cond, options)
 end
 
 --- The parameters of the generator and its text encoder, for its optimizer; the critic's are gan.critic:parameters().

@@ -72,8 +72,8 @@ end
 -- @tparam Tensor u (n,d)
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor z (n,d)
-function Flow:draw(u, c)
-  net.check("draw", self, "u", u, c)
+function Flow:inverse(u, c)
+  net.check("inverse", self, "u", u, c)
   for i = #self.couplings, 1, -1 do
     local seen, changed = halves(self, i, u)
     local s, t = scale_and_shift(self.couplings[i], told(seen, c))

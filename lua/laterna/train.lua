@@ -11,7 +11,7 @@
 -- @module laterna.train
 local check = require "laterna.check"
 local checkpoint = require "laterna.train.checkpoint"
-local clock = require "laterna.train.clock"
+local budget = require "laterna.train.budget"
 local core = require "laterna.core"
 local finite = require "laterna.train.finite"
 local folder = require "laterna.train.folder"
@@ -22,7 +22,7 @@ local optim = require "laterna.optim"
 local progress = require "laterna.show.progress"
 local walk = require "laterna.nn.walk"
 
-local train = { options = require "laterna.train.options", clock = clock.new }
+local train = { arguments = require "laterna.train.arguments", budget = budget.new }
 
 local Run = {}
 Run.__index = Run
@@ -49,7 +49,7 @@ end
 
 local function is_length(v)
   local n = type(v) == "number" and math.tointeger(v)
-  return clock.is(v) or n ~= nil and n ~= false and n >= 0, "an integer of at least 0, or a clock from train.clock"
+  return budget.is(v) or n ~= nil and n ~= false and n >= 0, "an integer of at least 0, or a budget of time from train.budget"
 end
 
 local function asked_to_resume()
@@ -98,7 +98,7 @@ end
 -- @tparam table options
 --
 --  - save: folder for `checkpoint.safetensors` and `log.csv`; made if need be
---  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.clock
+--  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.budget
 --  - model: a module; optimizer: one, or a table of several by name; ema: from lt.optim.Ema
 --  - data: an object with next() (and state(), load_state(t) to be resumed), or a function of the step
 --  - every=1000: steps between checkpoints; log_every=1: steps between rows of the log
@@ -112,7 +112,7 @@ end
 function train.run(options)
   local self = check.options("run", 1, options, KNOWN)
   self.total, self.save_folder = math.tointeger(self.steps), self.save
-  self.clock = not self.total and self.steps or nil
+  self.budget = not self.total and self.steps or nil
   self.steps, self.save = nil, nil -- run:steps and run:save are functions
   self.optimizers = self.optimizer == nil and {} or optim.is_optimizer(self.optimizer) and { [""] = self.optimizer }
     or self.optimizer
@@ -177,14 +177,14 @@ end
 
 -- How many steps the budget of time will have been enough for, as things look.
 local function expected(self)
-  local done = self.clock:done()
+  local done = self.budget:done()
   return done > 0 and math.max(self.step, math.floor(self.step / done)) or nil
 end
 
 -- After the body of a step: the row, the caller's function, the checkpoint.
 local function finish_step(self)
   local step, names = self.step, sorted_names(self.values)
-  if self.bar then self.bar:update(step, self.values, self.clock and expected(self)) end
+  if self.bar then self.bar:update(step, self.values, self.budget and expected(self)) end
   if self.log_file and #names > 0 and (step % self.log_every == 0 or step == self.total) then
     self.log_file:write(step, names, self.values)
   end
@@ -203,7 +203,7 @@ local function stop_early(self)
   self.interrupted = true
   finish(self)
   local where = self.save_folder and (": saved in %s, go on with --resume"):format(self.save_folder) or ""
-  local all = self.total or ("%g minutes"):format(self.clock.budget)
+  local all = self.total or ("%g minutes"):format(self.budget.total)
   say(self, "interrupted after step %d of %s%s", self.step, all, where)
 end
 
@@ -218,7 +218,7 @@ local function advance(self)
   self.in_step = false
   if core.interrupted() then return stop_early(self) end
   local batch
-  if self.total and self.step < self.total or self.clock and self.clock:done() < 1 then
+  if self.total and self.step < self.total or self.budget and self.budget:done() < 1 then
     if not self.data then batch = true else batch = next_batch(self, self.step + 1) end
   end
   if batch == nil then return finish(self) end
@@ -229,7 +229,7 @@ end
 
 -- However the loop ends, by an error or a break too: the signal and the terminal are given back.
 local function leave(self)
-  if self.clock then self.clock:stop() end
+  if self.budget then self.budget:stop() end
   core.catch_interrupt(false)
   self.running, self.in_step, finite.step = false, false, nil
   if self.bar then self.bar:finish() end
@@ -245,7 +245,7 @@ function Run:steps()
   if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
   self.running, self.finished_once = true, true
   core.catch_interrupt(true)
-  if self.clock then self.clock:start() end
+  if self.budget then self.budget:start() end
   if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
   local closer = setmetatable({}, { __close = function() leave(self) end })
   return function() return advance(self) end, nil, nil, closer

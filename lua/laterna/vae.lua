@@ -91,9 +91,9 @@ function Vae:loss(x, cond)
     return nll, { nll = nll:item() }
   end
   local mu, logvar = posterior("loss", self, x, c)
-  local z = detail.draw(mu, logvar, cond.generator)
+  local z = detail.reparameterise(mu, logvar, cond.generator)
   local nll = error_of(self, self.decoder(z, c), x, cond.likelihood)
-  local price, kl = detail.price(mu, logvar, self.free)
+  local price, kl = detail.kl(mu, logvar, self.free)
   return nll + price * (cond.beta or self.beta), { nll = nll:item(), kl = kl:item() }
 end
 
@@ -119,8 +119,8 @@ end
 -- @tparam table cond n, text, detail
 -- @tparam[opt] table options as for sample
 -- @treturn Tensor
-function Vae:paint(cond, options)
-  return paint("paint", self, cond, options)
+function Vae:rsample(cond, options)
+  return paint("rsample", self, cond, options)
 end
 
 --- The mean of the detail that the encoder sees in pictures.

@@ -136,7 +136,7 @@ describe("explain", function()
     function Turned:log_prob(z) -- luacheck: ignore self
       return z:square():sum(2) * -0.5 - 1.5 * math.log(2 * math.pi), core.matmul(z, turn)
     end
-    function Turned:draw(u) return core.matmul(u, turn:transpose()) end -- luacheck: ignore self
+    function Turned:inverse(u) return core.matmul(u, turn:transpose()) end -- luacheck: ignore self
     local Lopsided = nn.class("SpecLopsided", function() end)
     function Lopsided:forward(x) -- luacheck: ignore self
       local logvar = core.tensor { { 2 * math.log(SPREAD), math.log(0.25), 0 } }

@@ -27,7 +27,7 @@ function Wide.log_prob(_, z)
   local u = (z - 1) * 0.5
   return ((u:square() + math.log(2 * math.pi)) * -0.5 - math.log(2)):sum(2), u
 end
-function Wide.draw(_, u) return u * 2 + 1 end
+function Wide.inverse(_, u) return u * 2 + 1 end
 
 describe("the gap, in closed form", function()
   it("is the mutual information of picture and detail for a linear gaussian model", function()

@@ -7,7 +7,7 @@ local lt = require "laterna"
 local measure = require "spec.bench.measure"
 local nn = lt.nn
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   size = "28,32", batch = "32,64", width = "16,32", blocks = 1, block = "residual", group = 16, expansion = 2,
   channels = 1, runs = 0, profile = false,
 }

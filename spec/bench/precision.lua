@@ -6,7 +6,7 @@
 local lt = require "laterna"
 local UNet = require "spec.bench.unet".UNet
 
-local o = lt.train.options { steps = 1000, last = 100, batch = 32, width = 32, seed = 0, lr = 1e-3 }
+local o = lt.train.arguments { steps = 1000, last = 100, batch = 32, width = 32, seed = 0, lr = 1e-3 }
 
 -- x = alpha x0 + sigma eps with the cosine schedule, t uniform; the network says eps.
 local function train(precision, pictures)

@@ -22,7 +22,7 @@ local scale = require "spec.bench.scale"
 local work = require "spec.bench.work"
 local workloads = require "spec.bench.workloads"
 
-local o = lt.train.options {
+local o = lt.train.arguments {
   only = "", runs = 0, threads = lt.threads(), precision = "fp32,bf16", isa = "",
   python = "python3,/usr/bin/python3", json = false, markdown = false, scale = false, overhead = false,
   one = "", mode = "fp32",

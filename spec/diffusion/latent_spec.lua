@@ -30,7 +30,7 @@ describe("diffusion in a latent space", function()
     local model = diffusion { space = space, schedule = cosine, net = function(x)
       seen[#seen + 1] = x
       return x * 0
-    end, draw = function(n) return core.full({ n }, 1e-4) end }
+    end, time_sampler = function(n) return core.full({ n }, 1e-4) end }
     local x = core.upsample_nearest(core.randn(64, 4, 4, 2), 2)
     model:loss(x)
     assert.same({ 64, 4, 4, 2 }, seen[1].shape)

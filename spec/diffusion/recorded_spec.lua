@@ -18,7 +18,7 @@ local function shaken(model)
   return model
 end
 
-describe("diffusion:paint", function()
+describe("diffusion:rsample", function()
   before_each(function() core.manual_seed(5) end)
 
   it("paints what sample paints in as many steps of ddim, whatever is predicted", function()
@@ -28,14 +28,14 @@ describe("diffusion:paint", function()
         { dim = 4, depth = 1, heads = 1 }) })
       local cond, noise = { text = { "a", "b", "" } }, core.randn(3, 4, 4, 1)
       for steps = 1, 3 do
-        local painted = model:paint(cond, { steps = steps, noise = noise })
+        local painted = model:rsample(cond, { steps = steps, noise = noise })
         local sampled = model:sample(cond, { sampler = "ddim", steps = steps, noise = noise })
         assert.is_true(painted.requires_grad)
         beyond = math.max(beyond, painted:abs():max():item())
         assert.is_true((painted:clamp(-1, 1) - sampled):abs():max():item() < 2e-4, kind)
       end
       assert.is_true(model.training)
-      local a, b = model:paint({ n = 2 }, { seed = 3 }), model:paint({ n = 1 }, { seed = 3 })
+      local a, b = model:rsample({ n = 2 }, { seed = 3 }), model:rsample({ n = 1 }, { seed = 3 })
       assert.is_true((a[1] - b[1]):abs():max():item() < 1e-4)
     end
     assert.is_true(beyond > 1.05)
@@ -47,7 +47,7 @@ describe("diffusion:paint", function()
     local net = Net()
     local model, noise = diffusion { net = net, predict = "v", size = { 2, 1, 1 } }, core.randn(2, 2, 1, 1) * 0.3
     for steps = 1, 2 do
-      gradcheck.check(function() return model:paint(nil, { steps = steps, noise = noise }) end, { net.a, net.b },
+      gradcheck.check(function() return model:rsample(nil, { steps = steps, noise = noise }) end, { net.a, net.b },
         { h = 0.01 })
     end
   end)
@@ -60,23 +60,23 @@ describe("diffusion:paint", function()
     function Denoiser:forward(x) return self.conv(x) end
     local model = diffusion { net = Denoiser(), space = space }
     local x = core.randn(4, 4, 4, 1):clamp(-1, 1)
-    fails("not been trained", model.paint, model, nil, { size = { 2, 2, 1 } })
+    fails("not been trained", model.rsample, model, nil, { size = { 2, 2, 1 } })
     model:loss(x)
-    local painted = model:paint({ n = 3 }, { seed = 1, steps = 2 })
+    local painted = model:rsample({ n = 3 }, { seed = 1, steps = 2 })
     local sampled = model:sample({ n = 3 }, { seed = 1, steps = 2, sampler = "ddim" })
     assert.is_true((painted - sampled):abs():max():item() < 1e-4)
     painted:sum():backward()
     assert.is_true(net.weight.grad:norm():item() > 0)
     for _, p in ipairs(space:parameters()) do assert.is_nil(p.grad) end
     model.space = { encode = function() end, decode = function() end }
-    fails("its space cannot paint", model.paint, model, { n = 1 })
+    fails("its space cannot paint", model.rsample, model, { n = 1 })
   end)
 
   it("refuses what it cannot do", function()
     local model = diffusion { net = unet() }
-    fails("bad argument #2 to 'paint' (size: expected {height, width, channels}", model.paint, model)
-    fails("bad argument #2 to 'paint' (unknown option \"guidance\"", model.paint, model, nil, { guidance = 2 })
-    fails("bad argument #2 to 'paint' (noise: expected (2,4,4,1), got (1,4,4,2))", model.paint, model, { n = 2 },
+    fails("bad argument #2 to 'rsample' (size: expected {height, width, channels}", model.rsample, model)
+    fails("bad argument #2 to 'rsample' (unknown option \"guidance\"", model.rsample, model, nil, { guidance = 2 })
+    fails("bad argument #2 to 'rsample' (noise: expected (2,4,4,1), got (1,4,4,2))", model.rsample, model, { n = 2 },
       { size = { 4, 4, 1 }, noise = core.ones(1, 4, 4, 2) })
   end)
 end)

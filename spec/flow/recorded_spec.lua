@@ -14,7 +14,7 @@ end
 
 local function encoder() return text.Encoder({ "a", "b" }, { dim = 4, depth = 1, heads = 1 }) end
 
-describe("flow:paint", function()
+describe("flow:rsample", function()
   before_each(function() core.manual_seed(7) end)
 
   it("paints what sample rounds to whole grey levels, and drops no caption", function()
@@ -22,7 +22,7 @@ describe("flow:paint", function()
       local model = shaken(flow { net = flow.Glow { size = { 4, 4, 1 }, levels = 1, steps = 2, hidden = 4, text = 4 },
                                   size = { 4, 4, 1 }, text = encoder(), dequantise = kind, drop = 1 })
       local cond, how = { text = { "a", "b", "a" } }, { temperature = 0.3, seed = 4 }
-      local painted, sampled = model:paint(cond, how), model:sample(cond, how)
+      local painted, sampled = model:rsample(cond, how), model:sample(cond, how)
       assert.is_true(painted.requires_grad)
       local off = (painted:clamp(-1, 1) - sampled):abs():max():item()
       if kind == "none" then assert.is_true((painted - sampled):abs():max():item() < 1e-4) end
@@ -45,14 +45,14 @@ describe("flow:paint", function()
       for _, one in ipairs(model:parameters()) do
         if not p or one:numel() < p:numel() and one:numel() > 1 then p = one end
       end
-      gradcheck.check(function() return model:paint({ n = 2 }, { seed = 1, temperature = 0.5 }) end, { p },
+      gradcheck.check(function() return model:rsample({ n = 2 }, { seed = 1, temperature = 0.5 }) end, { p },
         { h = 0.01, tolerance = 5e-3 })
     end
   end)
 
   it("refuses unknown options", function()
     local model = flow { net = flow.SplineFlow { size = { 2 } }, size = { 2 } }
-    fails("bad argument #2 to 'paint' (unknown option \"guidance\"", model.paint, model, nil, { guidance = 2 })
-    fails("bad argument #1 to 'paint'", model.paint, model, 3)
+    fails("bad argument #2 to 'rsample' (unknown option \"guidance\"", model.rsample, model, nil, { guidance = 2 })
+    fails("bad argument #1 to 'rsample'", model.rsample, model, 3)
   end)
 end)

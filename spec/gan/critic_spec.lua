@@ -63,7 +63,7 @@ describe("a critic that reads captions", function()
     local x, names = batch(12)
     local found = Gan.watch.held_out(gan, x, { text = names })
     assert.equal(1, found.held_real)
-    assert.equal(1, found.held_wrong)
+    assert.equal(1, found.held_negatives)
   end)
 
   it("matches pairs, and ranks candidates of each picture's own", function()
@@ -131,28 +131,28 @@ describe("a critic that reads captions", function()
 
   it("adds what it says of wrong captions to its loss", function()
     core.manual_seed(5)
-    local gan = colours { wrong = 0.5, r1 = 0, r2 = 0, loss = "hinge" }
+    local gan = colours { negative_weight = 0.5, r1 = 0, r2 = 0, loss = "hinge" }
     local x, z = batch(3), core.zeros(3, 1)
     local loss, log = gan:critic_loss(x, { text = { "red", "blue", "red" }, detail = z, generator = core.generator(3) })
     -- The first and third see the blue caption; the second one of the two red ones.
     local judge = gan.critic
-    local real, fake = judge(x, { text = { "red", "blue", "red" } }), judge(gan:paint { detail = z },
+    local real, fake = judge(x, { text = { "red", "blue", "red" } }), judge(gan:rsample { detail = z },
       { text = { "red", "blue", "red" } })
     local wrong = judge(x, { text = { "blue", "red", "blue" } })
     local hinge = gan.game.critic
     assert.near(hinge(real, fake):item() + 0.5 * hinge(real, wrong):item(), loss:item(), 1e-5)
     local right = 0
     for i = 1, 3 do right = right + (wrong[i]:item() <= 0 and 1 or 0) end
-    assert.near(right / 3, log.accuracy_wrong, 1e-6)
+    assert.near(right / 3, log.accuracy_negatives, 1e-6)
   end)
 
   it("takes wrong captions of the user's choice", function()
-    local gan = colours { wrong = 0.5, r1 = 0, r2 = 0, loss = "hinge" }
+    local gan = colours { negative_weight = 0.5, r1 = 0, r2 = 0, loss = "hinge" }
     local x, z, own = batch(3), core.zeros(3, 1), { text = { "red", "blue", "red" } }
     local judge, hinge = gan.critic, gan.game.critic
-    local fair = hinge(judge(x, own), judge(gan:paint { detail = z }, own)):item()
+    local fair = hinge(judge(x, own), judge(gan:rsample { detail = z }, own)):item()
     local function loss(against)
-      return gan:critic_loss(x, { text = own.text, detail = z, against = against }):item()
+      return gan:critic_loss(x, { text = own.text, detail = z, negatives = against }):item()
     end
     assert.near(fair + 0.5 * hinge(judge(x, own), judge(x, { text = { "blue", "red", "blue" } })):item(),
       loss { "blue", "red", "blue" }, 1e-5)
@@ -160,35 +160,35 @@ describe("a critic that reads captions", function()
     assert.near(fair + 0.5 * hinge(judge(third, { text = { "red" } }), judge(third, { text = { "blue" } })):item(),
       loss { false, "blue", "blue" }, 1e-5)
     assert.near(fair, loss { false, false, "red" }, 1e-5)
-    gan = colours { wrong = 0.5, wrong_captions = 2, r1 = 0, r2 = 0, loss = "hinge", critic = judge }
+    gan = colours { negative_weight = 0.5, negatives = 2, r1 = 0, r2 = 0, loss = "hinge", critic = judge }
     local seen = x:index_select(1, core.tensor({ 2, 3 }, { dtype = "int32" }))
     local lies = hinge(judge(seen, { text = { "blue", "red" } }), judge(seen, { text = { "red", "blue" } }))
       + hinge(judge(x, own), judge(x, { text = { "blue", "red", "blue" } }))
-    assert.near(hinge(judge(x, own), judge(gan:paint { detail = z }, own)):item() + 0.25 * lies:item(),
-      gan:critic_loss(x, { text = own.text, detail = z, against = { false, "red", "blue" } }):item(), 1e-5)
-    fails("cond.against: 2 captions for 3 pictures", gan.critic_loss, gan, x,
-      { text = own.text, against = { "a", "b" } })
-    fails("cond.against: expected table, got \"red\"", gan.critic_loss, gan, x, { text = own.text, against = "red" })
+    assert.near(hinge(judge(x, own), judge(gan:rsample { detail = z }, own)):item() + 0.25 * lies:item(),
+      gan:critic_loss(x, { text = own.text, detail = z, negatives = { false, "red", "blue" } }):item(), 1e-5)
+    fails("cond.negatives: 2 captions for 3 pictures", gan.critic_loss, gan, x,
+      { text = own.text, negatives = { "a", "b" } })
+    fails("cond.negatives: expected table, got \"red\"", gan.critic_loss, gan, x, { text = own.text, negatives = "red" })
   end)
 
   it("takes several wrong captions a picture, and lets the loss choose among them", function()
     local x, z, own = batch(3), core.zeros(3, 1), { text = { "red", "blue", "red" } }
     local first, second = { "blue", "red", "blue" }, { "red blue", "red red", "blue blue" }
-    local cond = { text = own.text, detail = z, against = { first, second } }
-    local gan = colours { wrong = 0.5, wrong_captions = 2, r1 = 0, r2 = 0, loss = "relativistic" }
+    local cond = { text = own.text, detail = z, negatives = { first, second } }
+    local gan = colours { negative_weight = 0.5, negatives = 2, r1 = 0, r2 = 0, loss = "relativistic" }
     local judge, game = gan.critic, gan.game
-    local right, fake = judge(x, own), judge(gan:paint { detail = z }, own)
+    local right, fake = judge(x, own), judge(gan:rsample { detail = z }, own)
     local wrong = core.stack({ judge(x, { text = first }), judge(x, { text = second }) }, 2)
     local wanted = game.critic(right, fake):item() + 0.5 * game.ranking(right, wrong):item()
     assert.near(wanted, gan:critic_loss(x, cond):item(), 1e-5)
-    cond.against = { first, { "red blue", false, "blue blue" } } -- the second picture has one lie less
+    cond.negatives = { first, { "red blue", false, "blue blue" } } -- the second picture has one lie less
     local seen = core.tensor({ 1, 3 }, { dtype = "int32" })
     wanted = game.critic(right, fake):item()
       + 0.25 * game.critic(right, judge(x, { text = first })):item()
       + 0.25 * game.critic(right:index_select(1, seen), wrong:index_select(1, seen):narrow(2, 2, 1):squeeze(2)):item()
     assert.near(wanted, gan:critic_loss(x, cond):item(), 1e-5)
-    fails("cond.against: 1 captions for 3 pictures", gan.critic_loss, gan, x,
-      { text = own.text, against = { first, { "red" } } })
+    fails("cond.negatives: 1 captions for 3 pictures", gan.critic_loss, gan, x,
+      { text = own.text, negatives = { first, { "red" } } })
   end)
 
   it("pays for paintings of the same captions that are alike", function()
@@ -199,7 +199,7 @@ describe("a critic that reads captions", function()
     local g = core.generator(4)
     local z = { core.randn(3, 1, { generator = g }), core.randn(3, 1, { generator = g }) }
     local painted = {}
-    for i = 1, 2 do painted[i] = gan:paint { text = cond.text, detail = z[i] } end
+    for i = 1, 2 do painted[i] = gan:rsample { text = cond.text, detail = z[i] } end
     local apart = ((painted[1] - painted[2]):abs():mean() / (z[1] - z[2]):abs():mean()):item()
     cond.generator = core.generator(4)
     local loss, log = gan:loss(x, cond)
@@ -215,8 +215,8 @@ describe("a critic that reads captions", function()
   it("learns to read before the game: wrong captions and R1 alone", function()
     local x, own = batch(3), { "red", "blue", "red" }
     local lies = { { "blue", "red", "blue" }, { "red blue", "red red", "blue blue" } }
-    local gan = colours { wrong = 0.5, wrong_captions = 2, r1 = 3, penalty_every = 2, loss = "relativistic" }
-    local judge, cond = gan.critic, { text = own, against = lies }
+    local gan = colours { negative_weight = 0.5, negatives = 2, r1 = 3, penalty_every = 2, loss = "relativistic" }
+    local judge, cond = gan.critic, { text = own, negatives = lies }
     local right = judge(x, { text = own })
     local wrong = core.stack({ judge(x, { text = lies[1] }), judge(x, { text = lies[2] }) }, 2)
     local reading = 0.5 * gan.game.ranking(right, wrong):item()
@@ -231,24 +231,24 @@ describe("a critic that reads captions", function()
     assert.near(best / 3, log.accuracy_read, 1e-6)
     loss:backward()
     for _, p in ipairs(gan.generator:parameters()) do assert.is_nil(p.grad) end
-    gan = colours { wrong = 0.5, r1 = 0, loss = "hinge", critic = judge }
+    gan = colours { negative_weight = 0.5, r1 = 0, loss = "hinge", critic = judge }
     assert.near(0.5 * gan.game.critic(right, judge(x, { text = lies[1] })):item(),
-      gan:reading_loss(x, { text = own, against = lies[1] }):item(), 1e-5)
-    fails("bad argument #2 to 'reading_loss' (cond.against: 1 captions for 3 pictures)", gan.reading_loss, gan, x,
-      { text = own, against = { "red" } })
+      gan:reading_loss(x, { text = own, negatives = lies[1] }):item(), 1e-5)
+    fails("bad argument #2 to 'reading_loss' (cond.negatives: 1 captions for 3 pictures)", gan.reading_loss, gan, x,
+      { text = own, negatives = { "red" } })
     fails("cond.text: no picture has a wrong caption", gan.reading_loss, gan, x, { text = { "red", "red", "red" } })
     fails("cond.text: expected the captions to be read", gan.reading_loss, gan, x)
-    fails("option wrong", gan.reading_loss, colours { wrong = 0 }, x, { text = own })
+    fails("option wrong", gan.reading_loss, colours { negative_weight = 0 }, x, { text = own })
   end)
 
   it("leaves out pictures for which the batch has no other caption", function()
     local gan = colours { r1 = 0, r2 = 0, loss = "hinge" }
     local x, z = batch(3), core.zeros(3, 1)
     local _, log = gan:critic_loss(x, { text = { "red", "red", "red" }, detail = z })
-    assert.is_nil(log.accuracy_wrong)
+    assert.is_nil(log.accuracy_negatives)
     local one = colours()
     _, log = one:critic_loss(x:narrow(1, 1, 1), { text = { "red" } })
-    assert.is_nil(log.accuracy_wrong)
+    assert.is_nil(log.accuracy_negatives)
   end)
 
   it("draws wrong captions from all others", function()
@@ -285,7 +285,7 @@ describe("a critic that reads captions", function()
   it("has a twin of the same numbers that wants no gradient", function()
     local judge = critic()
     judge.net.note = { "kept" }
-    local twin = judge:fixed()
+    local twin = judge:frozen_view()
     local x, names = batch(3)
     assert.same(judge(x, { text = names }):totable(), twin(x, { text = names }):totable())
     assert.is_false(twin(x, { text = names }).requires_grad)

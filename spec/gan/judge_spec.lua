@@ -62,7 +62,7 @@ describe("a judge of a vae", function()
     local judge = gan.judge(model, { critic = its, weight = 0.7, loss = "non_saturating" })
     local cond = told(6)
     local own = model:loss(x, cond)
-    local scores = its(model:paint({ text = cond.text }, { generator = cond.generator }), { text = cond.text })
+    local scores = its(model:rsample({ text = cond.text }, { generator = cond.generator }), { text = cond.text })
     local want = own + scores:neg():softplus():mean() * 0.7
     want:backward()
     local wanted = gradients(model)
@@ -85,10 +85,10 @@ describe("a judge of a vae", function()
     loss:backward()
     for _, p in ipairs(model:parameters()) do assert.is_nil(p.grad) end
     assert.is_true(its.net.conv.weight.grad:norm():item() > 0)
-    for _, key in ipairs { "critic_loss", "accuracy_real", "accuracy_painted", "accuracy_wrong", "gradient_real" } do
+    for _, key in ipairs { "critic_loss", "accuracy_real", "accuracy_painted", "accuracy_negatives", "gradient_real" } do
       assert.equal("number", type(log[key]), key)
     end
-    assert.is_nil(select(2, gan.judge(model, { critic = its, wrong = 0 }):critic_loss(x, told(6))).accuracy_wrong)
+    assert.is_nil(select(2, gan.judge(model, { critic = its, negative_weight = 0 }):critic_loss(x, told(6))).accuracy_negatives)
   end)
 
   it("is the same for the same generator", function()
@@ -127,7 +127,7 @@ describe("a judge of a vae", function()
     cond.detail = z * 1
     local loss, log = judge:loss(x, cond)
     assert.is_nil(log.kl)
-    local scores = its(model:paint { text = cond.text, detail = z }, { text = cond.text })
+    local scores = its(model:rsample { text = cond.text, detail = z }, { text = cond.text })
     near(log.judged, scores:neg():softplus():mean():item())
     loss:backward()
     assert.is_true(z.grad:norm():item() > 0)
@@ -204,7 +204,7 @@ describe("a judge of other families", function()
       assert.equal(model, m)
       return core.zeros(1):sum()
     end
-    local judge = gan.judge(model, { critic = critic(), paint = { temperature = 0.5 }, base = nothing })
+    local judge = gan.judge(model, { critic = critic(), rsample = { temperature = 0.5 }, base = nothing })
     judge:loss(pictures(4), told(4)):backward()
     local moved = 0
     for _, p in model:named_parameters() do moved = moved + (p.grad and p.grad:norm():item() or 0) end
@@ -230,8 +230,8 @@ describe("a judge of other families", function()
       local model = diffusion { net = Student(), size = { 1, 1, 2 }, predict = "x0" }
       local its = gan.Critic { net = Eye() }
       local judge = gan.judge(model, {
-        critic = its, paint = { steps = 1 }, weight = weight, r1 = 0.1, r2 = 0.1, base = function(x)
-          return core.mse_loss(model:paint { n = x:size(1) }, x) * (weight > 0 and 0.05 or 1)
+        critic = its, rsample = { steps = 1 }, weight = weight, r1 = 0.1, r2 = 0.1, base = function(x)
+          return core.mse_loss(model:rsample { n = x:size(1) }, x) * (weight > 0 and 0.05 or 1)
         end,
       })
       local mine = optim.Adam(model:parameters(), { lr = 2e-3, betas = { 0, 0.99 } })

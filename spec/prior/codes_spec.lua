@@ -32,14 +32,14 @@ describe("codes", function()
       local c = core.full({ 6, 2 }, k - 2)
       local logp, u = codes:log_prob(all(), c)
       assert.near(1, logp:exp():sum():item(), 1e-5)
-      assert.is_true((codes:draw(u, c) - all()):abs():max():item() < 1e-6)
+      assert.is_true((codes:inverse(u, c) - all()):abs():max():item() < 1e-6)
       assert.is_true((codes:bound(all(), c) - logp):abs():max():item() < 1e-6)
     end
   end)
 
   it("come as often as is likely", function()
     local codes = shaken { hidden = 8 }
-    local drawn = codes:draw(core.randn(6000, 2))
+    local drawn = codes:inverse(core.randn(6000, 2))
     local logp, count = codes:log_prob(all()):exp():totable(), {}
     for i = 1, 6 do count[i] = 0 end
     for _, row in ipairs(drawn:totable()) do
@@ -74,6 +74,6 @@ describe("codes", function()
   it("are refused where they are none", function()
     fails("levels: expected at least one", Codes, {})
     fails("levels: expected integer from 2 to 1024", Codes, { 1 })
-    fails("u: expected (n,2), got (1,3)", function() Codes({ 3, 2 }):draw(core.randn(1, 3)) end)
+    fails("u: expected (n,2), got (1,3)", function() Codes({ 3, 2 }):inverse(core.randn(1, 3)) end)
   end)
 end)

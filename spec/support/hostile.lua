@@ -91,7 +91,7 @@ local targets, seen, objects = {}, {}, {}
 
 local SKIP = {
   ["terminal_size"] = true, -- asks the terminal
-  ["train.options"] = true, -- reads the command line, and ends the process when that is wrong
+  ["train.arguments"] = true, -- reads the command line, and ends the process when that is wrong
 }
 
 local function add(path, f, recipe, names, method)

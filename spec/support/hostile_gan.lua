@@ -10,7 +10,7 @@ return function(recipe)
   local function gan()
     return {
       generator = nn.Linear(3, 2), critic = require "laterna.gan".Critic(critic()), text = text(), detail = 3,
-      loss = "hinge", r1 = 1, r2 = 1, gradient_penalty = 1, penalty_every = 1, wrong = 1, wrong_captions = 2,
+      loss = "hinge", r1 = 1, r2 = 1, gradient_penalty = 1, penalty_every = 1, negative_weight = 1, negatives = 2,
       augment = function(x) return x end,
     }
   end

@@ -21,8 +21,8 @@ return function(recipe, R)
   recipe("gan.judge", function()
     local model = require "laterna.vae"(R.vae())
     return model, {
-      critic = double(), weight = 1, last = model.decoder.out.weight, features = 0.5, paint = { temperature = 1 },
-      loss = "hinge", r1 = 1, r2 = 0, gradient_penalty = 0, penalty_every = 2, wrong = 0,
+      critic = double(), weight = 1, last = model.decoder.out.weight, features = 0.5, rsample = { temperature = 1 },
+      loss = "hinge", r1 = 1, r2 = 0, gradient_penalty = 0, penalty_every = 2, negative_weight = 0,
       augment = function(x) return x end,
     }
   end)

@@ -274,7 +274,7 @@ for _, family in ipairs{ "vae", "autoencoder" } do
   local function object() return require("laterna." .. family)(R[family]()) end
   recipe(family .. ":loss", function() return object(), T(2, 8, 8, 1), { beta = 0.5 } end)
   recipe(family .. ":encode", function() return object(), T(2, 8, 8, 1), {} end)
-  recipe(family .. ":paint", function() return object(), { n = 2, detail = T(2, 2) }, { temperature = 1 } end)
+  recipe(family .. ":rsample", function() return object(), { n = 2, detail = T(2, 2) }, { temperature = 1 } end)
   recipe(family .. ":sample", function() return object(), { n = 2, detail = T(2, 2) }, { temperature = 1 } end)
   recipe(family .. ":reconstruct", function() return object(), T(2, 8, 8, 1), {}, {} end)
   recipe(family .. ":interpolate", function() return object(), T(8, 8, 1), T(8, 8, 1), 3, {} end)
@@ -324,7 +324,7 @@ require "spec.support.hostile_gan"(recipe)
 require "spec.support.hostile_judge"(recipe, R)
 require "spec.support.hostile_autoencoder"(recipe, R)
 recipe("prior.Flow", function() return 4, { condition = 3, layers = 2, hidden = 8 } end)
-for _, method in ipairs{ "log_prob", "draw" } do
+for _, method in ipairs{ "log_prob", "inverse" } do
   recipe("prior.Flow:" .. method, function()
     return require("laterna.prior").Flow(R["prior.Flow"]()), T(2, 4), T(2, 3)
   end)

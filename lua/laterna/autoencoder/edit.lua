@@ -42,7 +42,7 @@ function edit.from_noise(self, u, cond)
   rows_of("from_noise", 1, "u", u, self.detail)
   return condition.quietly(self, function()
     local text = condition.text("from_noise", 2, self.text, cond, u:size(1))
-    return self.prior and self.prior:draw(u, text and text.pooled) or u
+    return self.prior and self.prior:inverse(u, text and text.pooled) or u
   end)
 end
 

@@ -18,7 +18,7 @@ local function is_levels(v)
   return ok, "a list of integers from 2 to 1024"
 end
 
---- `lt.autoencoder.price.fsq(options)`: every coordinate is bounded and rounded to one of its levels, and gradients
+--- `lt.autoencoder.regulariser.fsq(options)`: every coordinate is bounded and rounded to one of its levels, and gradients
 -- pass as if it had not been rounded:
 --
 --   b = tanh(out + shift) (L - 1) / 2 - offset,   z = round(b) / floor(L / 2);   offset = 1/2 for an even L, else 0
@@ -83,8 +83,8 @@ end
 -- @tparam table told prior, pooled (n,k), beta in place of the option
 -- @treturn Tensor
 -- @treturn table
-function Fsq:charge(seen, told)
-  given.check("charge", seen, told, { "z" }, "bound")
+function Fsq:penalty(seen, told)
+  given.check("penalty", seen, told, { "z" }, "bound")
   local cost = -told.prior:bound(seen.z, told.pooled):mean()
   return cost * (told.beta or self.beta), { kl = cost:item() }
 end

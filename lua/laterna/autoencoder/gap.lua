@@ -40,7 +40,7 @@ function gap.gap(self, x, cond, options)
       local seen = self:extract(x:narrow(1, first, last - first + 1), part_of(cond, first, last))
       local told = { prior = self.prior, pooled = seen.text and seen.text.pooled, draws = o.draws,
                      generator = o.generator }
-      return self.price:gap(seen, told)
+      return self.regulariser:gap(seen, told)
     end)
   end
   return core.cat(parts)

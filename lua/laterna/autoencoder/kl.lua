@@ -8,7 +8,7 @@ local nn = require "laterna.nn"
 
 local START = 1e-3 -- of beta, as a part of the first loss, whatever its unit is
 
---- `lt.autoencoder.price.kl(options)`: beta KL(q(z | x, caption) || p(z | caption)).
+--- `lt.autoencoder.regulariser.kl(options)`: beta KL(q(z | x, caption) || p(z | caption)).
 --
 -- With a rate R, beta is the dual variable of the constraint KL = R and finds itself (the constraint is that of
 -- Rezende and Viola 2018, arXiv 1810.00597, on the other term; proportional and integral parts as in ControlVAE, Shao
@@ -48,7 +48,7 @@ function Kl:outputs(d) return 2 * check.integer("outputs", 1, "d", d, 1) end
 -- @treturn table mu, logvar, z
 function Kl:read(out, generator)
   local mu, logvar = check.type("read", 1, "out", out, "tensor"):chunk(2, -1)
-  return { mu = mu, logvar = logvar, z = detail.draw(mu, logvar, generator) }
+  return { mu = mu, logvar = logvar, z = detail.reparameterise(mu, logvar, generator) }
 end
 
 -- The dual variable after one more step, at a divergence of kl nats.
@@ -70,14 +70,14 @@ end
 -- @tparam table told prior, pooled (n,k), loss (a number), beta, generator
 -- @treturn Tensor
 -- @treturn table
-function Kl:charge(seen, told)
-  given.check("charge", seen, told, { "mu", "logvar", "z" })
+function Kl:penalty(seen, told)
+  given.check("penalty", seen, told, { "mu", "logvar", "z" })
   local paid, kl
   if told.prior then
-    paid = detail.price_under(seen.z, seen.logvar, told.prior, told.pooled, told.generator)
+    paid = detail.kl_under(seen.z, seen.logvar, told.prior, told.pooled, told.generator)
     kl = paid
   else
-    paid, kl = detail.price(seen.mu, seen.logvar, self.free)
+    paid, kl = detail.kl(seen.mu, seen.logvar, self.free)
   end
   local log = { kl = kl:item() }
   local beta = told.beta or self.beta
@@ -95,7 +95,7 @@ function Kl.gap(_, seen, told)
   if not told.prior then return core.kl_normal(seen.mu, seen.logvar, { reduction = "none" }):sum(2) end
   local draws, logp = told.draws or 1, 0
   for _ = 1, draws do
-    local z = detail.draw(seen.mu, seen.logvar, told.generator)
+    local z = detail.reparameterise(seen.mu, seen.logvar, told.generator)
     logp = logp + told.prior:log_prob(z, told.pooled)
   end
   return -(detail.entropy(seen.logvar) + logp * (1 / draws))

@@ -36,7 +36,7 @@ local function is_kernel(v)
   return type(v) == "string" and KERNELS[v] ~= nil or check.is(v, "callable"), '"imq", "rbf" or a function'
 end
 
---- `lt.autoencoder.price.mmd(options)`: weight MMD^2(details, draws) + beta KL(q || p), with
+--- `lt.autoencoder.regulariser.mmd(options)`: weight MMD^2(details, draws) + beta KL(q || p), with
 --
 --   MMD^2 = E k(z, z') + E k(u, u') - 2 E k(z, u),   z details of the batch, u drawn under the same captions
 --
@@ -69,20 +69,20 @@ end
 -- @tparam table told prior, pooled (n,k), beta in place of the option, generator
 -- @treturn Tensor
 -- @treturn table
-function Mmd:charge(seen, told)
-  given.check("charge", seen, told, { "mu", "logvar", "z" })
+function Mmd:penalty(seen, told)
+  given.check("penalty", seen, told, { "mu", "logvar", "z" })
   local z, prior, c = seen.z, told.prior, told.pooled
   local n = z:size(1)
-  if n < 2 then check.fail("charge", 1, "seen.z: expected at least two details to compare, got %d", n) end
+  if n < 2 then check.fail("penalty", 1, "seen.z: expected at least two details to compare, got %d", n) end
   local u, learn = core.randn(z.shape, { generator = told.generator }), nil
   local kl_now
   if prior then
-    u = core.no_grad(prior.draw, prior, u, c)
+    u = core.no_grad(prior.inverse, prior, u, c)
     local settled = { z = z:detach(), logvar = seen.logvar:detach() }
-    learn = detail.price_under(settled.z, settled.logvar, prior, c, told.generator)
-    kl_now = detail.price_under(z, seen.logvar, prior, c, told.generator)
+    learn = detail.kl_under(settled.z, settled.logvar, prior, c, told.generator)
+    kl_now = detail.kl_under(z, seen.logvar, prior, c, told.generator)
   else
-    kl_now = detail.price(seen.mu, seen.logvar, 0)
+    kl_now = detail.kl(seen.mu, seen.logvar, 0)
   end
   local k = self.kernel
   local mmd = without_itself(k(z, z)) + without_itself(k(u, u)) - k(z, u):mean() * 2

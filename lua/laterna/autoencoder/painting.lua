@@ -54,11 +54,11 @@ end
 -- @tparam table cond n, text, detail
 -- @tparam[opt] table options as for sample
 -- @treturn Tensor (n,h,w,c)
-function painting.paint(self, cond, options)
-  if type(self.generator.paint) ~= "function" then
-    check.fail("paint", nil, "self: this generator cannot paint and be recorded")
+function painting.rsample(self, cond, options)
+  if type(self.generator.rsample) ~= "function" then
+    check.fail("rsample", nil, "self: this generator cannot paint and be recorded")
   end
-  return self.generator:paint(told("paint", self, cond, options))
+  return self.generator:rsample(told("rsample", self, cond, options))
 end
 
 return painting

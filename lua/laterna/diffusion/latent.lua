@@ -62,16 +62,16 @@ end
 -- @tparam Tensor z (n,h,w,c)
 -- @tparam[opt] table cond text, as strings where the space reads captions
 -- @treturn Tensor pictures (n,h,w,c)
-function latent.paint(fname, model, z, cond)
+function latent.rsample(fname, model, z, cond)
   local space, text = model.space, check.type(fname, 1, "cond", cond, "table|nil") and cond.text
   if not space then return z end
-  if type(space.paint) ~= "function" then check.fail(fname, nil, "self: its space cannot paint and be recorded") end
+  if type(space.rsample) ~= "function" then check.fail(fname, nil, "self: its space cannot paint and be recorded") end
   if not space.text then text = nil end
   if type(text) == "table" and text.pooled then
     check.fail(fname, 1, "cond.text: expected captions as strings, for the space reads them too")
   end
   local mean, deviation = measures(fname, model)
-  return space:paint { text = text, detail = z * deviation + mean }
+  return space:rsample { text = text, detail = z * deviation + mean }
 end
 
 return latent

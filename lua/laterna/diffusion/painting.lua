@@ -160,12 +160,12 @@ local RECORDED = noise.with { steps = { "integer", 1, min = 1, max = 1000 }, noi
 -- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options steps=1; noise: the start, (n,h,w,c) of N(0, I), or seed, seeds, generator; size
 -- @treturn Tensor (n,h,w,c)
-function painting.paint(self, cond, options)
-  local o = check.options("paint", 2, options, RECORDED)
-  local n, h, w, c = count("paint", cond, o), size_of("paint", self, o.size)
-  local told = condition.encode("paint", 1, self.text, cond, n)
-  local x = o.noise and spread("paint", "noise", o.noise, n, h, w, c)
-    or noise.draw({ n, h, w, c }, noise.source("paint", 2, o, n))
+function painting.rsample(self, cond, options)
+  local o = check.options("rsample", 2, options, RECORDED)
+  local n, h, w, c = count("rsample", cond, o), size_of("rsample", self, o.size)
+  local told = condition.encode("rsample", 1, self.text, cond, n)
+  local x = o.noise and spread("rsample", "noise", o.noise, n, h, w, c)
+    or noise.draw({ n, h, w, c }, noise.source("rsample", 2, o, n))
   local times = schedules.spacing.uniform(self.schedule, o.steps, ode.first(self, 1))
   local _, sigma = self.schedule(times[1])
   x = x * sigma
@@ -175,7 +175,7 @@ function painting.paint(self, cond, options)
     -- The picture seen on the way is kept within [-1,1], as samplers do it; not the last: a clamp has no slope there.
     x = ddim.advance(self, x, self:predict(x, times[i], told), t, s, times[i + 1] > 0 and not self.space)
   end
-  return latents.paint("paint", self, x, cond)
+  return latents.rsample("rsample", self, x, cond)
 end
 
 return painting

@@ -158,7 +158,7 @@ end
 --- The same critic, with the same numbers in the same memory, whose parameters want no gradient: what the generator is
 -- judged by. Nothing of its loss reaches the critic, and backward spares the work.
 -- @treturn Critic
-function Critic:fixed()
+function Critic:frozen_view()
   return twin(self, {})
 end
 
@@ -179,7 +179,7 @@ function Critic:likelihood(cond, options)
   check.type("likelihood", 1, "cond", cond, "table|nil")
   local o = check.options("likelihood", 2, options,
     { part = { "number", 1, min = 0, max = 1 }, whole = { "number", 0, min = 0, max = 1 } })
-  local part, fixed = o.part, self:fixed()
+  local part, fixed = o.part, self:frozen_view()
   return function(out, x, own)
     local d = x:numel() // x:size(1)
     local seen = (feature_maps.error(fixed, x, own:mean(out), cond, o.whole) * (d / 2)):expand(x:size(1))

@@ -15,7 +15,7 @@ end
 
 --- The mean over the critic's feature maps f of log (|f(x) - f(x^)|^2 / |f(x)|^2): but for a constant and a factor 1/2
 -- a Gaussian's negative log-likelihood of a number, whose variance is the error itself (optimal sigma-VAE: Rybkin et
--- al. 2021, arXiv 2006.13202). Gradients reach the painted pictures; give a critic:fixed(), so that they end there.
+-- al. 2021, arXiv 2006.13202). Gradients reach the painted pictures; give a critic:frozen_view(), so that they end there.
 -- @tparam Critic critic
 -- @tparam Tensor x (n,h,w,c)
 -- @tparam Tensor painted like x

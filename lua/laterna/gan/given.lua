@@ -14,7 +14,7 @@ end
 
 --- A rule of check.options: critics.
 function given.is_critic(v)
-  return nn.is_module(v) and type(v.fixed) == "function", "a critic: lt.gan.Critic { net = ... }"
+  return nn.is_module(v) and type(v.frozen_view) == "function", "a critic: lt.gan.Critic { net = ... }"
 end
 
 --- A rule of check.options: losses.

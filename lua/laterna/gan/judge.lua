@@ -1,6 +1,6 @@
 --- A critic for any family: what its pictures look like is added to its own loss.
 --
---   loss = L(x, caption) + weight lambda G(critic(painted)),    painted = model:paint(captions), recorded
+--   loss = L(x, caption) + weight lambda G(critic(painted)),    painted = model:rsample(captions), recorded
 --
 -- The model brings `loss` and `paint`; the critic's turn, its penalties, wrong captions and augmentation are lt.gan's.
 --
@@ -10,7 +10,7 @@
 --    which is a Gaussian's whose variance is the error itself (optimal sigma-VAE: Rybkin et al. 2021, arXiv 2006.13202)
 --  - flow: pictures are decoded noise, and the gradient runs through the inverse (Flow-GAN: Grover et al. 2018, arXiv
 --    1705.08868)
---  - diffusion: a student of one or two steps, paint = {steps = 1}; `base` is its distillation from a teacher
+--  - diffusion: a student of one or two steps, rsample = {steps = 1}; `base` is its distillation from a teacher
 --    (adversarial distillation: Sauer et al. 2023, arXiv 2311.17042)
 --
 -- With `last`, a parameter that both parts of the loss go through, lambda keeps their gradients of one size
@@ -52,7 +52,7 @@ function Painter:forward(_, told)
   end
   local text = told.pooled and told or nil
   local n = text and text.pooled:size(1) or told.n
-  return self.model:paint({ n = n, text = text, detail = cond.detail }, options)
+  return self.model:rsample({ n = n, text = text, detail = cond.detail }, options)
 end
 
 local function is_part(v)
@@ -64,13 +64,13 @@ local function is_last(v)
   return check.is(v, "tensor") and v.requires_grad and v.is_leaf, "a parameter that requires a gradient"
 end
 
-local GAME = { "loss", "r1", "r2", "gradient_penalty", "penalty_every", "wrong", "wrong_captions", "augment" }
+local GAME = { "loss", "r1", "r2", "gradient_penalty", "penalty_every", "negative_weight", "negatives", "augment" }
 
 -- Every option of lt.gan that is passed on is checked there.
 local function read(options)
   local known = {
     critic = { given.is_critic, required = true }, weight = { given.is_weight, 1 }, features = { is_part, false },
-    last = is_last, base = "callable", paint = { "table", {} },
+    last = is_last, base = "callable", rsample = { "table", {} },
   }
   for _, key in ipairs(GAME) do known[key] = function() return true end end
   return check.options("judge", 2, options, known)
@@ -94,10 +94,10 @@ end
 --    (vae, lt.autoencoder); or the part of it, 0 to 1, the rest being the model's own
 --  - base: function(x, cond, model) -> loss, log in place of the model's own loss
 --  - paint: options of the model's paint, {steps = 1}
---  - loss, r1, r2, gradient_penalty, penalty_every, wrong, wrong_captions, augment: as for lt.gan
+--  - loss, r1, r2, gradient_penalty, penalty_every, wrong, negatives, augment: as for lt.gan
 -- @treturn judge
 local Judge = nn.class("judge", function(self, model, options)
-  if not nn.is_module(model) or type(model.paint) ~= "function" then
+  if not nn.is_module(model) or type(model.rsample) ~= "function" then
     check.fail("judge", 1, "model: expected a family that can paint and be recorded, got %s", check.describe(model))
   end
   local o = read(options)
@@ -108,7 +108,7 @@ local Judge = nn.class("judge", function(self, model, options)
   self.weight, self.last = o.weight, o.last
   self.features = o.features == true and 1 or o.features or 0
   if self.features > 0 and o.base then check.fail("judge", 2, "features: with base the error is the script's own") end
-  local game = { generator = Painter(model, plain(o.paint)), critic = o.critic, text = model.text, detail = 0 }
+  local game = { generator = Painter(model, plain(o.rsample)), critic = o.critic, text = model.text, detail = 0 }
   for _, key in ipairs(GAME) do game[key] = o[key] end
   self.play = require "laterna.gan"(game) -- which has this module in its table, so it is asked for late
   self.calls = core.zeros(1, { dtype = "int32" })

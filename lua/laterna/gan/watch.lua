@@ -50,9 +50,9 @@ end
 -- @tparam gan gan
 -- @tparam Tensor x (n,h,w,c) held-out pictures
 -- @tparam[opt] table cond text, generator
--- @treturn table held_real, held_painted and, of pictures with captions of others, held_wrong: right judgements, 0 to 1
+-- @treturn table held_real, held_painted and, of pictures with captions of others, held_negatives: right judgements, 0 to 1
 function watch.held_out(gan, x, cond)
-  if not nn.is_module(gan) or not nn.is_module(gan.critic) or type(gan.paint) ~= "function" then
+  if not nn.is_module(gan) or not nn.is_module(gan.critic) or type(gan.rsample) ~= "function" then
     check.fail("held_out", 1, "gan: expected a gan, got %s", check.describe(gan))
   end
   local n = given.examples("held_out", 2, "x", x):size(1)
@@ -60,7 +60,7 @@ function watch.held_out(gan, x, cond)
   return condition.quietly(gan, function()
     local captions, critic = cond and cond.text, gan.critic
     local text = condition.text("held_out", 3, critic.text, cond, n)
-    local painted = gan:paint { n = n, text = captions, detail = cond and cond.detail }
+    local painted = gan:rsample { n = n, text = captions, detail = cond and cond.detail }
     local real, fake = critic(x, { text = text }), critic(painted, { text = text })
     local boundary = watch.boundary(gan.game.boundary, real, fake)
     local found = { held_real = watch.above(real, boundary), held_painted = 1 - watch.above(fake, boundary) }
@@ -70,7 +70,7 @@ function watch.held_out(gan, x, cond)
     others = core.tensor(others, { dtype = "int32" })
     rows = core.tensor(rows, { dtype = "int32" })
     local wrong = critic(x:index_select(1, rows), { text = condition.rows(text, others) })
-    found.held_wrong = 1 - watch.above(wrong, boundary)
+    found.held_negatives = 1 - watch.above(wrong, boundary)
     return found
   end)
 end

@@ -31,7 +31,7 @@ local OPTIONS = {
 --  - width=32, levels=2, blocks=1: of the convolutions, as for nn.PictureEncoder
 --  - text=0: width of the caption's vectors, 0 for none
 --  - heads=4: of the attention, a divisor of width 2^levels
---  - outputs=2: numbers a coordinate, 2 for mu and logvar, 1 for a detail without variance (price.fsq)
+--  - outputs=2: numbers a coordinate, 2 for mu and logvar, 1 for a detail without variance (regulariser.fsq)
 local Extractor = class("Extractor", function(self, options)
   local o = check.options("Extractor", 1, options, OPTIONS)
   if o.size % (1 << o.levels) ~= 0 then

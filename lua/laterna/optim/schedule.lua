@@ -1,5 +1,5 @@
 --- Learning rates as functions of the step, counted from 1: `lt.optim.AdamW(p, { lr = schedule.cosine(3e-4, 5000) })`.
--- A number of steps in all may be anything with a method done() that gives 0 to 1, such as lt.train.clock(10).
+-- A number of steps in all may be anything with a method done() that gives 0 to 1, such as lt.train.budget(10).
 -- @module laterna.optim.schedule
 local check = require "laterna.check"
 

@@ -114,8 +114,8 @@ end
 -- @tparam Tensor u (n,d)
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor z (n,d)
-function Codes:draw(u, c)
-  net.check("draw", self, "u", u, c)
+function Codes:inverse(u, c)
+  net.check("inverse", self, "u", u, c)
   local z, noise = nil, u:detach():totable()
   for i = 1, self.d do
     local mass = scores(self, i, z or u, c):detach():exp():totable()

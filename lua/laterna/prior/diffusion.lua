@@ -118,8 +118,8 @@ end
 -- @tparam Tensor u (n,d)
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor z (n,d)
-function Diffusion:draw(u, c)
-  net.check("draw", self, "u", u, c)
+function Diffusion:inverse(u, c)
+  net.check("inverse", self, "u", u, c)
   for i = self.steps, 1, -1 do u = step(self, u, angle(self, i), angle(self, i - 1), c) end
   if not self.base then return u end
   local s, t = net.scale_and_shift(self.base, c)

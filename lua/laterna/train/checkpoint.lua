@@ -35,7 +35,7 @@ function checkpoint.save(path, run)
     step = tostring(run.step),
     random = pack.encode(core.default_generator():state()),
     numbers = pack.encode(numbers),
-    clock = run.clock and pack.encode(run.clock:state()) or nil,
+    clock = run.budget and pack.encode(run.budget:state()) or nil,
     data = pack.encode(type(data) ~= "function" and data and data.state and data:state() or nil),
   })
 end
@@ -92,7 +92,7 @@ local function restore(path, run)
     end
     run.data:load_state(data)
   end
-  if clock and run.clock then run.clock:load_state(clock) end
+  if clock and run.budget then run.budget:load_state(clock) end
   core.default_generator():set_state(random)
   return step
 end

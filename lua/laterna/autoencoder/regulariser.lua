@@ -11,7 +11,7 @@
 --    told = {prior, pooled, loss, beta, generator}
 --  - gap(seen, told): KL(q || p) in nats, (n); told = {prior, pooled, draws, generator}
 --  - prior(d): optional, the distribution that such details have; then the autoencoder takes no other
--- @module laterna.autoencoder.price
+-- @module laterna.autoencoder.regulariser
 return {
   kl = require "laterna.autoencoder.kl", mmd = require "laterna.autoencoder.mmd",
   fsq = require "laterna.autoencoder.fsq",

@@ -11,7 +11,7 @@ describe("a clock", function()
 
   before_each(function()
     time = 1000
-    clock = train.clock(2, { now = function() return time end })
+    clock = train.budget(2, { now = function() return time end })
   end)
 
   local function pass(seconds) time = time + seconds end
@@ -73,13 +73,13 @@ describe("a clock", function()
     local first = run(false)
     assert.equal(3, first.steps)
     assert.equal(0.375, clock:done())
-    clock = train.clock(2, { now = function() return time end })
+    clock = train.budget(2, { now = function() return time end })
     pass(777)
     local second = run(true)
     assert.equal(5, second.steps)
     assert.equal(8, second.last)
     assert.equal(1, clock:done())
-    clock = train.clock(2, { now = function() return time end })
+    clock = train.budget(2, { now = function() return time end })
     assert.equal(0, run(true).steps) -- the budget is used up
     for _, name in ipairs { "checkpoint.safetensors", "log.csv" } do os.remove(folder .. "/" .. name) end
     os.remove(folder)
@@ -110,12 +110,12 @@ describe("a clock", function()
   end)
 
   it("refuses what is not a time", function()
-    fails("bad argument #1 to 'clock' (minutes", train.clock, 0)
-    fails("bad argument #1 to 'clock' (minutes", train.clock, math.huge)
-    fails("bad argument #1 to 'clock' (minutes", train.clock, "ten")
+    fails("bad argument #1 to 'budget' (minutes", train.budget, 0)
+    fails("bad argument #1 to 'budget' (minutes", train.budget, math.huge)
+    fails("bad argument #1 to 'budget' (minutes", train.budget, "ten")
     local o = { steps = { done = 1 }, model = nn.Linear(1, 1) }
-    fails("steps: expected an integer of at least 0, or a clock", train.run, o)
-    fails("self: expected a clock", clock.done, {})
+    fails("steps: expected an integer of at least 0, or a budget", train.run, o)
+    fails("self: expected a budget", clock.done, {})
     fails("bad argument #2 to 'linear' (total", optim.schedule.linear, 1, {})
   end)
 end)

@@ -5,7 +5,7 @@ local fails = require "spec.support.fails"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
 
-local price = Autoencoder.price
+local regulariser = Autoencoder.regulariser
 
 -- A generator whose loss is known: the squared error of a vector that is to be told, in a unit of one's own.
 local Teller = nn.class("Teller", function(self, unit)
@@ -60,36 +60,36 @@ describe("a target rate", function()
     local _, _, ae = train(1, 4, 20)
     local other = Autoencoder { extractor = Straight(), generator = Teller(1), detail = 4, rate = 4 }
     other:load_state(ae:state())
-    local dual = ae.price.dual:totable()
-    assert.same(dual, other.price.dual:totable())
+    local dual = ae.regulariser.dual:totable()
+    assert.same(dual, other.regulariser.dual:totable())
     local x = core.randn(8, 2, 2, 1)
     local _, log = ae:loss(x, { beta = 0.25 })
     assert.equal(0.25, log.beta)
     ae:eval()
     ae:loss(x)
-    assert.same(dual, ae.price.dual:totable())
+    assert.same(dual, ae.regulariser.dual:totable())
     ae:train()
     ae:loss(x)
-    assert.not_same(dual, ae.price.dual:totable())
-    for _, p in ipairs(ae:parameters()) do assert.is_false(rawequal(p, ae.price.dual)) end
+    assert.not_same(dual, ae.regulariser.dual:totable())
+    for _, p in ipairs(ae:parameters()) do assert.is_false(rawequal(p, ae.regulariser.dual)) end
   end)
 
-  it("is refused beside a price of one's own", function()
-    fails("price: beta, free and rate are options of price.kl", function()
-      Autoencoder { extractor = Straight(), generator = Teller(1), detail = 4, rate = 4, price = price.kl() }
+  it("is refused beside a regulariser of one's own", function()
+    fails("regulariser: beta, free and rate are options of regulariser.kl", function()
+      Autoencoder { extractor = Straight(), generator = Teller(1), detail = 4, rate = 4, regulariser = regulariser.kl() }
     end)
-    fails("rate", function() price.kl { rate = -1 } end)
-    fails("beta: with a rate it begins above 0", function() price.kl { rate = 1, beta = 0 } end)
+    fails("rate", function() regulariser.kl { rate = -1 } end)
+    fails("beta: with a rate it begins above 0", function() regulariser.kl { rate = 1, beta = 0 } end)
   end)
 end)
 
-describe("the price of InfoVAE", function()
+describe("the regulariser of InfoVAE", function()
   it("is nothing for details that are drawn as they should be, and much for others", function()
     core.manual_seed(2)
     for _, kernel in ipairs { "imq", "rbf" } do
-      local mmd = price.mmd { weight = 1, beta = 0, kernel = kernel }
+      local mmd = regulariser.mmd { weight = 1, beta = 0, kernel = kernel }
       local function of(z)
-        local _, log = mmd:charge({ z = z, mu = z, logvar = core.zeros(z.shape) }, {})
+        local _, log = mmd:penalty({ z = z, mu = z, logvar = core.zeros(z.shape) }, {})
         return log.mmd
       end
       local right, shifted, narrow = 0, 0, 0
@@ -106,7 +106,7 @@ describe("the price of InfoVAE", function()
     core.manual_seed(3)
     local prior = require("laterna.prior").Flow(4)
     local ae = Autoencoder { extractor = Straight(), generator = Teller(1), detail = 4, prior = prior,
-                             price = price.mmd { weight = 10 } }
+                             regulariser = regulariser.mmd { weight = 10 } }
     local loss, log = ae:loss(core.randn(32, 2, 2, 1) + 2)
     loss:backward()
     assert.is_true(log.mmd > 0 and log.kl == log.kl)
@@ -118,7 +118,7 @@ end)
 
 describe("finite scalar quantisation", function()
   it("rounds to its levels, all of which are reached, and lets gradients pass", function()
-    local fsq = price.fsq { levels = { 8, 5, 2 } }
+    local fsq = regulariser.fsq { levels = { 8, 5, 2 } }
     local out = core.linspace(-6, 6, 200):view(200, 1):expand(200, 4):clone():requires_grad_(true)
     local seen = fsq:read(out)
     for i, count in ipairs { 8, 5, 2, 8 } do
@@ -141,7 +141,7 @@ describe("finite scalar quantisation", function()
     function One:forward(x) return self.mu(x:flatten(2)) end
     local function make(learned)
       return Autoencoder { extractor = One(), generator = Teller(1), detail = 4,
-                           price = price.fsq { levels = { 4, 3 }, learned = learned } }
+                           regulariser = regulariser.fsq { levels = { 4, 3 }, learned = learned } }
     end
     local x = core.randn(16, 2, 2, 1)
     local ae = make(false)
@@ -155,8 +155,8 @@ describe("finite scalar quantisation", function()
     local z, logvar = ae:encode(x)
     assert.is_nil(logvar)
     assert.is_true((ae:from_noise(ae:to_noise(z)) - z):abs():max():item() < 1e-6)
-    fails("prior: this price brings its own", function()
-      Autoencoder { extractor = One(), generator = Teller(1), detail = 4, price = price.fsq { levels = { 4 } },
+    fails("prior: this regulariser brings its own", function()
+      Autoencoder { extractor = One(), generator = Teller(1), detail = 4, regulariser = regulariser.fsq { levels = { 4 } },
                     prior = require("laterna.prior").Flow(4) }
     end)
   end)

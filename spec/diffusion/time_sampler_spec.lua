@@ -1,12 +1,12 @@
 -- Times for training: within (0,1], as they are said to be spread, the same from the same generator.
 local core = require "laterna.core"
-local draw = require "laterna.diffusion.draw"
+local time_sampler = require "laterna.diffusion.time_sampler"
 local fails = require "spec.support.fails"
 local schedules = require "laterna.schedule"
 
 local flow = schedules.flow()
-local all = { uniform = draw.uniform(), stratified = draw.stratified(), log_normal = draw.log_normal(),
-              logit_normal = draw.logit_normal() }
+local all = { uniform = time_sampler.uniform(), stratified = time_sampler.stratified(), log_normal = time_sampler.log_normal(),
+              logit_normal = time_sampler.logit_normal() }
 
 describe("draw", function()
   it("gives n times in (0,1], the same from the same seed", function()
@@ -57,9 +57,9 @@ describe("draw", function()
   it("never comes nearer to the clean picture than 1e-4, nor beyond noise", function()
     local least = 1e-4 - 1e-9
     for _, name in ipairs { "log_normal", "logit_normal" } do
-      local t = draw[name] { mean = -40 }(50, core.generator(1), flow)
+      local t = time_sampler[name] { mean = -40 }(50, core.generator(1), flow)
       assert.is_true(t:min():item() >= least and t:max():item() < 1.1e-4, name)
-      assert.equal(1, draw[name] { mean = 40 }(50, core.generator(1), schedules.edm()):max():item(), name)
+      assert.equal(1, time_sampler[name] { mean = 40 }(50, core.generator(1), schedules.edm()):max():item(), name)
     end
     assert.is_true(all.uniform(200000, core.generator(1)):min():item() >= least)
     assert.is_true(all.log_normal(20000, core.generator(1), flow):min():item() < 0.005)
@@ -67,7 +67,7 @@ describe("draw", function()
 
   it("is normal in log(sigma / alpha), whatever the schedule", function()
     for _, f in ipairs { schedules.edm(), flow, schedules.cosine() } do
-      local list = draw.log_normal { mean = -0.5, std = 0.8 }(4000, core.generator(2), f):totable()
+      local list = time_sampler.log_normal { mean = -0.5, std = 0.8 }(4000, core.generator(2), f):totable()
       local sum, square = 0, 0
       for _, t in ipairs(list) do
         local z = math.log(schedules.ratio(f, t))
@@ -80,14 +80,14 @@ describe("draw", function()
   end)
 
   it("is normal in the logit of t", function()
-    local t = draw.logit_normal { mean = 0.3, std = 0.7 }(10000, core.generator(2))
+    local t = time_sampler.logit_normal { mean = 0.3, std = 0.7 }(10000, core.generator(2))
     local z = (t / (1 - t)):log()
     assert.near(0.3, z:mean():item(), 0.03)
     assert.near(0.7, z:std():item(), 0.03)
   end)
 
   it("refuses in words", function()
-    fails("std", draw.log_normal, { std = 0 })
-    fails('unknown option "sigma"', draw.logit_normal, { sigma = 1 })
+    fails("std", time_sampler.log_normal, { std = 0 })
+    fails('unknown option "sigma"', time_sampler.logit_normal, { sigma = 1 })
   end)
 end)

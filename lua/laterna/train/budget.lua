@@ -1,45 +1,45 @@
 --- A budget of time in the place of a number of steps. The same object ends the run and lowers the learning rate:
 --
---     local clock = lt.train.clock(10)                                    -- minutes
---     local opt = lt.optim.AdamW(model:parameters(), { lr = lt.optim.schedule.cosine(1e-3, clock) })
---     local run = lt.train.run { steps = clock, model = model, optimizer = opt }
+--     local budget = lt.train.budget(10)                                    -- minutes
+--     local opt = lt.optim.AdamW(model:parameters(), { lr = lt.optim.schedule.cosine(1e-3, budget) })
+--     local run = lt.train.run { steps = budget, model = model, optimizer = opt }
 --
--- It runs while the run's loop does; what a script does for itself in there can be kept out by clock:aside.
--- @module laterna.train.clock
+-- It runs while the run's loop does; what a script does for itself in there can be kept out by budget:aside.
+-- @module laterna.train.budget
 local check = require "laterna.check"
 local core = require "laterna.core"
 local guard = require "laterna.guard"
 
-local Clock = {}
-Clock.__index = Clock
-Clock.__name = "clock"
+local Budget = {}
+Budget.__index = Budget
+Budget.__name = "budget"
 
 --- Minutes that have been used up, those of earlier sittings of a resumed run included.
 -- @treturn number
-function Clock:minutes()
+function Budget:minutes()
   return (self.spent + (self.since and self.now() - self.since or 0)) / 60
 end
 
 --- How much of the budget is used up.
 -- @treturn number from 0 to 1
-function Clock:done()
-  return math.min(1, self:minutes() / self.budget)
+function Budget:done()
+  return math.min(1, self:minutes() / self.total)
 end
 
 --- Lets it run; nothing when it runs.
-function Clock:start()
+function Budget:start()
   self.since = self.since or self.now()
 end
 
 --- Holds it; nothing when it stands.
-function Clock:stop()
+function Budget:stop()
   self.spent, self.since = 60 * self:minutes(), nil
 end
 
 --- Runs f(...) while the clock stands: for test pictures and plots on the way.
 -- @tparam function f
 -- @return what f returns
-function Clock:aside(f, ...)
+function Budget:aside(f, ...)
   check.type("aside", 1, "f", f, "callable")
   local ran = self.since
   self:stop()
@@ -50,35 +50,35 @@ function Clock:aside(f, ...)
 end
 
 --- @treturn table what a checkpoint keeps
-function Clock:state()
+function Budget:state()
   return { minutes = self:minutes() }
 end
 
 --- @tparam table state from state
-function Clock:load_state(state)
+function Budget:load_state(state)
   check.type("load_state", 1, "state", state, "table")
   self.spent = 60 * check.number("load_state", 1, "minutes", rawget(state, "minutes"), 0)
   self.since = self.since and self.now()
 end
 
-guard(Clock, "a clock")
+guard(Budget, "a budget")
 
-local clock = {}
+local budget = {}
 
 --- @tparam number minutes the budget, more than 0
 -- @tparam[opt] table options now: a function that gives seconds, the system's by default
--- @treturn clock with done, minutes, aside, start, stop
--- @function train.clock
-function clock.new(minutes, options)
-  minutes = check.number("clock", 1, "minutes", minutes, 0)
-  if minutes == 0 or minutes == math.huge then check.fail("clock", 1, "minutes: more than 0 and finite, please") end
-  local o = check.options("clock", 2, options, { now = { "callable", core.clock } })
-  return setmetatable({ budget = minutes, spent = 0, now = o.now }, Clock)
+-- @treturn budget with done, minutes, aside, start, stop
+-- @function train.budget
+function budget.new(minutes, options)
+  minutes = check.number("budget", 1, "minutes", minutes, 0)
+  if minutes == 0 or minutes == math.huge then check.fail("budget", 1, "minutes: more than 0 and finite, please") end
+  local o = check.options("budget", 2, options, { now = { "callable", core.clock } })
+  return setmetatable({ total = minutes, spent = 0, now = o.now }, Budget)
 end
 
 --- Whether v is such a clock.
-function clock.is(v)
-  return type(v) == "table" and getmetatable(v) == Clock
+function budget.is(v)
+  return type(v) == "table" and getmetatable(v) == Budget
 end
 
-return clock
+return budget

@@ -1,5 +1,5 @@
 --- A script's settings, with the command line above the defaults.
--- @module laterna.train.options
+-- @module laterna.train.arguments
 local check = require "laterna.check"
 local need = require "laterna.need"
 
@@ -27,7 +27,7 @@ end
 --- Reads `--name value` for every default given, and `--resume`, from the command line. A dash stands for an
 -- underscore; a value must be of its default's kind; `--help` lists them all.
 --
---     local options = lt.train.options { steps = 2000, out = "runs/paint", seed = 1 }
+--     local options = lt.train.arguments { steps = 2000, out = "runs/paint", seed = 1 }
 --
 -- @function options
 -- @tparam table defaults {name = number, string or boolean}
