@@ -122,7 +122,7 @@ describe("a flow", function()
       { text = own, contrast = 5, negatives = { "b", 1, "b", "a" } })
     fails("cond.contrast: expected number", model.loss, model, x, { text = own, contrast = "5" })
     fails("cond.contrast: it needs", model.loss, model, x, { contrast = 5 })
-    fails("cond.contrast: it needs", model.loss, model, x, { text = encoder(own), contrast = 5 })
+    fails("cond.text: expected a list of captions", model.loss, model, x, { text = encoder(own), contrast = 5 })
   end)
 
   it("stays finite at noise of ten deviations", function()

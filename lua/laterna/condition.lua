@@ -1,141 +1,315 @@
---- What a generator is told: a plain table `cond` with any of n (how many), text (captions), detail (vectors).
+--- What a generator is asked to paint. To a user a condition is a plain table, such as
+--
+--     { text = { "a red star", "" } }           captions, one a picture; "" says nothing
+--     { n = 16 }                                 so many pictures
+--     { text = captions, detail = z }            captions, and what they leave out
+--
+-- and each function of a family states which further keys it takes. Inside the library it becomes one object, made by
+-- `condition.read`, with the same fields. It keeps the captions as strings and remembers what each text encoder made of
+-- them, so that an extractor and a generator that share an encoder read a caption once. What is derived from it (some of
+-- its rows, the same without captions) reads nothing twice either. An object lives as long as one call, or one step of
+-- training: what an encoder made is of the weights that it had then.
+--
+-- A generator of one's own gets such an object from lt.autoencoder: `cond:encode(encoder)` is what an encoder says of
+-- the captions, `cond.detail` the detail. With `lt.condition.read` it checks the tables that users give it.
 -- @module laterna.condition
 local check = require "laterna.check"
 local core = require "laterna.core"
 
+local Condition = {}
+Condition.__index = Condition
+Condition.__name = "laterna.Condition"
+
 local condition = {}
 
---- Checks that an argument of a function is pictures.
+-- Keys that every function takes; `reading` is the object's own: {memo, reader, source, rows}.
+local COMMON = { n = "integer", text = "table", detail = "tensor" }
+local EXAMPLE = '{ text = { "a red star" } }'
+-- What people write where captions are meant.
+local CAPTIONS = { captions = true, caption = true, prompt = true, prompts = true, texts = true, labels = true }
+
+local function is_condition(v) return type(v) == "table" and getmetatable(v) == Condition end
+
+--- The keys of a function's condition, for `condition.read`. Each has n, text and detail.
+-- @tparam[opt] table keys further ones by name: a kind for check.type, or a function that returns whether a value is
+-- right, and words for what was expected
+-- @tparam[opt] table options rules of the function's options: a key that is one of them is an error that says so
+-- @treturn table
+function condition.keys(keys, options)
+  local rules = {}
+  for key, rule in pairs(COMMON) do rules[key] = rule end
+  for key, rule in pairs(keys or {}) do rules[key] = rule end
+  return { rules = rules, options = options or {} }
+end
+
+--- The keys of two functions together, for a model that passes a condition on to another.
+-- @tparam table a from condition.keys
+-- @tparam ?table b from condition.keys
+-- @treturn table
+function condition.joined(a, b)
+  local both = condition.keys(a.rules, a.options)
+  for key, rule in pairs(b and b.rules or {}) do both.rules[key] = both.rules[key] or rule end
+  return both
+end
+
+--- The keys that a model states for its condition: model:condition_keys "loss" or "sample".
+-- @tparam table model
 -- @tparam string fname
--- @param x to be a tensor (n,h,w,c)
--- @tparam[opt=1] integer i which argument it is
-function condition.pictures(fname, x, i)
-  if check.type(fname, i or 1, "x", x, "tensor"):dim() ~= 4 then
-    check.fail(fname, i or 1, "x: expected pictures (n,h,w,c), got %d axes", x:dim())
+-- @treturn ?table nil where it states none
+function condition.keys_of(model, fname)
+  return type(model.condition_keys) == "function" and model:condition_keys(fname) or nil
+end
+
+local function known(keys)
+  local names = {}
+  for name in pairs(keys.rules) do names[#names + 1] = name end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
+
+local function refuse_key(fname, i, key, value, keys)
+  if math.type(key) == "integer" and type(value) == "string" then
+    check.fail(fname, i, "cond: captions go by name: %s", EXAMPLE)
   end
-end
-
---- How many pictures a condition asks for: as many as captions, or details, or n; 1 when it says nothing.
--- @tparam[opt] table cond
--- @treturn integer
-function condition.count(fname, i, cond)
-  if cond == nil then return 1 end
-  check.type(fname, i, "cond", cond, "table")
-  local text, detail = cond.text, cond.detail
-  local n = detail and check.type(fname, i, "cond.detail", detail, "tensor"):size(1)
-    or type(text) == "table" and (text.pooled and text.pooled:size(1) or #text)
-    or check.integer(fname, i, "cond.n", cond.n or 1, 1, 1 << 20)
-  if cond.n and cond.n ~= n then
-    check.fail(fname, i, "cond.n: %s does not go with %d captions or details", check.describe(cond.n), n)
+  if keys.options[key] ~= nil then
+    check.fail(fname, i, "cond.%s: this is an option, not a part of the condition: %s(cond, { %s = ... })", key, fname,
+      key)
   end
-  return n
+  check.fail(fname, i, "cond: unknown key %s; known: %s%s", check.describe(key), known(keys),
+    CAPTIONS[key] and "; captions are written " .. EXAMPLE or "")
 end
 
---- The captions of a condition as an encoder writes them: {tokens, mask, pooled}, with the list itself as `captions`
--- and the encoder as `encoder`. They may have been encoded already, which lets an extractor and a generator share one.
--- Missing captions are empty ones, "no caption".
--- @param encoder a text encoder, or nil: then no text either
--- @treturn ?table
-function condition.text(fname, i, encoder, cond, n)
-  local text = check.type(fname, i, "cond", cond, "table|nil") and cond.text
-  if type(text) == "table" and text.pooled then return text end
-  if not encoder then return nil end
-  if text == nil then
-    text = {}
-    for k = 1, n do text[k] = "" end
+local function check_value(fname, i, key, value, rule)
+  local name = "cond." .. key
+  if key == "text" and type(value) == "string" then
+    check.fail(fname, i, "cond.text: expected a list of captions, got %s; write text = { %s }", check.describe(value),
+      check.describe(value))
   end
-  check.type(fname, i, "cond.text", text, "table")
-  if #text ~= n then check.fail(fname, i, "cond.text: %d captions for %d pictures", #text, n) end
-  local encoded = encoder(text)
-  if type(encoded) == "table" then encoded.captions, encoded.encoder = text, encoder end
-  return encoded
+  if type(rule) == "string" then return check.type(fname, i, name, value, rule) end
+  local ok, words = rule(value)
+  if not ok then check.fail(fname, i, "%s: expected %s, got %s", name, words or "another value", check.describe(value)) end
 end
 
---- Who can read other captions for a model as those of a condition were read: its own encoder, or the one that has read
--- them. Guidance asks what the model says without a caption.
--- @param encoder the model's, or nil
--- @tparam ?table cond
--- @treturn ?module
-function condition.encoder(encoder, cond)
-  local text = not encoder and type(cond) == "table" and cond.text
-  local theirs = type(text) == "table" and text.encoder or nil
-  return encoder or check.is(theirs, "callable") and theirs or nil
+local function captions_of(fname, i, text)
+  for k = 1, rawlen(text) do
+    local caption = rawget(text, k)
+    if type(caption) ~= "string" then
+      check.fail(fname, i, "cond.text: expected strings, got %s at %d", check.describe(caption), k)
+    end
+  end
+  if rawlen(text) == 0 and next(text) ~= nil then
+    check.fail(fname, i, "cond.text: expected a list of captions; write text = { \"a red star\" }")
+  end
+  return text
 end
 
---- The same condition for one who reads captions with an encoder of its own, as a critic does: captions that another
--- encoder has read are the strings again, where those are known.
--- @tparam ?table cond
--- @treturn ?table
-function condition.unread(cond)
-  local text = cond and cond.text
-  if type(text) ~= "table" or not text.pooled or not text.captions then return cond end
-  local out = {}
-  for key, v in next, cond do out[key] = v end
-  out.text = text.captions
+-- How many pictures: as many as x, or else as captions, details, or n; 1 where nothing says.
+local function count(fname, i, cond, n)
+  local text, detail = cond.text and rawlen(cond.text), cond.detail and cond.detail:size(1)
+  if n then
+    if text and text ~= n then check.fail(fname, i, "cond.text: %d captions for %d pictures", text, n) end
+    if detail and detail ~= n then check.fail(fname, i, "cond.detail: %d details for %d pictures", detail, n) end
+  elseif text and detail and text ~= detail then
+    check.fail(fname, i, "cond.text: %d captions for %d details", text, detail)
+  end
+  local own = n or detail or text
+  if cond.n and own and cond.n ~= own then
+    check.fail(fname, i, "cond.n: %s does not go with %d %s", check.describe(cond.n), own,
+      n and "pictures" or "captions or details")
+  end
+  return own or check.integer(fname, i, "cond.n", cond.n or 1, 1, 1 << 20)
+end
+
+--- Makes the object of a condition; everything in it is checked.
+-- @tparam string fname the function that was called, for errors
+-- @tparam integer i which of its arguments
+-- @param cond a plain table, an object, or nil for one without captions
+-- @tparam table keys from condition.keys
+-- @tparam[opt] integer n how many pictures there are, where that is known
+-- @treturn Condition with the fields n, text (a list of strings, or nil), detail, and those of the further keys
+function condition.read(fname, i, cond, keys, n)
+  if type(cond) == "string" then
+    check.fail(fname, i, "cond: expected a table such as %s, got %s", EXAMPLE, check.describe(cond))
+  end
+  check.type(fname, i, "cond", cond, "table|nil")
+  local out = setmetatable({}, Condition)
+  for key, value in next, cond or {} do
+    local rule = keys.rules[key]
+    if rule then
+      check_value(fname, i, key, value, rule)
+      out[key] = value
+    elseif not (key == "reading" and is_condition(cond)) then
+      refuse_key(fname, i, key, value, keys)
+    end
+  end
+  if out.text then captions_of(fname, i, out.text) end
+  out.n = count(fname, i, out, n)
+  out.reading = is_condition(cond) and cond.reading or { memo = {} }
   return out
 end
 
---- A condition as networks take it: {tokens, mask, pooled, detail}; nil where there is nothing to tell.
--- @param encoder as for condition.text
--- @treturn ?table
-function condition.encode(fname, i, encoder, cond, n)
-  local text = condition.text(fname, i, encoder, cond, n)
-  local detail = cond and cond.detail
-  if not text and not detail then return nil end
-  text = text or {}
-  return { tokens = text.tokens, mask = text.mask, pooled = text.pooled, detail = detail }
-end
-
---- The captions of a training step: each is left out with probability model.drop, so that the model knows what it
--- paints without one. Captions that are encoded already are kept, and so are all of a model in evaluation mode.
-function condition.forget(model, captions, generator)
-  if not model.training or model.drop == 0 or type(captions) ~= "table" or captions.pooled then return captions end
-  local chance, kept = core.rand(#captions, { generator = generator }):totable(), {}
-  for i, caption in ipairs(captions) do kept[i] = chance[i] < model.drop and "" or caption end
-  return kept
-end
-
---- Encoded captions of some rows: {tokens, mask, pooled}.
--- @tparam table text
--- @tparam Tensor rows (k) int32
--- @treturn table
-function condition.rows(text, rows)
+--- The same condition with other fields: its captions and what encoders made of them are kept, unless `text` is one of
+-- the changes. A change to false takes a field away.
+-- @tparam table changes
+-- @treturn Condition
+function Condition:with(changes)
   local out = {}
-  for key, t in pairs(check.type("rows", 1, "text", text, "table")) do
+  for key, value in next, self do out[key] = value end
+  for key, value in pairs(changes) do out[key] = value or nil end
+  if changes.text ~= nil then out.reading = { memo = {}, reader = self.reading.reader } end
+  return setmetatable(out, Condition)
+end
+
+--- The same for a model without a text encoder of its own: `encoder` reads the captions for it.
+-- @tparam ?module encoder nil: nobody does
+-- @treturn Condition
+function Condition:read_by(encoder)
+  local r = self.reading
+  return self:with { reading = { memo = r.memo, reader = encoder, source = r.source, rows = r.rows } }
+end
+
+--- Who reads the captions for a model: its own encoder, or the one that reads them for it.
+-- @tparam ?module encoder the model's own
+-- @treturn ?module
+function Condition:reader(encoder)
+  return encoder or self.reading.reader
+end
+
+--- The captions, n of them; "" for each where there are none.
+-- @treturn {string,...}
+function Condition:captions()
+  if self.text then return self.text end
+  local list = {}
+  for k = 1, self.n do list[k] = "" end
+  return list
+end
+
+-- Encoded captions of some rows.
+local function rows_of(encoded, rows)
+  local out = {}
+  for key, t in pairs(encoded) do
     if check.is_tensor(t) then out[key] = t:index_select(1, rows) end
   end
   return out
 end
 
---- Captions first..last of a list, or of what an encoder wrote.
--- @tparam table text {string,...} or {tokens, mask, pooled, captions}
--- @tparam integer first
--- @tparam integer last
--- @treturn table
-function condition.slice(text, first, last)
-  check.type("slice", 1, "text", text, "table")
-  if not text.pooled then return table.move(text, first, last, 1, {}) end
-  local out = condition.rows(text, core.arange(first, last, 1, { dtype = "int32" }))
-  out.captions, out.encoder = text.captions and table.move(text.captions, first, last, 1, {}), text.encoder
-  return out
+--- What an encoder makes of the captions: {tokens, mask, pooled}. It is asked once; what it said while nothing was
+-- recorded does not serve where gradients are wanted.
+-- @tparam ?module encoder the model's own, or nil where another reads for it
+-- @treturn ?table nil where there is no encoder
+function Condition:encode(encoder)
+  encoder = self:reader(encoder)
+  if not encoder then return nil end
+  local r, recorded = self.reading, core.grad_enabled()
+  local made = r.memo[encoder]
+  if made and (made.recorded or not recorded) then return made.encoded end
+  local encoded = r.source and rows_of(r.source:encode(encoder), r.rows) or encoder(self:captions())
+  check.type("encode", nil, "what the text encoder said", encoded, "table")
+  r.memo[encoder] = { encoded = encoded, recorded = recorded }
+  return encoded
+end
+
+--- The condition as a network takes it: {tokens, mask, pooled, detail}; nil where there is nothing to say.
+-- @tparam ?module encoder as for encode
+-- @treturn ?table
+function Condition:inputs(encoder)
+  local text = self:encode(encoder)
+  if not text and not self.detail then return nil end
+  text = text or {}
+  return { tokens = text.tokens, mask = text.mask, pooled = text.pooled, detail = self.detail }
+end
+
+--- The captions' vectors, (n,k).
+-- @tparam ?module encoder as for encode
+-- @treturn ?Tensor
+function Condition:pooled(encoder)
+  local text = self:encode(encoder)
+  return text and text.pooled
+end
+
+--- What of it another function takes: fields that its keys do not name are left out.
+-- @tparam table keys from condition.keys
+-- @treturn Condition
+function Condition:limited(keys)
+  local out = { reading = self.reading }
+  for key in pairs(keys.rules) do out[key] = self[key] end
+  return setmetatable(out, Condition)
+end
+
+--- The captions and nothing else, for one who reads them with an encoder of its own or not at all, as a critic does.
+-- @treturn Condition
+function Condition:bare()
+  local r = self.reading
+  return setmetatable({ n = self.n, text = self.text, reading = { memo = r.memo, source = r.source, rows = r.rows } },
+    Condition)
+end
+
+--- Some of the pictures: what encoders made of all of them is used for these.
+-- @tparam {integer,...}|Tensor rows their numbers, which may come more than once
+-- @treturn Condition
+function Condition:rows(rows)
+  local list = check.is_tensor(rows) and rows:totable() or rows
+  local index = check.is_tensor(rows) and rows or core.tensor(rows, { dtype = "int32" })
+  local out = { n = #list, detail = self.detail and self.detail:index_select(1, index) }
+  if self.text then
+    out.text = {}
+    for k, i in ipairs(list) do out.text[k] = self.text[math.tointeger(i)] end
+  end
+  out.reading = { memo = {}, reader = self.reading.reader, source = self, rows = index }
+  return setmetatable(out, Condition)
+end
+
+--- The first k pictures.
+-- @tparam integer k
+-- @treturn Condition
+function Condition:first(k)
+  return self:rows(core.arange(1, k, 1, { dtype = "int32" }))
+end
+
+--- The same without captions, or with others, such as those of what is not wanted.
+-- @tparam[opt] {string,...} captions
+-- @treturn Condition
+function Condition:without(captions)
+  local list = captions or {}
+  for k = captions and self.n + 1 or 1, self.n do list[k] = "" end
+  return self:with { text = list }
+end
+
+--- Both, one below the other: 2 n pictures in one batch.
+-- @tparam Condition other with as many
+-- @treturn Condition
+function Condition:above(other)
+  local list = table.move(self:captions(), 1, self.n, 1, {})
+  return self:with { n = 2 * self.n, text = table.move(other:captions(), 1, self.n, self.n + 1, list),
+    detail = self.detail and core.cat { self.detail, other.detail } or false }
+end
+
+--- The condition of a training step: each caption is left out with probability model.drop, so that the model knows what
+-- it paints without one. In evaluation mode all are kept.
+-- @tparam module model with fields training and drop
+-- @treturn Condition
+function Condition:dropped(model)
+  if not self.text or not model.training or model.drop == 0 then return self end
+  local chance, kept = core.rand(self.n, { generator = self.generator }):totable(), {}
+  for i, caption in ipairs(self.text) do kept[i] = chance[i] < model.drop and "" or caption end
+  return self:with { text = kept }
 end
 
 --- For each example another one of the batch whose caption differs, drawn at random. Examples whose caption is that of
--- all are left out. Captions that are encoded already all count as different.
--- @param captions list of n strings, or {tokens, mask, pooled}
--- @tparam integer n
+-- all are left out.
+-- @tparam {string,...} captions
 -- @tparam[opt] generator generator
 -- @treturn {integer,...} examples
 -- @treturn {integer,...} whose caption each is shown with
-function condition.others(captions, n, generator)
-  local encoded = type(captions) ~= "table" or captions.pooled ~= nil
+function condition.others(captions, generator)
+  local n = #check.type("others", 1, "captions", captions, "table")
   local start = core.rand(n, { generator = generator }):totable()
   local rows, others = {}, {}
   for i = 1, n do
     local first = math.floor(start[i] * (n - 1))
     for step = 0, n - 2 do
       local j = (i + (first + step) % (n - 1)) % n + 1
-      if encoded or captions[j] ~= captions[i] then
+      if captions[j] ~= captions[i] then
         rows[#rows + 1], others[#others + 1] = i, j
         break
       end
@@ -144,47 +318,67 @@ function condition.others(captions, n, generator)
   return rows, others
 end
 
---- For each example a caption that is not its own: those that cond.negatives lists, or that of another one of the batch
--- (condition.others). Examples whose caption is the one in the list, or that have `false` there, are left out.
--- @tparam table cond text, and perhaps against, a list of n strings
--- @tparam integer n
+--- Pictures' conditions with captions that are not their own: those that a list names, or those of other pictures of
+-- the batch (condition.others). Examples whose caption is the one in the list, or that have `false` there, are left out.
+-- @tparam string fname
+-- @tparam integer i which argument the condition was
+-- @tparam Condition cond with text
+-- @tparam ?table negatives a list of n strings or false
 -- @treturn {integer,...} examples
--- @treturn table what each is shown with: strings; or where cond has no against, numbers of examples
--- @treturn boolean whether they are strings
-function condition.negatives(fname, i, cond, n)
-  local against, own = cond.negatives, cond.text
-  if against == nil then
-    local rows, others = condition.others(own, n, cond.generator)
-    return rows, others, false
+-- @treturn ?Condition as many, without details; nil where there is none
+function condition.negatives(fname, i, cond, negatives)
+  if negatives == nil then
+    local rows, others = condition.others(cond.text, cond.generator)
+    return rows, #rows > 0 and cond:rows(others):with { detail = false } or nil
   end
-  if check.type(fname, i, "cond.negatives", against, "table") and rawlen(against) ~= n then
-    check.fail(fname, i, "cond.negatives: %d captions for %d pictures", rawlen(against), n)
+  if check.type(fname, i, "cond.negatives", negatives, "table") and rawlen(negatives) ~= cond.n then
+    check.fail(fname, i, "cond.negatives: %d captions for %d pictures", rawlen(negatives), cond.n)
   end
-  own = type(own) == "table" and not own.pooled and own or {}
-  local rows, said = {}, {}
-  for k = 1, n do
-    local caption = rawget(against, k)
+  local rows, captions = {}, {}
+  for k = 1, cond.n do
+    local caption = rawget(negatives, k)
     if caption then check.type(fname, i, ("cond.negatives[%d]"):format(k), caption, "string") end
-    if caption and caption ~= own[k] then rows[#rows + 1], said[#said + 1] = k, caption end
+    if caption and caption ~= cond.text[k] then rows[#rows + 1], captions[#captions + 1] = k, caption end
   end
-  return rows, said, true
+  return rows, #rows > 0 and cond:with { n = #rows, text = captions, detail = false } or nil
 end
 
---- Runs f(...) with the module and all below it in evaluation mode. The modes come back even when f fails.
-function condition.evaluating(module, f, ...)
-  local training = {}
-  for _, m in module:named_modules() do
-    training[m], m.training = m.training, false
+local HIGHEST = 2 -- of pictures, which lie in [-1,1]: what is beyond was not converted
+
+--- Checks that an argument of a function is pictures.
+-- @tparam string fname
+-- @param x to be a float tensor (n,h,w,c); of 1 to 4 channels its values are to be those of pictures
+-- @tparam[opt=1] integer i which argument it is
+-- @tparam[opt=false] boolean any true: (n,h,w,c) may hold any numbers, as latents do
+-- @treturn Tensor x
+function condition.pictures(fname, x, i, any)
+  i = i or 1
+  if check.type(fname, i, "x", x, "tensor"):dim() ~= 4 then
+    check.fail(fname, i, "x: expected pictures (n,h,w,c), got %d axes", x:dim())
   end
-  local results = table.pack(pcall(f, ...))
-  for m, was in pairs(training) do m.training = was end
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  return condition.range(fname, i, "x", x, any)
 end
 
---- Runs f(...) as samplers do: in evaluation mode, nothing recorded.
-function condition.quietly(module, f, ...)
-  return condition.evaluating(module, core.no_grad, f, ...)
+--- Checks that examples are float, and, where they are pictures, that they lie about [-1,1].
+-- @tparam string fname
+-- @tparam integer i
+-- @tparam string name
+-- @tparam Tensor x
+-- @tparam[opt=false] boolean any
+-- @treturn Tensor x
+function condition.range(fname, i, name, x, any)
+  if x.dtype ~= "float32" then
+    check.fail(fname, i, "%s: expected float pictures in [-1,1], got %s; convert bytes with lt.pictures.from_bytes(x)",
+      name, x.dtype)
+  end
+  if any or x:dim() ~= 4 or x:size(4) > 4 or x:numel() == 0 then return x end
+  local lo, hi = core.no_grad(function() return x:min():item(), x:max():item() end)
+  local far = hi > HIGHEST and hi or lo < -HIGHEST and lo
+  if far and far - far == 0 then
+    check.fail(fname, i, "%s: expected pictures in [-1,1], got a value of %.4g; lt.pictures.from_bytes makes them of bytes",
+      name, far)
+  end
+  return x
 end
 
 return condition

@@ -14,13 +14,13 @@ function detail.reparameterise(mu, logvar, generator)
   return mu + (logvar * 0.5):exp() * core.randn(mu.shape, { generator = generator })
 end
 
---- What the detail tells beyond N(0, I), in nats a picture: KL = 1/2 sum (mu^2 + exp(logvar) - 1 - logvar), and the
--- price to train with. With free bits (Kingma et al. 2016, arXiv 1606.04934, eq. 15) a coordinate costs nothing below
+--- What the detail says beyond N(0, I), in nats a picture: KL = 1/2 sum (mu^2 + exp(logvar) - 1 - logvar), and the
+-- penalty to train with. With free bits (Kingma et al. 2016, arXiv 1606.04934, eq. 15) a coordinate costs nothing below
 -- `free` nats on the batch's average, so that training does not begin by switching coordinates off.
 -- @tparam Tensor mu (n,d), or (n,h,w,c)
 -- @tparam Tensor logvar like mu
 -- @tparam[opt=0] number free nats a coordinate
--- @treturn Tensor the price, a scalar
+-- @treturn Tensor the penalty, a scalar
 -- @treturn Tensor the KL, a scalar
 function detail.kl(mu, logvar, free)
   local each = core.kl_normal(mu, logvar, { reduction = "none" }):mean(1) -- over the batch
@@ -36,12 +36,12 @@ function detail.entropy(logvar)
   return (logvar + (1 + math.log(2 * math.pi))):sum(2) * 0.5
 end
 
---- The price under a learned distribution p(z | caption): KL(q || p) = -H(q) - E log p, with the one draw for the
+--- The same from a learned distribution p(z | caption): KL(q || p) = -H(q) - E log p, with the one draw for the
 -- expectation. In nats a picture.
 -- @tparam Tensor z (n,d), drawn from q
 -- @tparam Tensor logvar (n,d)
--- @tparam prior a module with log_prob(z, c); where that is dear, with bound(z, c, generator), at most as much in the
--- mean, to be trained with
+-- @tparam prior a module with log_prob(z, c); where that takes long, with bound(z, c, generator), at most as much in
+-- the mean, to be trained with
 -- @tparam ?Tensor c (n,k)
 -- @tparam[opt] Generator generator for the bound's draws
 -- @treturn Tensor a scalar

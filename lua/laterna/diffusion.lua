@@ -4,8 +4,8 @@
 --   x_t = alpha(t) x + sigma(t) eps,   loss = w |net(x_t, t, caption) - target|^2      t at random, eps ~ N(0, I)
 --
 -- The schedule t -> alpha, sigma is any function that laterna.schedule accepts, the network any callable
--- net(x, t, cond) with x (n,h,w,c), t (n) in [0,1], cond nil or {tokens, mask, pooled, detail}; what it is to say,
--- laterna.prediction tells. To paint, a sampler walks from t = 1, where there is noise alone, to t = 0.
+-- net(x, t, cond) with x (n,h,w,c), t (n) in [0,1], cond nil or {tokens, mask, pooled, detail}; laterna.prediction has
+-- what it is to say. To paint, a sampler walks from t = 1, where there is noise alone, to t = 0.
 --
 --     local model = lt.diffusion {
 --       net = lt.nn.UNet { channels = 1, width = 32, text = 64 }, text = lt.text.Encoder(captions),
@@ -21,6 +21,7 @@ local core = require "laterna.core"
 local distil = require "laterna.diffusion.distil"
 local time_sampler = require "laterna.diffusion.time_sampler"
 local encode = require "laterna.diffusion.encode"
+local evaluation = require "laterna.evaluation"
 local likelihood = require "laterna.diffusion.likelihood"
 local latent = require "laterna.diffusion.latent"
 local nn = require "laterna.nn"
@@ -30,7 +31,7 @@ local schedules = require "laterna.schedule"
 local fault_of = require("laterna.schedule.tools").fault
 local weight = require "laterna.diffusion.weight"
 
-local SNR_MIN, SNR_MAX = 1e-9, 1e9 -- weights are not asked beyond, where the price of nothing would be infinite
+local SNR_MIN, SNR_MAX = 1e-9, 1e9 -- weights are not asked beyond, where the weight of nothing would be infinite
 
 local function is_net(v)
   return check.is(v, "callable"), "a module or a function"
@@ -68,22 +69,24 @@ end
 --  - text: a text encoder; without one captions are ignored
 --  - schedule="cosine": t -> alpha, sigma, or the name of one in lt.schedule
 --  - predict="v": what the network says: "eps", "x0", "v", "velocity" or "edm"; sigma_data=1 for the last
---  - weight: function(snr, t), the price of squared error in x0 (lt.diffusion.weight); by default that of the plain
+--  - weight: function(snr, t), the weight of squared error in x0 (lt.diffusion.weight); by default that of the plain
 --    squared error of what is predicted
 --  - time_sampler: function(n, generator, schedule) -> (n) times for training (lt.diffusion.time_sampler); by default one for each of n
 --    equal parts of [0,1]
 --  - drop=0.1: how often a caption is left out in training, so that the model knows what it paints without one
 --  - space: paint in the latent space of this (its encode and decode), trained before
 --  - size: {h,w,c} of what is painted; by default that of the pictures it was trained on
+--  - pixels=true: what it paints are pictures in [-1,1], as opposed to latents or differences made elsewhere: false lets
+--    any numbers in, and `clip` of sample is then false by default
 -- @treturn diffusion
 local Diffusion = nn.class("diffusion", function(self, options)
   local o = check.options("diffusion", 1, options, {
     net = { is_net, required = true }, text = nn.module_rule, schedule = { is_schedule, "cosine" },
     predict = { "string", "v", one_of = prediction.kinds }, sigma_data = { "number", 1, min = 1e-6 },
     weight = "callable", time_sampler = "callable", drop = { "number", 0.1, min = 0, max = 1 }, space = is_space,
-    size = is_size,
+    size = is_size, pixels = { "boolean", true },
   })
-  self.net, self.text, self.space = o.net, o.text, o.space
+  self.net, self.text, self.space, self.pixels = o.net, o.text, o.space, o.pixels
   self.schedule = checked(o.schedule)
   self.kind, self.sigma_data, self.drop = o.predict, o.sigma_data, o.drop
   self.snr_weight, self.times = o.weight, o.time_sampler or time_sampler.stratified()
@@ -102,13 +105,30 @@ local function input_scale(self, alpha, sigma)
   return (alpha * alpha * d * d + sigma * sigma) ^ -0.5
 end
 
+local LOSS = condition.keys {
+  generator = check.is_generator, noise = "tensor", contrast = nil,
+}
+local PLAIN = condition.keys()
+
+--- The keys of its condition, for a model that passes its own on (laterna.condition).
+-- @tparam string fname "loss" or "sample"
+-- @treturn table
+function Diffusion:condition_keys(fname) return fname == "sample" and painting.keys or LOSS end -- luacheck: ignore self
+
+-- Height, width and channels of the pictures that it was trained on; nil before. In a latent space those of its space.
+function Diffusion:picture_size()
+  if self.space then return nn.is_module(self.space) and self.space.picture_size and self.space:picture_size() or nil end
+  local size = self.size:totable()
+  return self.pixels and size[1] > 0 and size or nil
+end
+
 --- What the network says, unread: the one place where it is called.
 -- @tparam Tensor x (n,h,w,c), noised to time t
 -- @tparam number|Tensor t of all, or (n), a time a picture
 -- @tparam[opt] table cond as the network takes it: {tokens, mask, pooled, detail}
 -- @treturn Tensor like x
 function Diffusion:predict(x, t, cond)
-  condition.pictures("predict", x)
+  condition.pictures("predict", x, 1, true)
   local one = type(t) == "number"
   if not one and (check.type("predict", 2, "t", t, "number|tensor"):dim() ~= 1 or t:size(1) ~= x:size(1)) then
     check.fail("predict", 2, "t: expected a number or (%d), got (%s)", x:size(1), table.concat(t.shape, ","))
@@ -129,13 +149,13 @@ end
 -- @tparam[opt] table cond text, detail
 -- @treturn Tensor the guess of x0
 function Diffusion:denoise(x, t, cond)
-  condition.pictures("denoise", x)
+  condition.pictures("denoise", x, 1, true)
+  cond = condition.read("denoise", 3, cond, PLAIN, x:size(1))
   check.number("denoise", 2, "t", t, 0, 1)
   local alpha, sigma = self.schedule(t)
   local a, b = prediction.coefficients(self.kind, alpha, sigma, self.sigma_data)
-  return condition.quietly(self, function()
-    local told = condition.encode("denoise", 3, self.text, cond, x:size(1))
-    return x * a + self:predict(x, t, told) * b
+  return evaluation.quietly(self, function()
+    return x * a + self:predict(x, t, cond:inputs(self.text)) * b
   end)
 end
 
@@ -151,12 +171,11 @@ local function coefficients(self, t)
   end)
 end
 
-local function noise_for(x, given, generator)
-  if given == nil then return core.randn(x.shape, { generator = generator }) end
-  check.type("loss", 2, "cond.noise", given, "tensor")
-  local want, got = table.concat(x.shape, ","), table.concat(given.shape, ",")
+local function noise_for(x, cond)
+  if cond.noise == nil then return core.randn(x.shape, { generator = cond.generator }) end
+  local want, got = table.concat(x.shape, ","), table.concat(cond.noise.shape, ",")
   if want ~= got then check.fail("loss", 2, "cond.noise: expected (%s), got (%s)", want, got) end
-  return given
+  return cond.noise
 end
 
 --- What to minimise: a scalar, and numbers to log (mse: squared error of what is predicted, unweighted).
@@ -166,21 +185,18 @@ end
 -- @treturn Tensor
 -- @treturn table
 function Diffusion:loss(x, cond)
-  condition.pictures("loss", x)
-  check.type("loss", 2, "cond", cond, "table|nil")
-  cond = cond or {}
-  local n, generator = x:size(1), cond.generator
+  condition.pictures("loss", x, 1, not self.pixels)
+  cond = condition.read("loss", 2, cond, LOSS, x:size(1))
   x = latent.encode("loss", self, x, cond)
   self.size:copy_(core.tensor({ x:size(2), x:size(3), x:size(4) }, { dtype = "int32" }))
-  local told = condition.encode("loss", 2, self.text,
-    { n = n, text = condition.forget(self, cond.text, generator), detail = cond.detail }, n)
-  local t = self.times(n, generator, self.schedule)
-  local alpha, sigma, p, q, price = coefficients(self, t)
-  local eps = noise_for(x, cond.noise, generator)
-  local said = self:predict(x * alpha + eps * sigma, t, told)
+  local inputs = cond:dropped(self):inputs(self.text)
+  local t = self.times(x:size(1), cond.generator, self.schedule)
+  local alpha, sigma, p, q, weights = coefficients(self, t)
+  local eps = noise_for(x, cond)
+  local said = self:predict(x * alpha + eps * sigma, t, inputs)
   local error2 = (said - (x * p + eps * q)):square()
   local mean = error2:mean()
-  return price and (error2 * price):mean() or mean, { mse = mean:item() }
+  return weights and (error2 * weights):mean() or mean, { mse = mean:item() }
 end
 
 Diffusion.sample, Diffusion.rsample = painting.sample, painting.rsample

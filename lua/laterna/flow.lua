@@ -20,13 +20,20 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local dequantise = require "laterna.flow.dequantise"
+local evaluation = require "laterna.evaluation"
 local finite = require "laterna.train.finite"
-local given = require "laterna.flow.given"
+local flow_condition = require "laterna.flow.condition"
 local layer = require "laterna.flow.layer"
 local models = require "laterna.flow.models"
 local nn = require "laterna.nn"
 local noise = require "laterna.noise"
 local watch = require "laterna.flow.watch"
+
+local GUIDANCE = { guidance = { "number", 1, min = 0, max = 1e4 } }
+local DRAWN = noise.with { temperature = { "number", min = 0, max = 1e6 } }
+local GUIDED = noise.with { temperature = DRAWN.temperature, guidance = GUIDANCE.guidance }
+local LOSS = condition.keys { generator = check.is_generator, contrast = "number", negatives = "table" }
+local PLAIN, DECODE, SAMPLE = condition.keys(), condition.keys(nil, GUIDANCE), condition.keys(nil, GUIDED)
 
 local function is_dequantiser(v)
   local ok = v == "uniform" or v == "variational" or v == "none" or layer.rule(v)
@@ -50,7 +57,7 @@ end
 --  - dequantise: "uniform" noise on grey levels, "variational" noise that is learned along, a layer of one's own, or
 --    "none" for what is continuous; by default uniform for pictures and none for vectors
 --  - drop=0.1: how often a caption is left out in training
---  - temperature=1: what sample and paint scale the noise with where they are not told
+--  - temperature=1: what sample and rsample scale the noise with unless their options say otherwise
 --  - invertible_backward=false: true to keep no activations in training, and to rebuild them from the noise in backward
 --    (laterna.flow.reversible): a fraction of the memory, about twice the time
 -- @treturn flow
@@ -69,6 +76,11 @@ local Flow = nn.class("flow", function(self, options)
   end
 end)
 
+--- The keys of its condition, for a model that passes its own on (laterna.condition).
+-- @tparam string fname "loss" or "sample"
+-- @treturn table
+function Flow:condition_keys(fname) return fname == "sample" and SAMPLE or LOSS end -- luacheck: ignore self
+
 Flow.layers = require "laterna.flow.layers"
 for name, model in pairs(models) do Flow[name] = model end
 Flow.TarFlow, Flow.denoise = require("laterna.flow.tarflow").TarFlow, require("laterna.flow.noise").denoise
@@ -80,8 +92,7 @@ local function examples(fname, self, x)
   if x:dim() ~= #self.size + 1 or table.concat(x.shape, ",", 2) ~= size or x:size(1) == 0 then
     check.fail(fname, 1, "x: expected (n,%s), got (%s)", size, table.concat(x.shape, ","))
   end
-  if x.dtype ~= "float32" then check.fail(fname, 1, "x: expected float32, got %s", x.dtype) end
-  return x
+  return condition.range(fname, 1, "x", x, not self.dequantise)
 end
 
 -- y, and what dequantisation adds to its log-density.
@@ -90,19 +101,19 @@ local function continuous(self, x, generator)
   return watch.step(self.dequantise, false, x, { generator = generator })
 end
 
--- log p(y | told), in nats.
-local function density(self, y, told)
-  local z, logdet = watch.step(self.net, false, y, told)
+-- log p(y | cond), in nats; cond as layers take it.
+local function density(self, y, cond)
+  local z, logdet = watch.step(self.net, false, y, cond)
   return layer.total((z:square() + math.log(2 * math.pi)) * -0.5) + logdet
 end
 
 -- The words for numbers that are not finite: the step of the run, and the layer they came from.
-local function explain(self, x, y, told)
+local function explain(self, x, y, cond)
   local step = finite.step and ("step %d: "):format(finite.step) or ""
   if not finite.is_finite(x) then return step .. "flow: the loss is not finite: x has values that are not" end
   local culprit = watch.first(function()
     if self.dequantise then watch.step(self.dequantise, false, x, nil) end
-    return density(self, y, told)
+    return density(self, y, cond)
   end)
   for name, m in self:named_modules() do
     if rawequal(m, culprit) then
@@ -113,20 +124,23 @@ local function explain(self, x, y, told)
   return step .. "flow: the loss is not finite, though every layer's values are"
 end
 
--- -log P(caption | x), where it is either its own or a wrong one (condition.negatives), and both are as likely before:
--- softplus(log p(x | wrong) - log p(x | own)), (k) nats for the pictures that have been told their caption and for
--- which there is a wrong one; nil if there is none. logp: log p(y | own), (n); kept: captions as they were told.
-local function contrast(self, y, logp, kept, cond)
-  local rows, others, strings = condition.negatives("loss", 2, cond, y:size(1))
-  local pick, wrong = {}, {}
+-- -log P(caption | x), where it is either its own or another (condition.negatives), and both are as likely before:
+-- softplus(log p(x | other) - log p(x | own)), (k) nats for the pictures whose caption was not left out and for which
+-- there is another; nil if there is none. logp: log p(y | own), (n); own: the condition with all captions; kept: with
+-- some left out.
+local function contrast(self, y, logp, own, kept)
+  local rows, other = condition.negatives("loss", 2, own, own.negatives)
+  local pick, of_other = {}, {}
   for k, i in ipairs(rows) do
-    if kept[i] ~= "" then pick[#pick + 1], wrong[#wrong + 1] = i, strings and others[k] or cond.text[others[k]] end
+    if kept.text[i] ~= "" then pick[#pick + 1], of_other[#of_other + 1] = i, k end
   end
   if #pick == 0 then return nil end
-  pick = core.tensor(pick, { dtype = "int32" })
-  local detail = cond.detail and cond.detail:index_select(1, pick)
-  local told = condition.encode("loss", 2, self.text, { text = wrong, detail = detail }, #wrong)
-  return (density(self, y:index_select(1, pick), told) - logp:index_select(1, pick)):softplus()
+  local index = core.tensor(pick, { dtype = "int32" })
+  local detail = own.detail and own.detail:index_select(1, index)
+  local captions = {}
+  for k, row in ipairs(of_other) do captions[k] = other.text[row] end
+  other = own:with { n = #pick, text = captions, detail = detail or false }
+  return (density(self, y:index_select(1, index), other:inputs(self.text)) - logp:index_select(1, index)):softplus()
 end
 
 --- What to minimise: bits per dimension, a scalar, and numbers to log (bits). Of pictures it is a bound of
@@ -134,42 +148,45 @@ end
 -- error that names the layer it came from, and the step within lt.train.run.
 --
 -- With contrast, a weight w, - w log2 P(caption | x) / d is added, where the caption is either the picture's own or one
--- of another picture of the batch, or the one that against lists for it: Bayes' rule (`classify`) is right more often
+-- of another picture of the batch, or the one that negatives lists for it: Bayes' rule (`classify`) is right more often
 -- then, and captions mean more; with a large weight pictures become less likely. It costs a second pass. Logged as
 -- contrast, in nats, and named, the part of the pictures that are likelier under their own caption.
 -- @tparam Tensor x (n,h,w,c) in [-1,1], or (n,d)
 -- @tparam[opt] table cond text; detail (n,k); generator for dequantisation and the captions that are left out;
--- contrast, at least 0, with text as a list of captions; against, a list of wrong captions (false: none for this one)
+-- contrast, at least 0; negatives, a list of captions that are not the pictures' (false: none for this one)
 -- @treturn Tensor
 -- @treturn table
 function Flow:loss(x, cond)
   examples("loss", self, x)
-  check.type("loss", 2, "cond", cond, "table|nil")
-  local weight = cond and cond.contrast and check.number("loss", 2, "cond.contrast", cond.contrast, 0, 1e9) or 0
-  local asked, n = given.kept(self, cond), x:size(1)
-  local told = condition.encode("loss", 2, self.text, asked, n)
-  local y, logdet = continuous(self, x, cond and cond.generator)
-  local logp = density(self, y, told)
+  cond = condition.read("loss", 2, cond, LOSS, x:size(1))
+  local weight = cond.contrast and check.number("loss", 2, "cond.contrast", cond.contrast, 0, 1e9) or 0
+  local kept = cond:dropped(self)
+  local inputs = kept:inputs(self.text)
+  local y, logdet = continuous(self, x, cond.generator)
+  local logp = density(self, y, inputs)
   local loss = (logp + logdet):mean() * (-1 / (self.d * math.log(2)))
   local bits = loss:item()
-  if bits - bits ~= 0 then error(explain(self, x, y, told), 0) end
+  if bits - bits ~= 0 then error(explain(self, x, y, inputs), 0) end
   local log = { bits = bits }
   if weight == 0 then return loss, log end
-  if not self.text or type(asked.text) ~= "table" or asked.text.pooled then
+  if not cond:reader(self.text) or not cond.text then
     check.fail("loss", 2, "cond.contrast: it needs a flow that reads captions, and cond.text, a list of them")
   end
-  local wrong = contrast(self, y, logp, asked.text, cond)
-  if not wrong then return loss, log end
-  log.contrast, log.named = wrong:mean():item(), core.no_grad(function()
-    return wrong:lt(math.log(2)):float():mean():item()
+  local other = contrast(self, y, logp, cond, kept)
+  if not other then return loss, log end
+  log.contrast, log.named = other:mean():item(), core.no_grad(function()
+    return other:lt(math.log(2)):float():mean():item()
   end)
-  return loss + wrong:mean() * (weight / (self.d * math.log(2))), log
+  return loss + other:mean() * (weight / (self.d * math.log(2))), log
 end
+
+-- Height, width and channels of the pictures; nil for vectors.
+function Flow:picture_size() return #self.size == 3 and self.size or nil end
 
 -- Runs f in evaluation mode; recorded only where a gradient of t is wanted.
 local function quietly(self, t, f, ...)
-  if not t.requires_grad then return condition.quietly(self, f, ...) end
-  return condition.evaluating(self, f, ...)
+  if not t.requires_grad then return evaluation.quietly(self, f, ...) end
+  return evaluation.run(self, f, ...)
 end
 
 --- log P(x | caption), or of what is continuous log p, in nats; of pictures a bound. In evaluation mode; recorded if x
@@ -183,11 +200,12 @@ function Flow:log_prob(x, cond, options)
   local o = check.options("log_prob", 3, options, {
     generator = check.is_generator, draws = { "integer", 1, min = 1, max = 1 << 16 },
   })
+  cond = condition.read("log_prob", 2, cond, PLAIN, x:size(1))
   return quietly(self, x, function()
-    local told, sum = given.encode("log_prob", 2, self, cond, x:size(1)), 0
+    local inputs, sum = cond:inputs(self.text), 0
     for _ = 1, o.draws do
       local y, logdet = continuous(self, x, o.generator)
-      sum = sum + density(self, y, told) + logdet
+      sum = sum + density(self, y, inputs) + logdet
     end
     return sum * (1 / o.draws)
   end)
@@ -199,10 +217,10 @@ end
 -- @treturn Tensor z (n,d); flow:parts(z) are its parts
 function Flow:encode(x, cond)
   examples("encode", self, x)
+  cond = condition.read("encode", 2, cond, PLAIN, x:size(1))
   return quietly(self, x, function()
-    local told = given.encode("encode", 2, self, cond, x:size(1))
     local y = self.dequantise and (self.dequantise.centre or dequantise.centre)(x) or x
-    local z = self.net(y, told)
+    local z = self.net(y, cond:inputs(self.text))
     return z:flatten(2)
   end)
 end
@@ -214,9 +232,9 @@ local function noise_size(fname, self, z)
   end
 end
 
-local function paint(self, z, told)
+local function paint(self, z, inputs)
   local size = layer.resized(self.net, self.size)
-  local x = self.net:inverse(z:view(z:size(1), table.unpack(size)), told)
+  local x = self.net:inverse(z:view(z:size(1), table.unpack(size)), inputs)
   if self.dequantise then x = self.dequantise:inverse(x, nil) end
   return x
 end
@@ -228,16 +246,14 @@ end
 -- @treturn Tensor (n,h,w,c) in [-1,1], or (n,d)
 function Flow:decode(z, cond, options)
   noise_size("decode", self, z)
-  local o = check.options("decode", 3, options, { guidance = { "number", 1, min = 0, max = 1e4 } })
+  local o = check.options("decode", 3, options, GUIDANCE)
+  cond = condition.read("decode", 2, cond, DECODE, z:size(1))
   return quietly(self, z, function()
-    return paint(self, z, given.guided("decode", 2, self, cond, z:size(1), o.guidance))
+    return paint(self, z, flow_condition.guided("decode", 2, self, cond, o.guidance))
   end)
 end
 
-local DRAWN = noise.with { temperature = { "number", min = 0, max = 1e6 } }
-local GUIDED = noise.with { temperature = DRAWN.temperature, guidance = { "number", 1, min = 0, max = 1e4 } }
-
--- Noise of (n,d) as the options of sample and paint ask for it.
+-- Noise of (n,d) as the options of sample and rsample ask for it.
 local function drawn(fname, self, n, o)
   return noise.draw({ n, self.d }, noise.source(fname, 2, o, n)) * (o.temperature or self.temperature)
 end
@@ -245,15 +261,15 @@ end
 --- Pictures from captions: noise decoded. In evaluation mode, nothing recorded.
 -- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options temperature, by default the flow's, scales the noise; guidance=1: how far to exaggerate
--- what the caption changes in every layer's numbers (laterna.flow.told); seed: picture i has its own generator, seeded
+-- what the caption changes in every layer's numbers (laterna.flow.condition); seed: picture i has its own generator, seeded
 -- with seed + i - 1, and does not depend on its batch; seeds: the same with a list; or generator: one for all
 -- @treturn Tensor (n,h,w,c) in [-1,1], or (n,d)
 function Flow:sample(cond, options)
-  local n = condition.count("sample", 1, cond)
+  cond = condition.read("sample", 1, cond, SAMPLE)
   local o = check.options("sample", 2, options, GUIDED)
-  return condition.quietly(self, function()
-    local told = given.guided("sample", 1, self, cond, n, o.guidance)
-    return paint(self, drawn("sample", self, n, o), told)
+  return evaluation.quietly(self, function()
+    local inputs = flow_condition.guided("sample", 1, self, cond, o.guidance)
+    return paint(self, drawn("sample", self, cond.n, o), inputs)
   end)
 end
 
@@ -264,11 +280,11 @@ end
 -- @tparam[opt] table options temperature, seed, seeds, generator as for sample
 -- @treturn Tensor (n,h,w,c), or (n,d)
 function Flow:rsample(cond, options)
-  local n = condition.count("rsample", 1, cond)
+  cond = condition.read("rsample", 1, cond, SAMPLE)
   local o = check.options("rsample", 2, options, DRAWN)
-  local told = condition.encode("rsample", 1, self.text, cond, n)
-  local z = drawn("rsample", self, n, o)
-  local y = self.net:inverse(z:view(n, table.unpack(layer.resized(self.net, self.size))), told)
+  local z = drawn("rsample", self, cond.n, o)
+  local size = layer.resized(self.net, self.size)
+  local y = self.net:inverse(z:view(cond.n, table.unpack(size)), cond:inputs(self.text))
   local of = self.dequantise
   if of and of.smooth then return of.smooth(y) end
   return of and (of:inverse(y, nil)) or y
@@ -320,8 +336,8 @@ function Flow:classify(x, captions, options)
       for k = 1, rawlen(captions) do
         local same = {}
         for i = 1, n do same[i] = rawget(captions, k) end
-        local told = given.encode("classify", 2, self, { text = same }, n)
-        local logp = density(self, y, told) * (1 / o.draws)
+        local inputs = condition.read("classify", 2, { text = same }, PLAIN, n):inputs(self.text)
+        local logp = density(self, y, inputs) * (1 / o.draws)
         columns[k] = columns[k] and columns[k] + logp or logp
       end
     end
@@ -330,7 +346,7 @@ function Flow:classify(x, captions, options)
   local n = x:size(1)
   for first = 1, n, o.batch do
     local part = x:narrow(1, first, math.min(o.batch, n - first + 1))
-    rows[#rows + 1] = condition.quietly(self, likelihoods, part)
+    rows[#rows + 1] = evaluation.quietly(self, likelihoods, part)
   end
   local logp = core.cat(rows):log_softmax(2)
   return logp:argmax(2), logp

@@ -8,32 +8,32 @@
 -- 2017, arXiv 1605.08803, with bounded log-scales).
 --
 -- Diffusion (laterna.prior.diffusion) can stand in its place, and Codes (laterna.prior.codes) are for details that are
--- quantised. All have log_prob(z, c), which gives the noise too, and draw(u, c), its inverse.
+-- quantised. All have log_prob(z, c), which gives the noise too, and inverse(u, c), which undoes it.
 -- @module laterna.prior
 local check = require "laterna.check"
 local core = require "laterna.core"
 local net = require "laterna.prior.net"
 local nn = require "laterna.nn"
 
-local mlp, scale_and_shift, told = net.mlp, net.scale_and_shift, net.beside
+local mlp, scale_and_shift, beside = net.mlp, net.scale_and_shift, net.beside
 
 --- A flow over details: `Flow(d, options)`.
 -- @function Flow
 -- @tparam integer d size of the detail, at least 2
--- @tparam[opt] table options {condition=0 (size of the caption vector), layers=6, hidden=128}
+-- @tparam[opt] table options {text=0 (size of the caption vector; condition: the same by its older name), layers=6, hidden=128}
 -- @treturn Flow
 local Flow = nn.class("Flow", function(self, d, options)
   check.integer("Flow", 1, "d", d, 2)
-  local o = check.options("Flow", 2, options, {
-    condition = { "integer", 0, min = 0 }, layers = { "integer", 6, min = 1, max = 256 },
+  local o = net.options("Flow", options, {
+    text = { "integer", 0, min = 0 }, condition = { "integer", min = 0 }, layers = { "integer", 6, min = 1, max = 256 },
     hidden = { "integer", 128, min = 1 },
   })
-  self.d, self.half, self.condition = d, d // 2, o.condition
-  self.base = o.condition > 0 and mlp(o.condition, o.hidden, 2 * d) or nil
+  self.d, self.half, self.text_size = d, d // 2, o.text
+  self.base = o.text > 0 and mlp(o.text, o.hidden, 2 * d) or nil
   self.couplings = {}
   for i = 1, o.layers do
-    local seen = i % 2 == 1 and self.half or d - self.half
-    self.couplings[i] = mlp(seen + o.condition, o.hidden, 2 * (d - seen))
+    local size = i % 2 == 1 and self.half or d - self.half
+    self.couplings[i] = mlp(size + o.text, o.hidden, 2 * (d - size))
   end
 end)
 
@@ -44,13 +44,13 @@ local function halves(self, i, z)
   return second, first
 end
 
-local function join(i, seen, changed)
-  return core.cat(i % 2 == 1 and { seen, changed } or { changed, seen }, 2)
+local function join(i, half, changed)
+  return core.cat(i % 2 == 1 and { half, changed } or { changed, half }, 2)
 end
 
 --- From details to noise: log p(z | caption) in nats, and the noise.
 -- @tparam Tensor z (n,d)
--- @tparam[opt] Tensor c (n,condition)
+-- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor (n)
 -- @treturn Tensor u (n,d)
 function Flow:log_prob(z, c)
@@ -61,23 +61,23 @@ function Flow:log_prob(z, c)
     z, logdet = (z - t) * (-s):exp(), logdet - s:sum(2)
   end
   for i, coupling in ipairs(self.couplings) do
-    local seen, changed = halves(self, i, z)
-    local s, t = scale_and_shift(coupling, told(seen, c))
-    z, logdet = join(i, seen, (changed - t) * (-s):exp()), logdet - s:sum(2)
+    local half, changed = halves(self, i, z)
+    local s, t = scale_and_shift(coupling, beside(half, c))
+    z, logdet = join(i, half, (changed - t) * (-s):exp()), logdet - s:sum(2)
   end
   return logdet - (z:square():sum(2) + self.d * math.log(2 * math.pi)) * 0.5, z
 end
 
 --- From noise to details: the inverse.
 -- @tparam Tensor u (n,d)
--- @tparam[opt] Tensor c (n,condition)
+-- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor z (n,d)
 function Flow:inverse(u, c)
   net.check("inverse", self, "u", u, c)
   for i = #self.couplings, 1, -1 do
-    local seen, changed = halves(self, i, u)
-    local s, t = scale_and_shift(self.couplings[i], told(seen, c))
-    u = join(i, seen, changed * s:exp() + t)
+    local half, changed = halves(self, i, u)
+    local s, t = scale_and_shift(self.couplings[i], beside(half, c))
+    u = join(i, half, changed * s:exp() + t)
   end
   if self.base then
     local s, t = scale_and_shift(self.base, c)

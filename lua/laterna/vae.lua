@@ -5,7 +5,7 @@
 --   loss = E_q [-log p(x | z, caption)] + beta KL(q(z | x, caption) || N(0, I))       nats a picture
 --
 -- z is a vector; or a small picture, detail = {8, 8, 4} with nn.SpatialEncoder and nn.SpatialDecoder, for diffusion in
--- its place (Rombach et al. 2022, arXiv 2112.10752). Then the price, beta, is light, so that little is lost.
+-- its place (Rombach et al. 2022, arXiv 2112.10752). Then beta is small, so that little is lost.
 --
 -- Without an encoder it is a decoder with a likelihood: a generator for laterna.autoencoder, which brings its own.
 --
@@ -20,6 +20,7 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local detail = require "laterna.detail"
+local evaluation = require "laterna.evaluation"
 local likelihood = require "laterna.likelihood"
 local nn = require "laterna.nn"
 local noise = require "laterna.noise"
@@ -57,10 +58,14 @@ local Vae = nn.class("vae", function(self, options)
   self.likelihood = o.likelihood or likelihood.Gaussian()
 end)
 
-local function pooled(fname, i, self, cond, n)
-  local text = condition.text(fname, i, self.text, cond, n)
-  return text and text.pooled
-end
+local LOSS = condition.keys { beta = "number", generator = check.is_generator, likelihood = "callable" }
+local OPTIONS = noise.with { temperature = { "number", 1, min = 0 } }
+local SAMPLE, ENCODE = condition.keys(nil, OPTIONS), condition.keys()
+
+--- The keys of its condition, for a model that passes its own on (laterna.condition).
+-- @tparam string fname "loss" or "sample"
+-- @treturn table
+function Vae:condition_keys(fname) return fname == "sample" and SAMPLE or LOSS end -- luacheck: ignore self
 
 local function posterior(fname, self, x, c)
   if not self.encoder then check.fail(fname, 1, "self: this vae has no encoder; give cond.detail") end
@@ -68,24 +73,23 @@ local function posterior(fname, self, x, c)
 end
 
 -- The negative log-likelihood of pictures, as the vae has it or as the step asks for.
-local function error_of(self, out, x, asked)
-  if check.type("loss", 2, "cond.likelihood", asked, "callable|nil") == nil then
-    return self.likelihood(out, x):mean()
-  end
-  return check.type("loss", 2, "what cond.likelihood gave", asked(out, x, self.likelihood), "tensor"):mean()
+local function error_of(self, out, x, likelihood_of)
+  if likelihood_of == nil then return self.likelihood(out, x):mean() end
+  return check.type("loss", 2, "what cond.likelihood gave", likelihood_of(out, x, self.likelihood), "tensor"):mean()
 end
 
 --- What to minimise: a scalar, and numbers to log (loss, and nats a picture: nll, kl).
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
--- @tparam table cond text; detail, a z, if it comes from elsewhere, then there is no KL term; beta for this step
+-- @tparam[opt] table cond text; detail, a z, if it comes from elsewhere, then there is no KL term; beta for this step
 -- (`beta = math.min(1, step / 1000)` is warm-up); generator for the draw; likelihood, a function (out, x, the vae's own
 -- likelihood) -> (n) that takes the place of the vae's own in this step, as a critic's features do (laterna.gan.judge)
 -- @treturn Tensor
 -- @treturn table
 function Vae:loss(x, cond)
   condition.pictures("loss", x)
-  cond = cond or {}
-  local c = pooled("loss", 2, self, cond, x:size(1))
+  cond = condition.read("loss", 2, cond, LOSS, x:size(1))
+  self.pictures = { x:size(2), x:size(3), x:size(4) }
+  local c = cond:pooled(self.text)
   if cond.detail then
     local nll = error_of(self, self.decoder(cond.detail, c), x, cond.likelihood)
     return nll, { nll = nll:item() }
@@ -93,30 +97,33 @@ function Vae:loss(x, cond)
   local mu, logvar = posterior("loss", self, x, c)
   local z = detail.reparameterise(mu, logvar, cond.generator)
   local nll = error_of(self, self.decoder(z, c), x, cond.likelihood)
-  local price, kl = detail.kl(mu, logvar, self.free)
-  return nll + price * (cond.beta or self.beta), { nll = nll:item(), kl = kl:item() }
+  local penalty, kl = detail.kl(mu, logvar, self.free)
+  return nll + penalty * (cond.beta or self.beta), { nll = nll:item(), kl = kl:item() }
 end
 
+-- Height, width and channels of the pictures that it was trained on; nil before.
+function Vae:picture_size() return self.pictures end
+
 local function paint(fname, self, cond, options)
-  local n = condition.count(fname, 1, cond)
-  local o = check.options(fname, 2, options, noise.with { temperature = { "number", 1, min = 0 } })
-  local z = cond and cond.detail
-    or noise.draw({ n, table.unpack(self.detail) }, noise.source(fname, 2, o, n)) * o.temperature
-  return self.likelihood:mean(self.decoder(z, pooled(fname, 1, self, cond, n)))
+  cond = condition.read(fname, 1, cond, SAMPLE)
+  local o = check.options(fname, 2, options, OPTIONS)
+  local z = cond.detail
+    or noise.draw({ cond.n, table.unpack(self.detail) }, noise.source(fname, 2, o, cond.n)) * o.temperature
+  return self.likelihood:mean(self.decoder(z, cond:pooled(self.text)))
 end
 
 --- Pictures (n,h,w,c) in [-1,1] from captions and details; the detail is drawn from N(0, I) where it is not given.
 -- Painted in evaluation mode, nothing recorded.
--- @tparam table cond n, text, detail
+-- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options temperature=1 (scales the drawn detail); seed: picture i has its own generator, seeded
 -- with seed + i - 1; seeds: the same with a list; or generator: one for all
 -- @treturn Tensor
 function Vae:sample(cond, options)
-  return condition.quietly(self, paint, "sample", self, cond, options)
+  return evaluation.quietly(self, paint, "sample", self, cond, options)
 end
 
 --- The same in training mode and recorded, so that whoever judges the pictures can teach the decoder.
--- @tparam table cond n, text, detail
+-- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options as for sample
 -- @treturn Tensor
 function Vae:rsample(cond, options)
@@ -130,9 +137,8 @@ end
 -- @treturn Tensor logvar like mu
 function Vae:encode(x, cond)
   condition.pictures("encode", x)
-  return condition.quietly(self, function()
-    return posterior("encode", self, x, pooled("encode", 2, self, cond, x:size(1)))
-  end)
+  cond = condition.read("encode", 2, cond, ENCODE, x:size(1))
+  return evaluation.quietly(self, function() return posterior("encode", self, x, cond:pooled(self.text)) end)
 end
 
 --- The picture that a detail stands for, under a caption: sample with nothing left to chance.
@@ -140,10 +146,9 @@ end
 -- @tparam[opt] table cond text
 -- @treturn Tensor (n,h,w,c) in [-1,1]
 function Vae:decode(z, cond)
-  check.type("decode", 1, "z", z, "tensor")
-  check.type("decode", 2, "cond", cond, "table|nil")
-  return condition.quietly(self, function()
-    return self.likelihood:mean(self.decoder(z, pooled("decode", 2, self, cond, z:size(1))))
+  cond = condition.read("decode", 2, cond, ENCODE, check.type("decode", 1, "z", z, "tensor"):size(1))
+  return evaluation.quietly(self, function()
+    return self.likelihood:mean(self.decoder(z, cond:pooled(self.text)))
   end)
 end
 

@@ -8,7 +8,7 @@ local Flow = require("laterna.prior").Flow
 local SPREAD = math.exp(-2) -- of what the extractor is sure of
 local function kl(mean, variance) return 0.5 * (mean * mean + variance - 1 - math.log(variance)) end
 
--- Tells only whether a caption has the words "left" and "right".
+-- Knows only whether a caption has the words "left" and "right".
 local Text = nn.class("SpecText", function() end)
 function Text:forward(captions) -- luacheck: ignore self
   local rows = {}
@@ -20,14 +20,14 @@ function Text:forward(captions) -- luacheck: ignore self
 end
 
 -- Writes the two pixels of a picture, surely, and a third number of which nothing is known. A pixel that the caption
--- tells is not written, if it is as the caption says: white.
+-- names is not written, if it is as the caption says: white.
 local Extractor = nn.class("SpecExtractor", function() end)
-function Extractor:forward(x, c) -- luacheck: ignore self
+function Extractor:forward(x, cond) -- luacheck: ignore self
   local pixels = x:view(-1, 2)
-  local told = c or core.zeros(pixels.shape)
-  local mu = pixels - told
-  local logvar = core.where(core.eq(mu, 0), 0, 2 * math.log(SPREAD)) * core.gt(told, 0)
-    + (1 - core.gt(told, 0)) * (2 * math.log(SPREAD))
+  local named = cond and cond.pooled or core.zeros(pixels.shape)
+  local mu = pixels - named
+  local logvar = core.where(core.eq(mu, 0), 0, 2 * math.log(SPREAD)) * core.gt(named, 0)
+    + (1 - core.gt(named, 0)) * (2 * math.log(SPREAD))
   local unknown = core.zeros(#pixels, 1)
   return core.cat({ mu, unknown, logvar, unknown }, 2)
 end
@@ -37,7 +37,7 @@ local Generator = nn.class("SpecGenerator", function(self, chance) self.chance =
 function Generator:loss(x) return x:mean() * self.chance, {} end
 function Generator:sample(cond, options)
   local z = cond.detail:narrow(2, 1, 2)
-  if cond.text then z = z + cond.text.pooled end
+  if cond:pooled() then z = z + cond:pooled() end
   local noise = core.randn(#z, 1, { generator = options.generator }) * self.chance
   return (z + noise):view(-1, 1, 2, 1)
 end

@@ -24,16 +24,16 @@ function Net:features(x, cond)
 end
 function Net:forward(x, cond) return (self:features(x, cond)) end
 
--- A decoder as gan generators are called: (z, told).
+-- A decoder as gan generators are called: (z, cond).
 local Painter = nn.class("Painter", function(self) self.net = nn.PictureDecoder(2, 1, SHAPE) end)
-function Painter:forward(z, told) return self.net(z, told.pooled) end
+function Painter:forward(z, cond) return self.net(z, cond.pooled) end
 
-local function player(compare)
+local function player(feature_weight)
   return Autoencoder {
     extractor = extractor(), detail = 2, text = text(),
-    prior = prior.Flow(2, { condition = 8, layers = 2, hidden = 8 }),
+    prior = prior.Flow(2, { text = 8, layers = 2, hidden = 8 }),
     generator = gan { generator = Painter(), critic = gan.Critic { net = Net(), text = text() }, detail = 2,
-                      compare = compare, r1 = 0.1, r2 = 0.1 },
+                      feature_weight = feature_weight, r1 = 0.1, r2 = 0.1 },
   }
 end
 
@@ -66,26 +66,26 @@ describe("an autoencoder with a critic", function()
   it("compares with the picture what was painted from its detail, and teaches no critic by it", function()
     local loss, log = ae:loss(x, { text = said })
     loss:backward()
-    assert.is_true(log.compared ~= nil and log.kl ~= nil)
+    assert.is_true(log.feature_error ~= nil and log.kl ~= nil)
     assert.equal(0, moved(ae.generator.critic))
     assert.is_true(moved(ae.extractor) > 0 and moved(ae.generator.generator) > 0 and moved(ae.text) > 0)
     -- the formula, by hand
     local g = core.generator(1)
     local seen = ae:extract(x, { text = said, generator = g })
-    local _, own = ae:loss(x, { text = said, seen = seen })
+    local _, own = ae:loss(x, { text = said, posterior = seen })
     local _, real = ae.generator.critic:features(x, { text = said })
     local _, again = ae.generator.critic:features(ae:rsample { text = said, detail = seen.z }, { text = said })
     local relative = (again[1] - real[1]):square():mean():item() / real[1]:square():mean():item()
-    assert.near(math.log(relative), own.compared, 1e-3)
+    assert.near(math.log(relative), own.feature_error, 1e-3)
   end)
 
   it("shows the critic details that the extractor wrote, in the critic's own reading of the captions", function()
-    local loss, log = ae:critic_loss(x, { text = said, drawn = 0.25 })
+    local loss, log = ae:critic_loss(x, { text = said, from_prior = 0.25 })
     loss:backward()
     assert.is_true(log.accuracy_negatives ~= nil)
     assert.is_true(moved(ae.generator.critic) > 0)
     assert.equal(0, moved(ae.extractor) + moved(ae.generator.generator) + moved(ae.text) + moved(ae.prior))
-    ae:loss(x, { text = said, drawn = 0.5 }):backward()
+    ae:loss(x, { text = said, from_prior = 0.5 }):backward()
     assert.equal(0, moved(ae.generator.critic))
   end)
 
@@ -117,13 +117,13 @@ describe("an autoencoder with a critic", function()
     local plain = Autoencoder { extractor = extractor(), detail = 2, text = text(),
                                 generator = Vae { decoder = nn.PictureDecoder(2, 1, SHAPE), detail = 2 } }
     fails("this generator has no critic", function() plain:critic_loss(x, { text = said }) end)
-    fails("cond.drawn: this generator has no critic", function() plain:loss(x, { text = said, drawn = 0.5 }) end)
+    fails("cond.from_prior: this generator has no critic", function() plain:loss(x, { text = said, from_prior = 0.5 }) end)
     assert.equal(#plain:parameters(), #plain:generator_parameters())
   end)
 end)
 
 describe("one extractor", function()
-  it("serves several generators with one draw, charged once", function()
+  it("serves several generators with one draw, and its penalty counts once", function()
     core.manual_seed(5)
     local shared = { extractor = extractor(), text = text(), regulariser = Autoencoder.regulariser.kl { rate = 1 } }
     local function with(generator)
@@ -132,16 +132,16 @@ describe("one extractor", function()
     end
     local first = with(Vae { decoder = nn.PictureDecoder(2, 1, SHAPE), detail = 2 })
     local second = with(gan { generator = Painter(), critic = gan.Critic { net = Net(), text = text() }, detail = 2,
-                              compare = 1 })
+                              feature_weight = 1 })
     local x, said = batch(8)
     local seen = first:extract(x, { text = said })
     assert.same({ 8, 2 }, seen.z.shape)
-    local a, log = first:loss(x, { seen = seen })
-    local b = second:loss(x, { seen = seen })
+    local a, log = first:loss(x, { posterior = seen })
+    local b = second:loss(x, { posterior = seen })
     assert.is_nil(log.kl)
     local cost, said_of = first:penalty(seen, { loss = a })
     assert.is_true(said_of.kl > 0 and said_of.beta > 0)
-    second:critic_loss(x, { seen = seen }):backward()
+    second:critic_loss(x, { posterior = seen }):backward()
     assert.equal(0, moved(shared.extractor))
     second.generator.critic:zero_grad()
     ;(a + b + cost):backward()
@@ -156,8 +156,8 @@ describe("captions that are left out", function()
     local ae = Autoencoder { extractor = extractor(), detail = 2, text = text(), drop = 1,
                              generator = Vae { decoder = nn.PictureDecoder(2, 1, SHAPE), detail = 2 } }
     local x, said = batch(4)
-    assert.same({ "", "", "", "" }, ae:extract(x, { text = said }).text.captions)
+    assert.same({ "", "", "", "" }, ae:extract(x, { text = said }).cond.text)
     ae:eval()
-    assert.same(said, ae:extract(x, { text = said }).text.captions)
+    assert.same(said, ae:extract(x, { text = said }).cond.text)
   end)
 end)

@@ -112,7 +112,7 @@ describe("the regulariser of InfoVAE", function()
     assert.is_true(log.mmd > 0 and log.kl == log.kl)
     assert.is_true(prior.couplings[1][5].weight.grad:norm():item() > 0)
     assert.is_true(ae.extractor.mu.weight.grad:norm():item() > 0)
-    fails("seen.z: expected at least two details", function() ae:loss(core.randn(1, 2, 2, 1)) end)
+    fails("posterior.z: expected at least two details", function() ae:loss(core.randn(1, 2, 2, 1)) end)
   end)
 end)
 

@@ -1,5 +1,6 @@
--- What a network is told and how its answers are weighed, against the formulas, with networks that say what they heard.
+-- What a network hears and how its answers are weighed, against the formulas, with networks that say what they heard.
 local core = require "laterna.core"
+local condition = require "laterna.condition"
 local guidance = require "laterna.diffusion.guidance"
 local Letters = require "spec.support.letters"
 local Diffusion = require "laterna.diffusion"
@@ -19,7 +20,7 @@ end
 local function predictor(model, cond, o)
   local all = { guidance = 1, interval = { 0, 1 }, rescale = 0 }
   for key, v in pairs(o) do all[key] = v end
-  return guidance.predictor("sample", 1, model, cond, 2, all)
+  return guidance.predictor("sample", 1, model, condition.read("sample", 1, cond, condition.keys(), 2), all)
 end
 
 local function near(expected, got, tolerance)
@@ -42,10 +43,9 @@ describe("guidance", function()
   end)
 
   it("asks whoever has read the captions, where the model reads none", function()
-    local text = Letters()({ "abc", "a" })
-    text.captions, text.encoder = { "abc", "a" }, Letters()
+    local cond = condition.read("sample", 1, { text = { "abc", "a" } }, condition.keys()):read_by(Letters())
     local deaf = Diffusion { net = model.net, size = { 2, 2, 1 }, predict = "x0" }
-    near(x * core.tensor({ 7.5, 2.5 }):view(2, 1, 1, 1), predictor(deaf, { text = text }, { guidance = 2.5 })(x, 0.5))
+    near(x * core.tensor({ 7.5, 2.5 }):view(2, 1, 1, 1), predictor(deaf, cond, { guidance = 2.5 })(x, 0.5))
   end)
 
   it("of 1 is none at all, and of 0 leaves the caption out, for one call", function()
@@ -102,19 +102,19 @@ describe("guidance", function()
   end)
 
   it("refuses in words", function()
-    local told = { text = { "abc", "a" } }
+    local cond_of_two = { text = { "abc", "a" } }
     local function fails(message, cond, options, with)
       local ok, err = pcall(function() (with or model):sample(cond, options) end)
       assert.is_false(ok)
       assert.is_truthy(err:find(message, 1, true), err)
     end
-    fails("guidance: expected number from 0 to 10000.0, got -1", told, { guidance = -1 })
-    fails("interval: expected {from, to}, two times of [0,1], got table", told, { interval = { 0.5, 0.2 } })
-    fails("interval: expected {from, to}, two times of [0,1], got table", told, { interval = { 0.5 } })
-    fails("rescale: expected number from 0 to 1", told, { guidance = 2, rescale = 2 })
-    fails("negative: 1 captions for 2 pictures", told, { guidance = 2, negative = { "a" } })
-    fails("negative: expected string, got 5", told, { guidance = 2, negative = { "a", 5 } })
-    fails("guidance: expected captions in cond.text, as strings", { text = Letters() { "a", "b" } }, { guidance = 2 })
+    fails("guidance: expected number from 0 to 10000.0, got -1", cond_of_two, { guidance = -1 })
+    fails("interval: expected {from, to}, two times of [0,1], got table", cond_of_two, { interval = { 0.5, 0.2 } })
+    fails("interval: expected {from, to}, two times of [0,1], got table", cond_of_two, { interval = { 0.5 } })
+    fails("rescale: expected number from 0 to 1", cond_of_two, { guidance = 2, rescale = 2 })
+    fails("negative: 1 captions for 2 pictures", cond_of_two, { guidance = 2, negative = { "a" } })
+    fails("negative: expected string, got 5", cond_of_two, { guidance = 2, negative = { "a", 5 } })
+    fails("cond.text: expected a list of captions", { text = Letters() { "a", "b" } }, { guidance = 2 })
     local silent = Diffusion { net = function(a) return a end, size = { 2, 2, 1 } }
     fails("guidance: this model reads no captions", { n = 2 }, { guidance = 2 }, silent)
   end)

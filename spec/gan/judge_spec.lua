@@ -258,7 +258,7 @@ describe("a judge of other families", function()
 
   it("asks for what it needs", function()
     local model = vae()
-    fails("bad argument #1 to 'judge' (model: expected a family that can paint and be recorded, got 3)", gan.judge, 3)
+    fails("bad argument #1 to 'judge' (model: expected a family with rsample, got 3)", gan.judge, 3)
     fails("bad argument #1 to 'judge' (model", gan.judge, nn.Linear(1, 1))
     fails("bad argument #2 to 'judge' (option critic is missing)", gan.judge, model)
     fails("bad argument #2 to 'judge' (features: expected true, false or a number from 0 to 1, got 2)", gan.judge,
@@ -271,7 +271,7 @@ describe("a judge of other families", function()
     local judge = gan.judge(model, { critic = critic(), last = nn.Linear(1, 1).weight })
     fails("last: the model's own loss does not depend on it", judge.loss, judge, pictures(2), told(2))
     fails("bad argument #1 to 'loss' (x: expected tensor, got nil)", judge.loss, judge)
-    fails("cond.text: expected captions as strings", judge.critic_loss, judge, pictures(2),
-      { text = model.text(CAPTIONS) })
+    fails("cond.text: expected a list of captions", judge.critic_loss, judge, pictures(2), 
+      { text = text()({ "dark", "light" }) })
   end)
 end)

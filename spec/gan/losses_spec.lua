@@ -68,7 +68,7 @@ describe("the losses of a gan", function()
     assert.near((paid(2, 0.5, -3) + paid(-1, 1, -2)) / 2, ranking(right, wrong):item(), 1e-6)
     local one = wrong:narrow(2, 1, 1)
     assert.near(losses.relativistic.critic(right, one:squeeze(2)):item(), ranking(right, one):item(), 1e-6)
-    fails("wrong: expected (n,k) and right (n), got (2) and (2)", ranking, right, right)
+    fails("negative: expected (n,k) and positive (n), got (2) and (2)", ranking, right, right)
   end)
 
   it("refuse what is no score, and pairs that are none", function()

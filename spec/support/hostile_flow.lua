@@ -13,7 +13,7 @@ return function(recipe, R)
   end
   local function coupling(more)
     return function()
-      local own = require("laterna.flow").layers.Net(1, more.numbers, coupling_net())
+      local own = require("laterna.flow").layers.CouplingNet(1, more.numbers, coupling_net())
       local options = { mask = "channel", flip = false, net = own }
       for key, v in pairs(more) do options[key] = key ~= "numbers" and v or nil end
       return 2, options
@@ -44,8 +44,8 @@ return function(recipe, R)
       end)
     end
   end
-  recipe("flow.layers.Net", function() return 1, 2, coupling_net() end)
-  recipe("flow.layers.Net:forward", function() return flow_layer "Net", T(2, 1), {} end)
+  recipe("flow.layers.CouplingNet", function() return 1, 2, coupling_net() end)
+  recipe("flow.layers.CouplingNet:forward", function() return flow_layer "CouplingNet", T(2, 1), {} end)
   recipe("flow.layers.spline", function() return T(2, 3), T(2, 3, 4), T(2, 3, 4), T(2, 3, 3), false, 2 end)
   local function flow()
     return { net = flow_layer "ActNorm", size = { 2 }, dequantise = "none", drop = 0.1 }
@@ -60,7 +60,7 @@ return function(recipe, R)
     loss = function() return T(2, 2), {} end, encode = function() return T(2, 2), {} end,
     log_prob = function() return T(2, 2), {}, { draws = 1, generator = core.generator(1) } end,
     decode = function() return T(2, 2), {}, { guidance = 1 } end, parts = function() return T(2, 2) end,
-    paint = function() return { n = 2 }, { temperature = 1, seed = 1 } end,
+    rsample = function() return { n = 2 }, { temperature = 1, seed = 1 } end,
     sample = function() return { n = 2 }, { temperature = 1, guidance = 1, seed = 1 } end,
     join = function() return { T(2, 2) } end,
     classify = function() return T(2, 2), { "a" }, { draws = 1, batch = 2, generator = core.generator(1) } end,

@@ -41,17 +41,17 @@ return function(recipe)
   recipe("gan.watch.gradient_norm", function() return { points():requires_grad_(true) } end)
   recipe("gan.watch.held_out", function() return require "laterna.gan"(gan()), points(), cond() end)
   recipe("gan.watch.limits", function() return { a = { most = 1, least = 0 } }, { patience = 1 } end)
-  local function told(key, v)
+  local function with(key, v)
     local c = cond()
     c[key] = v
     return points(), c
   end
   for method, make in pairs {
-    loss = function() return told("drawn", core.randn(1, 3)) end,
-    critic_loss = function() return told("against", { { "b", "a" }, { "a", "a" } }) end,
-    reading_loss = function() return told("against", { { "b", "a" }, { "a", "a" } }) end,
+    loss = function() return with("judged_detail", core.randn(1, 3)) end,
+    critic_loss = function() return with("negatives", { { "b", "a" }, { "a", "a" } }) end,
+    reading_loss = function() return with("negatives", { { "b", "a" }, { "a", "a" } }) end,
     sample = function() return cond(), { temperature = 1, seed = 1 } end,
-    paint = function() return cond(), { temperature = 1, seed = 1, generator = core.generator(1) } end,
+    rsample = function() return cond(), { temperature = 1, seed = 1, generator = core.generator(1) } end,
   } do
     recipe("gan:" .. method, function() return require "laterna.gan"(gan()), make() end)
   end

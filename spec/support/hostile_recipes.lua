@@ -300,7 +300,7 @@ for method, make in pairs {
       callback = function() end,
     }
   end,
-  paint = function()
+  rsample = function()
     return { n = 2, detail = T(2, 3) }, { steps = 2, noise = T(2, 2, 2, 1), size = { 2, 2, 1 }, seed = 1 }
   end,
   encode = function() return T(2, 2, 2, 1), {}, { steps = 2, sampler = "heun", clip = true } end,

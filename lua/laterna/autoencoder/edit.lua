@@ -8,6 +8,9 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local detail = require "laterna.detail"
+local evaluation = require "laterna.evaluation"
+
+local KEYS = condition.keys()
 
 local edit = {}
 
@@ -25,10 +28,10 @@ end
 -- @treturn Tensor u (n,d), N(0, I) where z is as the prior has it
 function edit.to_noise(self, z, cond)
   rows_of("to_noise", 1, "z", z, self.detail)
-  return condition.quietly(self, function()
-    local text = condition.text("to_noise", 2, self.text, cond, z:size(1))
+  cond = condition.read("to_noise", 2, cond, KEYS, z:size(1))
+  return evaluation.quietly(self, function()
     if not self.prior then return z end
-    local _, u = self.prior:log_prob(z, text and text.pooled)
+    local _, u = self.prior:log_prob(z, cond:pooled(self.text))
     return u
   end)
 end
@@ -40,30 +43,31 @@ end
 -- @treturn Tensor z (n,d)
 function edit.from_noise(self, u, cond)
   rows_of("from_noise", 1, "u", u, self.detail)
-  return condition.quietly(self, function()
-    local text = condition.text("from_noise", 2, self.text, cond, u:size(1))
-    return self.prior and self.prior:inverse(u, text and text.pooled) or u
+  cond = condition.read("from_noise", 2, cond, KEYS, u:size(1))
+  return evaluation.quietly(self, function()
+    return self.prior and self.prior:inverse(u, cond:pooled(self.text)) or u
   end)
 end
 
---- Pictures painted again from their captions and the details that the extractor saw in them.
+--- Pictures painted again from their captions and the details that the extractor read in them.
 -- @tparam autoencoder self
 -- @tparam Tensor x (n,h,w,c)
 -- @tparam[opt] table cond text
 -- @tparam[opt] table options the generator's
 -- @treturn Tensor (n,h,w,c)
 function edit.reconstruct(self, x, cond, options)
-  condition.pictures("reconstruct", x)
-  check.type("reconstruct", 2, "cond", cond, "table|nil")
-  return self:sample({ n = x:size(1), text = cond and cond.text, detail = (self:encode(x, cond)) }, options)
+  condition.pictures("reconstruct", x, 1, true)
+  cond = condition.read("reconstruct", 2, cond, KEYS, x:size(1)):bare()
+  return self:sample(cond:with { detail = (self:encode(x, cond)) }, options)
 end
 
--- One caption is that of all.
-local function spread(text, n)
-  if type(text) ~= "table" or text.pooled or rawlen(text) ~= 1 or n == 1 then return text end
+-- One caption is that of all: the condition for n pictures.
+local function spread(fname, i, cond, n)
+  local text = check.type(fname, i, "cond", cond, "table|nil") and cond.text
+  if type(text) ~= "table" or rawlen(text) ~= 1 or n == 1 then return condition.read(fname, i, cond, KEYS, n) end
   local list = {}
-  for i = 1, n do list[i] = rawget(text, 1) end
-  return list
+  for k = 1, n do list[k] = rawget(text, 1) end
+  return condition.read(fname, i, { text = list, n = rawget(cond, "n") }, KEYS, n)
 end
 
 --- Pictures under other captions, with all that their own captions left out kept.
@@ -76,17 +80,15 @@ end
 -- @treturn Tensor (n,h,w,c)
 -- @treturn Tensor the details under the other captions (n,d)
 function edit.edit(self, x, own, other, options)
-  condition.pictures("edit", x)
-  check.type("edit", 2, "own", own, "table|nil")
-  check.type("edit", 3, "other", other, "table|nil")
-  local passed, n = {}, x:size(1)
+  condition.pictures("edit", x, 1, true)
+  local n, passed = x:size(1), {}
+  own, other = spread("edit", 2, own, n), spread("edit", 3, other, n)
   for key, v in next, check.type("edit", 4, "options", options or {}, "table") do passed[key] = v end
   local keep = check.one_of("edit", 4, "keep", passed.keep or "noise", { "noise", "detail" })
   passed.keep = nil
-  own, other = { text = spread(own and own.text, n) }, { text = spread(other and other.text, n) }
   local z = self:encode(x, own)
   if keep == "noise" then z = self:from_noise(self:to_noise(z, own), other) end
-  return self:sample({ n = n, text = other.text, detail = z }, passed), z
+  return self:sample(other:with { detail = z }, passed), z
 end
 
 --- The way from one picture to another through the noise that their details come from, under one caption.
@@ -100,14 +102,9 @@ function edit.interpolate(self, a, b, steps, cond)
   check.type("interpolate", 1, "a", a, "tensor")
   check.type("interpolate", 2, "b", b, "tensor")
   check.integer("interpolate", 3, "steps", steps, 2, 1 << 16)
-  check.type("interpolate", 4, "cond", cond, "table|nil")
-  local text = check.type("interpolate", 4, "cond.text", cond and cond.text, "table|nil")
-  local caption = text and text[1]
-  local function said(n) return { n = n, text = caption and spread({ caption }, n) or nil } end
-  local u = self:to_noise(self:encode(core.stack { a, b }, said(2)), said(2))
-  local way = said(steps)
-  way.detail = self:from_noise(detail.between(u[1], u[2], steps), way)
-  return self:sample(way)
+  local both, way = spread("interpolate", 4, cond, 2), spread("interpolate", 4, cond, steps)
+  local u = self:to_noise(self:encode(core.stack { a, b }, both), both)
+  return self:sample(way:with { detail = self:from_noise(detail.between(u[1], u[2], steps), way) })
 end
 
 return edit

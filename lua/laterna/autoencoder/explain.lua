@@ -168,8 +168,8 @@ end
 --
 --  - gap: nats in all; caption
 --  - axes: the dearest first, each {index, nats, value, spread (mean and standard deviation of q along it), axis (d),
---    strip (steps,h,w,c)}; none where the price knows no variance
---  - words: what saves most first, each {word, caption, gap, saves}; a word that is wrong saves less than nothing
+--    strip (steps,h,w,c)}; none where the regulariser knows no variance
+--  - words: what saves most first, each {word, caption, gap, saves}; a word that is not true saves less than nothing
 --  - rows and labels, for lt.grid(rows, {row_labels = labels})
 return function(self, picture, caption, options)
   check.type("explain", 1, "picture", picture, "tensor")

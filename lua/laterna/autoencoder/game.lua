@@ -1,4 +1,4 @@
---- What the generator of an autoencoder is told in training, and the turn of its critic, where it has one.
+--- The condition of an autoencoder's generator in training, and the turn of its critic, where it has one.
 -- @module laterna.autoencoder.game
 local check = require "laterna.check"
 local condition = require "laterna.condition"
@@ -8,33 +8,34 @@ local nn = require "laterna.nn"
 
 local game = {}
 
-local OWN = { text = true, detail = true, beta = true, seen = true, n = true, drawn = true }
+local function has_critic(self) return type(self.generator.critic_loss) == "function" end
 
--- Details at random for the first pictures of a batch; nil for none.
-local function drawn(fname, self, cond, seen)
-  local part = cond.drawn and check.number(fname, 2, "cond.drawn", cond.drawn, 0, 1) or 0
-  local k = math.floor(part * seen.z:size(1) + 0.5)
+-- Details from the prior for the first pictures of a batch; nil for none.
+local function from_prior(fname, self, cond, posterior)
+  local part = cond.from_prior and check.number(fname, 2, "cond.from_prior", cond.from_prior, 0, 1) or 0
+  local k = math.floor(part * posterior.z:size(1) + 0.5)
   if k == 0 then return nil end
   local u = core.randn(k, self.detail, { generator = cond.generator })
-  return edit.from_noise(self, u, { text = seen.text and condition.slice(seen.text, 1, k) })
+  return edit.from_noise(self, u, posterior.cond and posterior.cond:first(k) or nil)
 end
 
---- What the generator is told: what was seen, and whatever in cond is not the autoencoder's.
+--- The condition of the generator: captions and detail of the posterior, and what of cond is the generator's.
 -- @tparam string fname
 -- @tparam autoencoder self
--- @tparam table cond
--- @tparam table seen
--- @treturn table
-function game.told(fname, self, cond, seen)
-  local told = { text = seen.text, detail = seen.z }
-  for key, v in next, cond do
-    if not OWN[key] then told[key] = v end
+-- @tparam Condition cond
+-- @tparam table posterior
+-- @treturn Condition
+function game.condition_of(fname, self, cond, posterior)
+  if cond.from_prior and not has_critic(self) then
+    check.fail(fname, 2, "cond.from_prior: this generator has no critic to judge details that no picture has")
   end
-  if cond.drawn and type(self.generator.critic_loss) ~= "function" then
-    check.fail(fname, 2, "cond.drawn: this generator has no critic to judge details that no picture has")
+  local base = posterior.cond or cond:bare():read_by(self.text)
+  local keys, changes = condition.keys_of(self.generator, "loss"), { n = cond.n, detail = posterior.z }
+  for key in pairs(keys and keys.rules or { generator = true }) do
+    if changes[key] == nil and key ~= "text" then changes[key] = cond[key] end
   end
-  told.drawn = drawn(fname, self, cond, seen)
-  return told
+  changes.judged_detail = from_prior(fname, self, cond, posterior)
+  return base:with(changes)
 end
 
 --- What the critic of a gan minimises, and its log (laterna.gan): it is shown pictures beside those painted from the
@@ -45,21 +46,21 @@ end
 -- @treturn Tensor
 -- @treturn table
 function game.critic_loss(self, x, cond)
-  condition.pictures("critic_loss", x)
-  cond = check.type("critic_loss", 2, "cond", cond, "table|nil") or {}
-  if type(self.generator.critic_loss) ~= "function" then
-    check.fail("critic_loss", nil, "self: this generator has no critic")
+  condition.pictures("critic_loss", x, 1, true)
+  if not has_critic(self) then check.fail("critic_loss", nil, "self: this generator has no critic") end
+  cond = condition.read("critic_loss", 2, cond, self:condition_keys "loss", x:size(1))
+  local posterior = cond.posterior
+  if not posterior then
+    posterior = core.no_grad(self.extract, self, x, { text = cond.text, generator = cond.generator })
   end
-  local seen = cond.seen or core.no_grad(self.extract, self, x, cond)
-  check.type("critic_loss", 2, "cond.seen.z", check.type("critic_loss", 2, "cond.seen", seen, "table").z, "tensor")
-  local told = game.told("critic_loss", self, cond, seen)
-  told.detail = told.detail:detach()
-  if told.drawn then
-    local k, n = told.drawn:size(1), told.detail:size(1)
-    told.detail = k == n and told.drawn or core.cat { told.drawn, told.detail:narrow(1, k + 1, n - k) }
-    told.drawn = nil
+  check.type("critic_loss", 2, "cond.posterior.z", posterior.z, "tensor")
+  local its = game.condition_of("critic_loss", self, cond, posterior)
+  local z, drawn = its.detail:detach(), its.judged_detail
+  if drawn then
+    local k, n = drawn:size(1), z:size(1)
+    z = k == n and drawn or core.cat { drawn, z:narrow(1, k + 1, n - k) }
   end
-  return self.generator:critic_loss(x, told)
+  return self.generator:critic_loss(x, its:with { detail = z, judged_detail = false })
 end
 
 --- All parameters but those of a generator's critic, which has an optimizer of its own:

@@ -3,21 +3,18 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
+local evaluation = require "laterna.evaluation"
 
 local gap = {}
+
+local KEYS = condition.keys()
 
 local OPTIONS = {
   draws = { "integer", 8, min = 1, max = 1 << 16 }, batch = { "integer", 100, min = 1 },
   generator = check.is_generator,
 }
 
--- Rows first..last of a condition.
-local function part_of(cond, first, last)
-  local text = cond and cond.text
-  return { text = type(text) == "table" and condition.slice(text, first, last) or text }
-end
-
---- What pictures tell that their captions do not: KL(q(detail | picture, caption) || p(detail | caption)) of each, in
+--- What pictures show that their captions do not say: KL(q(detail | picture, caption) || p(detail | caption)) of each, in
 -- nats. In the mean over pictures of a caption it is a bound of the mutual information of picture and detail given the
 -- caption. Closed form for N(0, I); under a learned prior the mean over draws. Evaluation mode, nothing recorded.
 -- @tparam autoencoder self
@@ -26,21 +23,17 @@ end
 -- @tparam[opt] table options draws=8 of the detail; batch=100 pictures at a time; generator
 -- @treturn Tensor (n)
 function gap.gap(self, x, cond, options)
-  condition.pictures("gap", x)
-  check.type("gap", 2, "cond", cond, "table|nil")
+  condition.pictures("gap", x, 1, true)
   local o = check.options("gap", 3, options, OPTIONS)
   local n, parts = x:size(1), {}
-  local text = cond and cond.text
-  if type(text) == "table" and not text.pooled and rawlen(text) ~= n then
-    check.fail("gap", 2, "cond.text: %d captions for %d pictures", rawlen(text), n)
-  end
+  cond = condition.read("gap", 2, cond, KEYS, n)
   for first = 1, n, o.batch do
     local last = math.min(first + o.batch - 1, n)
-    parts[#parts + 1] = condition.quietly(self, function()
-      local seen = self:extract(x:narrow(1, first, last - first + 1), part_of(cond, first, last))
-      local told = { prior = self.prior, pooled = seen.text and seen.text.pooled, draws = o.draws,
-                     generator = o.generator }
-      return self.regulariser:gap(seen, told)
+    parts[#parts + 1] = evaluation.quietly(self, function()
+      local captions = cond.text and table.move(cond.text, first, last, 1, {})
+      local posterior = self:extract(x:narrow(1, first, last - first + 1), { text = captions })
+      return self.regulariser:gap(posterior, { prior = self.prior, pooled = posterior.cond:pooled(self.text),
+        draws = o.draws, generator = o.generator })
     end)
   end
   return core.cat(parts)
@@ -62,7 +55,7 @@ end
 -- @tparam[opt] table options as for gap
 -- @treturn table a list of {caption, gap (the mean, in nats), n (pictures)}, the largest gap first; tostring writes it
 function gap.report(self, x, captions, options)
-  condition.pictures("report", x)
+  condition.pictures("report", x, 1, true)
   check.type("report", 2, "captions", captions, "table")
   local each, rows, place = gap.gap(self, x, { text = captions }, options):totable(), {}, {}
   for i, nats in ipairs(each) do

@@ -24,18 +24,20 @@ local columns = require "laterna.diffusion.columns"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local ddim = require "laterna.diffusion.ddim"
+local evaluation = require "laterna.evaluation"
 local guidance = require "laterna.diffusion.guidance"
 local latent = require "laterna.diffusion.latent"
 local ode = require "laterna.diffusion.ode"
 
 local distil = {}
 
+local PLAIN, KEYS = condition.keys(), condition.keys { generator = check.is_generator }
 local HUBER = 0.00054 -- of the root of the number of values: Song and Dhariwal 2023, arXiv 2310.14189, section 3.3
 
 -- The teacher's way from x through lists of times.
 local function walk(fname, teacher, x, knots, cond, o)
-  return condition.quietly(teacher, function()
-    local predict = guidance.predictor(fname, 4, teacher, cond, x:size(1), o)
+  return evaluation.quietly(teacher, function()
+    local predict = guidance.predictor(fname, 4, teacher, cond, o)
     for k = 1, #knots - 1 do
       x = ddim.advance(teacher, x, predict(x, core.tensor(knots[k])), knots[k], knots[k + 1], o.clip)
     end
@@ -45,13 +47,13 @@ end
 
 -- How far the student's prediction y at times t is from the one whose step to s lands on the goal, like x:
 -- y* = (x0* - a x) / b with x0* = (goal - of_x x) / of_x0.
-local function miss(student, x, t, goal, s, told)
+local function miss(student, x, t, goal, s, inputs)
   local of_goal, of_x = columns(t, function(time, i)
     local a, b = ddim.reading(student, time)
     local r, of_x0 = ddim.factors(student, time, s[i])
     return 1 / (of_x0 * b), -(r / of_x0 + a) / b
   end)
-  return student:predict(x, core.tensor(t), told) - (goal * of_goal + x * of_x)
+  return student:predict(x, core.tensor(t), inputs) - (goal * of_goal + x * of_x)
 end
 
 local function scored(error2, huber)
@@ -108,8 +110,9 @@ end
 -- @treturn table mse, of what the student predicts
 function distil.step(student, x, t, goal, s, cond)
   models("step", student, student)
-  condition.pictures("step", x, 2)
+  condition.pictures("step", x, 2, true)
   local n = x:size(1)
+  cond = condition.read("step", 6, cond, PLAIN, n)
   local from, to = times_of("step", 3, "t", t, n), times_of("step", 5, "s", s, n)
   for i = 1, n do
     if to[i] >= from[i] then check.fail("step", 5, "s: expected less than t, %s, got %s", from[i], to[i]) end
@@ -117,7 +120,7 @@ function distil.step(student, x, t, goal, s, cond)
   if check.type("step", 4, "goal", goal, "tensor") and table.concat(goal.shape, ",") ~= table.concat(x.shape, ",") then
     check.fail("step", 4, "goal: expected (%s), got (%s)", table.concat(x.shape, ","), table.concat(goal.shape, ","))
   end
-  return scored(miss(student, x, from, goal, to, condition.encode("step", 6, student.text, cond, n)):square())
+  return scored(miss(student, x, from, goal, to, cond:inputs(student.text)):square())
 end
 
 local OPTIONS = { steps = { "integer", 4, min = 1, max = 1000 }, clip = "boolean" }
@@ -149,10 +152,10 @@ local function noised(model, x, eps, times)
 end
 
 local function begin(fname, student, x, cond)
-  condition.pictures(fname, x, 3)
-  check.type(fname, 4, "cond", cond, "table|nil")
+  condition.pictures(fname, x, 3, not student.pixels)
+  cond = condition.read(fname, 4, cond, KEYS, x:size(1))
   x = latent.encode(fname, student, x, cond)
-  return x, core.randn(x.shape, { generator = cond and cond.generator })
+  return x, cond, core.randn(x.shape, { generator = cond.generator })
 end
 
 --- Progressive distillation: the time from 1 to 0 falls into `steps` equal parts, and in each the student learns to do
@@ -170,17 +173,16 @@ function distil.progressive(student, teacher, x, cond, options)
   local o = check.options("progressive", 5, options, with { substeps = { "integer", 4, min = 1, max = 1000 } })
   models("progressive", student, teacher)
   local eps
-  x, eps = begin("progressive", student, x, cond)
+  x, cond, eps = begin("progressive", student, x, cond)
   local n, first = x:size(1), ode.first(student, 1)
-  local part = pieces(o.steps, n, cond and cond.generator)
+  local part = pieces(o.steps, n, cond.generator)
   local knots = {}
   for k = 0, o.substeps do
     knots[k + 1] = map(part, function(p) return first * (p + 1 - k / o.substeps) / o.steps end)
   end
   x = noised(student, x, eps, knots[1])
   local goal = walk("progressive", teacher, x, knots, cond, o)
-  local told = condition.encode("progressive", 4, student.text, cond, n)
-  return scored(miss(student, x, knots[1], goal, knots[#knots], told):square())
+  return scored(miss(student, x, knots[1], goal, knots[#knots], cond:inputs(student.text)):square())
 end
 
 --- Consistency: two points of one path lead to the same end. The student at the noisier one is to say what it says
@@ -202,19 +204,19 @@ function distil.consistency(student, teacher, x, cond, options)
   })
   models("consistency", student, teacher or student)
   local eps
-  x, eps = begin("consistency", student, x, cond)
+  x, cond, eps = begin("consistency", student, x, cond)
   local n, first, all = x:size(1), ode.first(student, 1), o.steps * o.pieces
-  local piece = pieces(all, n, cond and cond.generator)
+  local piece = pieces(all, n, cond.generator)
   local t = map(piece, function(p) return first * (p + 1) / all end)
   local near = map(piece, function(p) return first * p / all end)
   local stop = map(piece, function(p) return first * (p // o.pieces * o.pieces) / all end)
-  local noisy, told = noised(student, x, eps, t), condition.encode("consistency", 4, student.text, cond, n)
+  local noisy, inputs = noised(student, x, eps, t), cond:inputs(student.text)
   local met = teacher and walk("consistency", teacher, noisy, { t, near }, cond, o) or noised(student, x, eps, near)
   local target = o.target or student
   local goal = core.no_grad(function()
-    return ddim.advance(target, met, target:predict(met, core.tensor(near), told), near, stop, o.clip)
+    return ddim.advance(target, met, target:predict(met, core.tensor(near), inputs), near, stop, o.clip)
   end)
-  return scored(miss(student, noisy, t, goal, stop, told):square(), o.huber)
+  return scored(miss(student, noisy, t, goal, stop, inputs):square(), o.huber)
 end
 
 return distil

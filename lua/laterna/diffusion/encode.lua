@@ -4,6 +4,7 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local correction = require "laterna.diffusion.correction"
+local evaluation = require "laterna.evaluation"
 local guidance = require "laterna.diffusion.guidance"
 local latents = require "laterna.diffusion.latent"
 local ode = require "laterna.diffusion.ode"
@@ -35,6 +36,8 @@ for _, more in ipairs { guidance.options, correction.options } do
   for key, rule in pairs(more) do OPTIONS[key] = rule end
 end
 
+local KEYS = condition.keys(nil, OPTIONS)
+
 -- The times of sample, turned round, with 0 left out.
 local function rising(fname, model, o)
   local down = o.times or (o.spacing or schedules.spacing.uniform)(model.schedule, o.steps, ode.first(model, 1))
@@ -51,9 +54,10 @@ end
 
 local function walk(fname, model, x, cond, options)
   local o = check.options(fname, 3, options, OPTIONS)
-  local n, space = x:size(1), model.space
+  cond = condition.read(fname, 2, cond, KEYS, x:size(1))
   x = latents.encode(fname, model, x, cond)
-  local predict, correct = guidance.predictor(fname, 2, model, cond, n, o), correction.range(fname, 3, o, space ~= nil)
+  local predict = guidance.predictor(fname, 2, model, cond, o)
+  local correct = correction.range(fname, 3, o, model.space ~= nil or not model.pixels)
   local function velocity(y, at) return ode.velocity(predict, y, at, correct) end
   local times, step = rising(fname, model, o), steps[o.sampler]
   -- A clean picture does not say which noise it is going to get: the slope there is that of a moment later.
@@ -84,8 +88,8 @@ end
 --  - callback: function({x, t, step}) after every step
 -- @treturn Tensor (n,h,w,c), of about N(0, I); in a latent space of its shape
 function encode.encode(self, x, cond, options)
-  condition.pictures("encode", x)
-  return condition.quietly(self, walk, "encode", self, x, cond, options)
+  condition.pictures("encode", x, 1, not self.pixels)
+  return evaluation.quietly(self, walk, "encode", self, x, cond, options)
 end
 
 return encode

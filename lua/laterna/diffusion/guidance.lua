@@ -1,4 +1,4 @@
---- What a denoiser is told when it paints, and how much it heeds it: classifier-free guidance (Ho and Salimans 2022,
+--- How much a denoiser heeds its captions when it paints: classifier-free guidance (Ho and Salimans 2022,
 -- arXiv 2207.12598). One network says what it sees with the caption and without, and the difference is exaggerated:
 --
 --   y = y_without + guidance (y_with - y_without)
@@ -27,29 +27,18 @@ guidance.options = {
   rescale = { "number", 0, min = 0, max = 1 }, negative = "string|table",
 }
 
--- What captions are set against, one for each picture.
-local function against(fname, i, negative, n)
+-- The captions of what is not wanted, one for each picture; nil for none.
+local function negatives(fname, i, negative, n)
+  if negative == nil then return nil end
   if type(negative) == "table" and #negative ~= n then
     check.fail(fname, i, "negative: %d captions for %d pictures", #negative, n)
   end
   local list = {}
   for k = 1, n do
-    list[k] = type(negative) == "table" and negative[k] or negative or ""
+    list[k] = type(negative) == "table" and negative[k] or negative
     check.type(fname, i, "negative", list[k], "string")
   end
   return list
-end
-
--- The captions as strings; a condition without any has empty ones.
-local function captions_of(fname, i, cond, n)
-  local text = cond and cond.text
-  if text == nil then return against(fname, i, nil, n) end
-  if type(text) == "table" and text.pooled then text = text.captions end
-  if type(text) ~= "table" then
-    check.fail(fname, i, "guidance: expected captions in cond.text, as strings")
-  end
-  if #text ~= n then check.fail(fname, i, "cond.text: %d captions for %d pictures", #text, n) end
-  return table.move(text, 1, n, 1, {})
 end
 
 -- The exaggerated prediction, brought back towards the deviation that the plain one has, picture by picture. One that
@@ -64,8 +53,8 @@ local function rescaled(guided, plain, amount)
   return guided * (ratio * amount + (1 - amount)):view(-1, 1, 1, 1)
 end
 
-local function plainly(model, told)
-  return function(x, t) return model:predict(x, t, told) end
+local function plainly(model, inputs)
+  return function(x, t) return model:predict(x, t, inputs) end
 end
 
 -- For each of the times t (n) the guidance where it is in the interval, and 1 elsewhere, as (n,1,1,1).
@@ -73,24 +62,19 @@ local function within(t, lo, hi, amount)
   return columns(t:totable(), function(time) return (time < lo or time > hi) and 1 or amount end)
 end
 
---- The prediction that a sampler asks for: a function of x and t. Guidance 1 is the caption alone and 0 what is set
--- against it alone, one network call each; any other asks for both in one call of twice the batch.
+--- The prediction that a sampler asks for: a function of x and t. Guidance 1 is the caption alone and 0 the negative
+-- alone, one network call each; any other asks for both in one call of twice the batch.
 -- @tparam string fname
--- @tparam integer i which argument of fname cond is; its options are the next
+-- @tparam integer i which argument of fname the condition was; its options are the next
 -- @tparam diffusion model
--- @tparam[opt] table cond
--- @tparam integer n pictures
+-- @tparam Condition cond
 -- @tparam table o guidance, interval, rescale, negative
 -- @treturn function (x, t) -> like x; t is a number, or (n)
-function guidance.predictor(fname, i, model, cond, n, o)
-  if o.guidance == 1 then return plainly(model, condition.encode(fname, i, model.text, cond, n)) end
-  local encoder = condition.encoder(model.text, cond)
-  if not encoder then check.fail(fname, i + 1, "guidance: this model reads no captions") end
-  local captions, detail = captions_of(fname, i, cond, n), cond and cond.detail
-  table.move(against(fname, i + 1, o.negative, n), 1, n, n + 1, captions)
-  local twice = condition.encode(fname, i, encoder, {
-    text = captions, detail = detail and core.cat { detail, detail },
-  }, 2 * n)
+function guidance.predictor(fname, i, model, cond, o)
+  local n = cond.n
+  if o.guidance == 1 then return plainly(model, cond:inputs(model.text)) end
+  if not cond:reader(model.text) then check.fail(fname, i + 1, "guidance: this model reads no captions") end
+  local twice = cond:above(cond:without(negatives(fname, i + 1, o.negative, n))):inputs(model.text)
   local with, without = {}, {}
   for key, v in pairs(twice) do with[key], without[key] = v[{ 1, n }], v[{ n + 1, 2 * n }] end
   local lo, hi = table.unpack(o.interval)

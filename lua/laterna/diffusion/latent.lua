@@ -5,14 +5,19 @@
 -- model.
 -- @module laterna.diffusion.latent
 local check = require "laterna.check"
-local condition = require "laterna.condition"
 local core = require "laterna.core"
+local evaluation = require "laterna.evaluation"
 local nn = require "laterna.nn"
 
 local latent = {}
 
+-- What the space is asked for: the same captions, which it reads with an encoder of its own or not at all.
+local function its(cond)
+  return { n = cond.n, text = cond.text }
+end
+
 local function encode(space, x, cond)
-  if nn.is_module(space) then return (condition.quietly(space, space.encode, space, x, cond)) end
+  if nn.is_module(space) then return (evaluation.quietly(space, space.encode, space, x, cond)) end
   return (core.no_grad(space.encode, space, x, cond))
 end
 
@@ -32,11 +37,11 @@ end
 -- @tparam string fname
 -- @tparam diffusion model in training mode the first call measures
 -- @tparam Tensor x (n,h,w,c)
--- @tparam[opt] table cond text, detail
+-- @tparam Condition cond
 -- @treturn Tensor (n,h,w,c)
 function latent.encode(fname, model, x, cond)
   if not model.space then return x end
-  local z = encode(model.space, x, cond)
+  local z = encode(model.space, x, its(cond))
   if not check.is_tensor(z) or z:dim() ~= 4 then
     check.fail(fname, 1, "space: expected latents (n,h,w,c), got %s", check.describe(z))
   end
@@ -48,30 +53,26 @@ end
 -- @tparam string fname
 -- @tparam diffusion model
 -- @tparam Tensor z (n,h,w,c)
--- @tparam[opt] table cond text, detail
+-- @tparam Condition cond
 -- @treturn Tensor pictures (n,h,w,c)
 function latent.decode(fname, model, z, cond)
   if not model.space then return z end
   local mean, deviation = measures(fname, model)
-  return model.space:decode(z * deviation + mean, cond)
+  return model.space:decode(z * deviation + mean, its(cond))
 end
 
 --- And back on record, for gradients that reach the denoiser.
 -- @tparam string fname
--- @tparam diffusion model its space must have `paint`, as a vae does
+-- @tparam diffusion model its space must have `rsample`, as a vae does
 -- @tparam Tensor z (n,h,w,c)
--- @tparam[opt] table cond text, as strings where the space reads captions
+-- @tparam Condition cond
 -- @treturn Tensor pictures (n,h,w,c)
 function latent.rsample(fname, model, z, cond)
-  local space, text = model.space, check.type(fname, 1, "cond", cond, "table|nil") and cond.text
+  local space = model.space
   if not space then return z end
   if type(space.rsample) ~= "function" then check.fail(fname, nil, "self: its space cannot paint and be recorded") end
-  if not space.text then text = nil end
-  if type(text) == "table" and text.pooled then
-    check.fail(fname, 1, "cond.text: expected captions as strings, for the space reads them too")
-  end
   local mean, deviation = measures(fname, model)
-  return space:rsample { text = text, detail = z * deviation + mean }
+  return space:rsample { text = cond.text, detail = z * deviation + mean }
 end
 
 return latent

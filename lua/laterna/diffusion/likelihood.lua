@@ -19,6 +19,7 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
+local evaluation = require "laterna.evaluation"
 local guidance = require "laterna.diffusion.guidance"
 local noise = require "laterna.noise"
 local ode = require "laterna.diffusion.ode"
@@ -33,6 +34,8 @@ local OPTIONS = {
   levels = { "integer", 256, min = 2 }, dequantize = { "boolean", true },
   generator = noise.options.generator,
 }
+
+local KEYS = condition.keys(nil, OPTIONS)
 
 -- The points of the path, from a picture as good as clean to noise.
 local function path(model, steps)
@@ -69,10 +72,11 @@ end
 
 local function bits(fname, model, x, cond, options)
   local o = check.options(fname, 3, options, OPTIONS)
+  cond = condition.read(fname, 2, cond, KEYS, x:size(1))
   if model.space then
     check.fail(fname, nil, "self: in a latent space the density is that of latents, not of pictures")
   end
-  local predict = guidance.predictor(fname, 2, model, cond, x:size(1), { guidance = 1 })
+  local predict = guidance.predictor(fname, 2, model, cond, { guidance = 1 })
   local width, drawn = 2 / (o.levels - 1), { generator = o.generator }
   local y = o.dequantize and x + (core.rand(x.shape, drawn) - 0.5) * width or x
   local points, volume = path(model, o.steps), core.zeros(x:size(1))
@@ -102,8 +106,8 @@ end
 --  - generator for both
 -- @treturn Tensor (n)
 function likelihood.bits_per_dim(self, x, cond, options)
-  condition.pictures("bits_per_dim", x)
-  return condition.quietly(self, bits, "bits_per_dim", self, x, cond, options)
+  condition.pictures("bits_per_dim", x, 1, not self.pixels)
+  return evaluation.quietly(self, bits, "bits_per_dim", self, x, cond, options)
 end
 
 return likelihood

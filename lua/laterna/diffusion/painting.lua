@@ -4,6 +4,7 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local correction = require "laterna.diffusion.correction"
 local ddim = require "laterna.diffusion.ddim"
+local evaluation = require "laterna.evaluation"
 local guidance = require "laterna.diffusion.guidance"
 local latents = require "laterna.diffusion.latent"
 local noise = require "laterna.noise"
@@ -30,6 +31,9 @@ for _, more in ipairs { guidance.options, correction.options, noise.options } do
   for key, rule in pairs(more) do OPTIONS[key] = rule end
 end
 
+--- The keys of a condition that sample and rsample take.
+painting.keys = condition.keys(nil, OPTIONS)
+
 -- Options that say something only with, or only without, another.
 local function together(fname, o)
   if o.mask and not o.picture then check.fail(fname, 2, "mask: expected a picture with it") end
@@ -43,15 +47,14 @@ local function together(fname, o)
   end
 end
 
--- How many pictures: as the condition says, or what is to become them.
-local function count(fname, cond, o)
-  local says = type(cond) == "table" and (cond.n or cond.text or cond.detail)
-  if cond ~= nil and type(cond) ~= "table" or says then return condition.count(fname, 1, cond) end
+-- How many pictures there are besides what the condition says: those that are to become them. nil where nothing says.
+local function count(cond, o)
+  if type(cond) == "table" and (cond.n or cond.text or cond.detail) then return nil end
   for _, key in ipairs { "noise", "picture", "mask" } do
     local t = o[key]
     if t and t:dim() == 4 and (key == "noise" or t:size(1) > 1) then return t:size(1) end
   end
-  return o.seeds and math.max(1, #o.seeds) or 1
+  return o.seeds and math.max(1, #o.seeds) or nil
 end
 
 -- One for each of n pictures from one, or from n. The channels of a mask may be 1.
@@ -93,7 +96,7 @@ local function reported(callback, times)
   end
 end
 
--- The solver, told what the model's predictions mean and what is to become of its guesses.
+-- The solver, which knows what the model's predictions mean and what is to become of its guesses.
 local function solver_of(model, times, o, source, correct)
   local sampler = type(o.sampler) == "string" and samplers[o.sampler] or o.sampler
   if o.resample > 1 then sampler = resample(sampler, { repeats = o.resample, jump = o.jump }) end
@@ -105,7 +108,8 @@ end
 local function paint(fname, model, cond, options)
   local o = check.options(fname, 2, options, OPTIONS)
   together(fname, o)
-  local n, space = count(fname, cond, o), model.space
+  cond = condition.read(fname, 1, cond, painting.keys, count(cond, o))
+  local n, space, free = cond.n, model.space, model.space ~= nil or not model.pixels
   local picture = o.picture and spread(fname, "picture", o.picture, n)
   local mask = o.mask and spread(fname, "mask", o.mask, n, picture:size(2), picture:size(3), picture:size(4))
   local start, hole = picture, mask
@@ -114,16 +118,16 @@ local function paint(fname, model, cond, options)
   if start then spread(fname, "picture", start, n, h, w, c) end
   if mask and space then hole = correction.shrink(fname, mask, h, w) end
   local source, times = noise.source(fname, 2, o, n), times_of(model, o)
-  local correct = correction.both(correction.range(fname, 2, o, space ~= nil),
+  local correct = correction.both(correction.range(fname, 2, o, free),
     hole and correction.known(hole, start))
   local solver = solver_of(model, times, o, source, correct)
   local alpha, sigma = model.schedule(times[1])
   local x = o.noise and spread(fname, "noise", o.noise, n, h, w, c) or noise.draw({ n, h, w, c }, source)
   x = start and x * sigma + start * alpha or x * sigma
-  x = samplers.drive(solver, x, guidance.predictor(fname, 1, model, cond, n, o), reported(o.callback, times))
+  x = samplers.drive(solver, x, guidance.predictor(fname, 1, model, cond, o), reported(o.callback, times))
   x = latents.decode(fname, model, x, cond)
   if mask then x = correction.known(mask, picture)(x) end
-  return x:clamp(-1, 1)
+  return model.pixels and x:clamp(-1, 1) or x
 end
 
 --- Pictures from captions: from noise at t = 1 on the way to t = 0. Painted in evaluation mode, nothing recorded.
@@ -147,7 +151,7 @@ end
 --    the guess of the picture (of latents, in a latent space). A tensor that it returns takes the place of x
 -- @treturn Tensor (n,h,w,c) in [-1,1]
 function painting.sample(self, cond, options)
-  return condition.quietly(self, paint, "sample", self, cond, options)
+  return evaluation.quietly(self, paint, "sample", self, cond, options)
 end
 
 local RECORDED = noise.with { steps = { "integer", 1, min = 1, max = 1000 }, noise = "tensor", size = "table" }
@@ -162,8 +166,8 @@ local RECORDED = noise.with { steps = { "integer", 1, min = 1, max = 1000 }, noi
 -- @treturn Tensor (n,h,w,c)
 function painting.rsample(self, cond, options)
   local o = check.options("rsample", 2, options, RECORDED)
-  local n, h, w, c = count("rsample", cond, o), size_of("rsample", self, o.size)
-  local told = condition.encode("rsample", 1, self.text, cond, n)
+  cond = condition.read("rsample", 1, cond, painting.keys, count(cond, o))
+  local n, inputs, h, w, c = cond.n, cond:inputs(self.text), size_of("rsample", self, o.size)
   local x = o.noise and spread("rsample", "noise", o.noise, n, h, w, c)
     or noise.draw({ n, h, w, c }, noise.source("rsample", 2, o, n))
   local times = schedules.spacing.uniform(self.schedule, o.steps, ode.first(self, 1))
@@ -173,7 +177,7 @@ function painting.rsample(self, cond, options)
     local t, s = {}, {}
     for k = 1, n do t[k], s[k] = times[i], times[i + 1] end
     -- The picture seen on the way is kept within [-1,1], as samplers do it; not the last: a clamp has no slope there.
-    x = ddim.advance(self, x, self:predict(x, times[i], told), t, s, times[i + 1] > 0 and not self.space)
+    x = ddim.advance(self, x, self:predict(x, times[i], inputs), t, s, times[i + 1] > 0 and not self.space and self.pixels)
   end
   return latents.rsample("rsample", self, x, cond)
 end

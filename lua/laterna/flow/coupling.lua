@@ -4,7 +4,7 @@
 --   y_seen = x_seen,   y_changed = f(x_changed; net(x_seen, cond))
 --
 -- All take the same options: mask="channel" or "checkerboard"; flip=false, true to look at the other half; net, a
--- function (seen, cond) -> numbers, or the options of the one that is built (laterna.flow.told: hidden, depth, kernel,
+-- function (seen, cond) -> numbers, or the options of the one that is built (laterna.flow.coupling_net: hidden, depth, kernel,
 -- text, detail, heads, dropout).
 -- @module laterna.flow.coupling
 local check = require "laterna.check"
@@ -13,7 +13,8 @@ local layer = require "laterna.flow.layer"
 local masks = require "laterna.flow.mask"
 local nn = require "laterna.nn"
 local spline = require "laterna.flow.spline"
-local told = require "laterna.flow.told"
+local coupling_net = require "laterna.flow.coupling_net"
+local flow_condition = require "laterna.flow.condition"
 
 local coupling = {}
 
@@ -23,7 +24,7 @@ local LIMIT = 1e12 -- noise that no example has runs back to numbers that large 
 local function read(name, channels, options, own)
   check.integer(name, 1, "channels", channels, 1, layer.MOST)
   local known = { mask = { "string", "channel", one_of = masks.kinds }, flip = { "boolean", false }, net = "callable" }
-  for key, rule in pairs(told.options) do known[key] = rule end
+  for key, rule in pairs(coupling_net.options) do known[key] = rule end
   for key, rule in pairs(own) do known[key] = rule end
   return check.options(name, 2, options, known)
 end
@@ -31,13 +32,13 @@ end
 local function net_of(o, mask, numbers)
   if o.net then return o.net end
   local options = {}
-  for key in pairs(told.options) do options[key] = o[key] end
-  return told.Net(mask.inputs, numbers * mask.outputs, options)
+  for key in pairs(coupling_net.options) do options[key] = o[key] end
+  return coupling_net.CouplingNet(mask.inputs, numbers * mask.outputs, options)
 end
 
 -- What the network says of the part that is seen, as large as the part that is changed, `numbers` times.
 local function ask(self, name, seen, changed, cond)
-  local said = told.ask(self.net, seen, cond)
+  local said = flow_condition.ask(self.net, seen, cond)
   local axes, want = changed:dim(), changed:size(changed:dim()) * self.numbers
   check.type(name, nil, "what net said", said, "tensor")
   if said:dim() ~= axes or said:numel() ~= changed:numel() * self.numbers or said:size(axes) ~= want then

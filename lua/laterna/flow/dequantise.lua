@@ -12,7 +12,7 @@ local core = require "laterna.core"
 local coupling = require "laterna.flow.coupling"
 local layer = require "laterna.flow.layer"
 local nn = require "laterna.nn"
-local told = require "laterna.flow.told"
+local CouplingNet = require("laterna.flow.coupling_net").CouplingNet
 
 local MARGIN = 5e-5 -- noise keeps this far from the next grey level, so that rounding does not reach it
 
@@ -80,7 +80,7 @@ end
 
 -- The network of a coupling that sees the picture beside its half of the noise.
 local Beside = nn.class("Beside", function(self, channels, options)
-  self.net = told.Net(2 * channels, 2 * channels, options)
+  self.net = CouplingNet(2 * channels, 2 * channels, options)
 end)
 
 function Beside:forward(seen, cond)

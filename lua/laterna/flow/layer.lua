@@ -7,7 +7,7 @@
 --     x, logdet = layer:inverse(y, cond)
 --
 -- x is pictures (n,h,w,c) or vectors (n,c). cond is nil or {tokens, mask, pooled, detail}, the encoded condition, with
--- `without` and `guidance` for laterna.flow.told. A layer that changes the size of an example has
+-- `without` and `guidance` for laterna.flow.condition. A layer that changes the size of an example has
 -- layer:resized({h,w,c}), the size of the result.
 -- @module laterna.flow.layer
 local check = require "laterna.check"

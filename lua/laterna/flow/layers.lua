@@ -9,6 +9,6 @@ end
 layers.Noise = require("laterna.flow.noise").Noise
 layers.CausalBlock = require("laterna.flow.tarflow").CausalBlock
 layers.spline = require "laterna.flow.spline"
-layers.Net = require("laterna.flow.told").Net
+layers.CouplingNet = require("laterna.flow.coupling_net").CouplingNet
 
 return layers

@@ -5,8 +5,8 @@
 --  - size={h,w,c} of pictures, or {d}; levels: how often pictures are squeezed, by default as often as 2 divides their
 --    sides, 3 times at most; 1 for vectors
 --  - steps=8 a level; hidden=128 channels of the networks, a number or a list of one for each level; depth=1 and kernel
---    (3; 1 for vectors) of the networks, see laterna.flow.told
---  - text=0 and detail=0: sizes of cond.pooled and cond.detail, which every network is told, and a ConditionalAffine at
+--    (3; 1 for vectors) of the networks, see laterna.flow.coupling_net
+--  - text=0 and detail=0: sizes of cond.pooled and cond.detail, for all networks, and a ConditionalAffine at
 --    the end; heads=0 of attention in the last level's networks
 --  - bound: of the couplings' log-scales, or of the interval of their splines
 --  - logit=1e-5: alpha of a Logit at the front, false for none; for pictures only

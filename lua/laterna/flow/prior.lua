@@ -4,7 +4,7 @@ local check = require "laterna.check"
 local core = require "laterna.core"
 local layer = require "laterna.flow.layer"
 local nn = require "laterna.nn"
-local told = require "laterna.flow.told"
+local flow_condition = require "laterna.flow.condition"
 
 --- y = (x - t) exp(-s) for each of d numbers, t and bounded s linear in the condition: with N(0, I) of y, x is
 -- N(t, exp(s)^2) (Kingma and Dhariwal 2018, arXiv 1807.03039, have such a top for classes). As the last layer of a net
@@ -12,7 +12,7 @@ local told = require "laterna.flow.told"
 --
 -- A `net` of one's own says t and s in the place of the linear map: with a decoder of pictures,
 -- net = nn.PictureDecoder(text + detail, 2 * channels, ...), it is the first layer of a net, takes from a picture what
--- caption and detail let expect, and leaves to the layers that follow what nobody told.
+-- caption and detail let expect, and leaves to the layers that follow what neither says.
 -- @function ConditionalAffine
 -- @tparam integer d numbers of an example, h w c of a picture
 -- @tparam table options {text=0, detail=0 (sizes of cond.pooled and cond.detail, not both 0), bound=2, net: module,
@@ -37,7 +37,7 @@ end)
 local function terms(self, x, cond)
   local n = x:size(1)
   local function said(_, c)
-    local out = (self.net or self.linear)(told.vector(self.widths, n, c))
+    local out = (self.net or self.linear)(flow_condition.vector(self.widths, n, c))
     if check.type("ConditionalAffine", nil, "what net gave", out, "tensor"):numel() ~= 2 * n * self.d
       or x:numel() ~= n * self.d then
       check.fail("ConditionalAffine", 1, "x: expected %d numbers an example, got (%s), and (%s) from the net", self.d,
@@ -45,7 +45,7 @@ local function terms(self, x, cond)
     end
     return out
   end
-  local t, s = told.ask(said, x, cond):chunk(2, -1)
+  local t, s = flow_condition.ask(said, x, cond):chunk(2, -1)
   return t:flatten(2), layer.bounded(s, self.bound):flatten(2)
 end
 

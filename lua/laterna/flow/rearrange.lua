@@ -5,14 +5,14 @@ local core = require "laterna.core"
 local layer = require "laterna.flow.layer"
 local nn = require "laterna.nn"
 
-local function order_list(fname, channels, given)
-  local seen, list = {}, {}
+local function order_list(fname, channels, order)
+  local used, list = {}, {}
   for i = 1, channels do
-    local k = rawget(given, i)
-    if math.type(k) ~= "integer" or k < 1 or k > channels or seen[k] then
+    local k = rawget(order, i)
+    if math.type(k) ~= "integer" or k < 1 or k > channels or used[k] then
       check.fail(fname, 2, "order: expected the integers 1 to %d, each once", channels)
     end
-    seen[k], list[i] = true, k
+    used[k], list[i] = true, k
   end
   return list
 end

@@ -11,11 +11,11 @@ local core = require "laterna.core"
 local layer = require "laterna.flow.layer"
 local watch = require "laterna.flow.watch"
 
-local function layers_of(given)
+local function layers_of(layers)
   local list = {}
-  check.type("reversible", 1, "layers", given, "table")
-  for i = 1, rawlen(given) do
-    list[i] = rawget(given, i)
+  check.type("reversible", 1, "layers", layers, "table")
+  for i = 1, rawlen(layers) do
+    list[i] = rawget(layers, i)
     local ok, what = layer.rule(list[i])
     if not ok then check.fail("reversible", 1, "layers[%d]: expected %s, got %s", i, what, check.describe(list[i])) end
   end

@@ -34,7 +34,7 @@ end
 --- One block. Every pixel of pictures (n,h,w,c) is an element, row by row; vectors (n,d) are cut into elements of
 -- `width` numbers. The log-scales are bounded, alpha = bound tanh(said / bound): the way back multiplies rounding
 -- errors by exp(alpha), block after block; with a bound of 3 pictures of pure noise lose digits that can be seen.
--- Guidance (cond.without, cond.guidance) is that of laterna.flow.told: mu and alpha = without + guidance (with -
+-- Guidance (cond.without, cond.guidance) is that of laterna.flow.condition: mu and alpha = without + guidance (with -
 -- without).
 -- @function CausalBlock
 -- @tparam integer length how many elements

@@ -1,12 +1,12 @@
 --- A causal transformer (Vaswani et al. 2017, arXiv 1706.03762; norms first) that says numbers about each element of a
--- sequence from the elements before it, and from what it is told: pooled caption vector and detail are added to every
+-- sequence from the elements before it, and from the condition: pooled caption vector and detail are added to every
 -- element; the caption's tokens may be attended to.
 --
 -- It reads all at once, `all`, or one element after another, `next`, with the keys and values of those before at hand.
 -- @module laterna.flow.transformer
 local core = require "laterna.core"
 local nn = require "laterna.nn"
-local vector_of = require("laterna.flow.told").vector
+local vector_of = require("laterna.flow.condition").vector
 
 local TANH = { approximate = "tanh" }
 local CAUSAL = { causal = true }
@@ -32,12 +32,12 @@ local Layer = nn.class("CausalLayer", function(self, o)
 end)
 
 -- Keys and values of the caption's tokens, the same for all elements.
-local function caption(self, told)
-  if not self.context_kv or not told.tokens then return nil end
-  local n, l, d = told.tokens:size(1), told.tokens:size(2), self.context_q.weight:size(1)
-  local k, v = self.context_kv(told.tokens):chunk(2, -1)
+local function caption(self, cond)
+  if not self.context_kv or not cond.tokens then return nil end
+  local n, l, d = cond.tokens:size(1), cond.tokens:size(2), self.context_q.weight:size(1)
+  local k, v = self.context_kv(cond.tokens):chunk(2, -1)
   local shape = { n, l, self.heads, d // self.heads }
-  return { k = k:view(shape), v = v:view(shape), options = { mask = told.mask } }
+  return { k = k:view(shape), v = v:view(shape), options = { mask = cond.mask } }
 end
 
 -- The rest of a layer, after attention to the elements before: h (n,l,d).
@@ -50,9 +50,9 @@ local function think(self, h, said)
   return h + self.fc2(self.fc1(self.norm2(h)):gelu(TANH))
 end
 
-function Layer:forward(h, told)
+function Layer:forward(h, heard)
   h = h + self.proj(core.attention_qkv(self.qkv(self.norm1(h)), self.heads, CAUSAL))
-  return think(self, h, caption(self, told))
+  return think(self, h, caption(self, heard))
 end
 
 -- One element h (n,1,d), the t-th. Keys and values lie by time, then by example and head: those of times 1 to t are
@@ -92,8 +92,8 @@ local Reader = nn.class("CausalTransformer", function(self, length, width, outpu
   self.norm, self.out = nn.LayerNorm(d), linear(d, outputs, true)
 end)
 
--- What the reader is told, as it uses it: a vector for every element, tokens and their mask.
-local function told_by(self, n, cond)
+-- The condition as the reader uses it: a vector for every element, tokens and their mask.
+local function heard_by(self, n, cond)
   local vector = vector_of(self.sizes, n, cond, "TarFlow")
   vector = vector and self.film(vector):unsqueeze(2)
   return { vector = vector, tokens = cond and cond.tokens, mask = cond and cond.mask }
@@ -105,12 +105,12 @@ end
 -- @tparam[opt] table cond {tokens, mask, pooled, detail}
 -- @treturn Tensor (n,l+1,outputs)
 function Reader:all(seen, n, cond)
-  local told = told_by(self, n, cond)
+  local heard = heard_by(self, n, cond)
   local h = self.first:view(1, 1, self.dim):expand(n, 1, self.dim)
   if seen then h = core.cat({ h, self.embed(seen) }, 2) end
   h = h + self.places:narrow(1, 1, h:size(2))
-  if told.vector then h = h + told.vector end
-  for _, l in ipairs(self.layers) do h = l(h, told) end
+  if heard.vector then h = h + heard.vector end
+  for _, l in ipairs(self.layers) do h = l(h, heard) end
   return self.out(self.norm(h))
 end
 
@@ -119,10 +119,10 @@ end
 -- @tparam[opt] table cond
 -- @treturn table
 function Reader:begin(n, cond)
-  local reading = { t = 0, told = told_by(self, n, cond), memory = {} }
+  local reading = { t = 0, heard = heard_by(self, n, cond), memory = {} }
   for i, l in ipairs(self.layers) do
     local room = { self.length, n * self.dim }
-    reading.memory[i] = { k = core.zeros(room), v = core.zeros(room), said = caption(l, reading.told) }
+    reading.memory[i] = { k = core.zeros(room), v = core.zeros(room), said = caption(l, reading.heard) }
   end
   return reading
 end
@@ -137,7 +137,7 @@ function Reader:next(reading, before, n)
   reading.t = t
   local h = before and self.embed(before):unsqueeze(2) or self.first:view(1, 1, self.dim):expand(n, 1, self.dim)
   h = h + self.places:narrow(1, t, 1)
-  if reading.told.vector then h = h + reading.told.vector end
+  if reading.heard.vector then h = h + reading.heard.vector end
   for i, l in ipairs(self.layers) do h = l:step(h, t, reading.memory[i]) end
   return self.out(self.norm(h)):squeeze(2)
 end

@@ -32,7 +32,7 @@ end
 --  - kinds={"colour", "translation", "cutout"}: what is done, in this order; functions of lt.gan.augment.kinds, or
 --    their names for the usual strength
 --  - p=1: with which probability each kind is done to a picture; of the adaptive one, where it starts, by default at 0
---  - adaptive=false: true to let p follow what `update` is told
+--  - adaptive=false: true to let p follow the scores that `update` gets
 --  - target=0.6, every=4 calls of update, length=500000 pictures from 0 to 1: of the adaptive one
 --  - generator: for the draws
 -- @treturn augment
@@ -51,8 +51,8 @@ local Augment = nn.class("augment", function(self, options)
   self.adaptive, self.target, self.every, self.length = o.adaptive, o.target, o.every, o.length
   self.generator = o.generator
   self.p = core.tensor { o.p or (o.adaptive and 0 or 1) }
-  self.told = core.zeros(3) -- since p moved last: signs of scores, pictures, calls
-  self.buffers = { p = true, told = true }
+  self.since = core.zeros(3) -- since p moved last: signs of scores, pictures, calls
+  self.buffers = { p = true, since = true }
 end)
 
 Augment.kinds = kinds
@@ -98,18 +98,18 @@ function Augment:update(scores)
   end
   local sum = core.no_grad(scores.sign, scores):sum():item()
   if sum ~= sum then check.fail("update", 1, "scores: they are not all finite") end
-  local signs, seen, calls = table.unpack(self.told:totable())
-  signs, seen, calls = signs + sum, seen + n, calls + 1
-  local p, r = self.p:item(), signs / seen
+  local signs, pictures_since, calls = table.unpack(self.since:totable())
+  signs, pictures_since, calls = signs + sum, pictures_since + n, calls + 1
+  local p, r = self.p:item(), signs / pictures_since
   if calls >= self.every then
     if self.adaptive then
       local way = r > self.target and 1 or r < self.target and -1 or 0
-      p = math.min(1, math.max(0, p + way * seen / self.length))
+      p = math.min(1, math.max(0, p + way * pictures_since / self.length))
       self.p:fill_(p)
     end
-    signs, seen, calls = 0, 0, 0
+    signs, pictures_since, calls = 0, 0, 0
   end
-  self.told:copy_(core.tensor { signs, seen, calls })
+  self.since:copy_(core.tensor { signs, pictures_since, calls })
   return p, r
 end
 

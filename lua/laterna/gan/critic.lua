@@ -9,8 +9,8 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
-local feature_maps = require "laterna.gan.features"
-local given = require "laterna.gan.given"
+local evaluation = require "laterna.evaluation"
+local gan_check = require "laterna.gan.check"
 local nn = require "laterna.nn"
 local walk = require "laterna.nn.walk"
 
@@ -26,9 +26,16 @@ local Critic = nn.class("Critic", function(self, options)
   self.net, self.text = o.net, o.text
 end)
 
+local KEYS = condition.keys()
+
+-- The condition as the net takes it, read with the critic's own encoder.
+local function inputs(fname, self, cond, n)
+  return condition.read(fname, 2, cond, KEYS, n):inputs(self.text)
+end
+
 function Critic:forward(x, cond)
-  local n = given.examples("Critic", 1, "x", x):size(1)
-  return given.scores("Critic", self.net(x, condition.encode("Critic", 2, self.text, cond, n)), n)
+  local n = gan_check.examples("Critic", 1, "x", x):size(1)
+  return gan_check.scores("Critic", self.net(x, inputs("Critic", self, cond, n)), n)
 end
 
 --- The scores, and what the network saw on the way.
@@ -38,12 +45,12 @@ end
 -- @treturn {Tensor,...} feature maps
 -- @treturn ?Tensor (n,c), what the score is made of, from nets that say so (nn.Critic)
 function Critic:features(x, cond)
-  local n = given.examples("features", 1, "x", x):size(1)
+  local n = gan_check.examples("features", 1, "x", x):size(1)
   if type(self.net.features) ~= "function" then
     check.fail("features", nil, "self: this critic's net gives no features")
   end
-  local scores, features, whole = self.net:features(x, condition.encode("features", 2, self.text, cond, n))
-  return given.scores("features", scores, n), features, whole
+  local scores, maps, pooled = self.net:features(x, inputs("features", self, cond, n))
+  return gan_check.scores("features", scores, n), maps, pooled
 end
 
 --- Scores of the same pictures with several captions each. A net that has such a function itself looks at the pictures
@@ -52,16 +59,16 @@ end
 -- @tparam {table,...} conds plain conditions, {text, detail}
 -- @treturn {Tensor,...} (n) for each
 function Critic:scores(x, conds)
-  local n = given.examples("scores", 1, "x", x):size(1)
-  local told, list = {}, {}
+  local n = gan_check.examples("scores", 1, "x", x):size(1)
+  local all, list = {}, {}
   for i = 1, rawlen(check.type("scores", 2, "conds", conds, "table")) do
-    told[i] = condition.encode("scores", 2, self.text, rawget(conds, i), n) or {}
+    all[i] = inputs("scores", self, rawget(conds, i), n) or {}
   end
   local net = self.net
   if type(net.scores) == "function" then
-    list = check.type("scores", nil, "what net:scores gave", net:scores(x, told), "table")
+    list = check.type("scores", nil, "what net:scores gave", net:scores(x, all), "table")
   end
-  for i, c in ipairs(told) do list[i] = given.scores("scores", list[i] or net(x, c), n) end
+  for i, c in ipairs(all) do list[i] = gan_check.scores("scores", list[i] or net(x, c), n) end
   return list
 end
 
@@ -82,12 +89,12 @@ end
 -- @tparam {string,...} captions n of them
 -- @treturn Tensor (n)
 function Critic:match(pictures, captions)
-  local n = given.examples("match", 1, "pictures", pictures):size(1)
+  local n = gan_check.examples("match", 1, "pictures", pictures):size(1)
   readable("match", self)
   if not is_list(captions, "string") or rawlen(captions) ~= n then
     check.fail("match", 2, "captions: expected a list of %d strings", n)
   end
-  return condition.quietly(self, self.forward, self, pictures, { text = captions })
+  return evaluation.quietly(self, self.forward, self, pictures, { text = captions })
 end
 
 -- The k-th candidate of each of the pictures first..last.
@@ -121,7 +128,7 @@ end
 -- @treturn Tensor (n,m) int32: positions in the list of candidates, the one that fits best first
 -- @treturn Tensor (n,m) the scores, in the order of the candidates
 function Critic:rank(pictures, captions, options)
-  local n = given.examples("rank", 1, "pictures", pictures):size(1)
+  local n = gan_check.examples("rank", 1, "pictures", pictures):size(1)
   readable("rank", self)
   local m = candidates(captions, n)
   local o = check.options("rank", 3, options, { batch = { "integer", 100, min = 1 } })
@@ -130,26 +137,33 @@ function Critic:rank(pictures, captions, options)
     local last = math.min(first + o.batch - 1, n)
     local part, columns = pictures:narrow(1, first, last - first + 1), {}
     for k = 1, m do columns[k] = { text = column(captions, k, first, last) } end
-    columns = condition.quietly(self, self.scores, self, part, columns)
+    columns = evaluation.quietly(self, self.scores, self, part, columns)
     parts[#parts + 1] = core.stack(columns, 2)
   end
   local scores = core.cat(parts)
   return scores:argsort(2, { descending = true }), scores
 end
 
+local DELTA = 1e-6 -- of what there is to see
+local LEAST = 1e-8 -- of a relative error
+
+local function relative(again, map)
+  return ((again - map):square():mean() / (map:square():mean() + DELTA) + LEAST):log()
+end
+
 -- Tables without tensors below them are shared, not copied.
-local function twin(v, seen)
+local function without_gradients(v, made)
   if check.is_tensor(v) then return v.requires_grad and v.is_leaf and v:detach() or v end
   if not (walk.is_module(v) or type(v) == "table" and getmetatable(v) == nil) then return v end
-  if seen[v] ~= nil then return seen[v] end
+  if made[v] ~= nil then return made[v] end
   local out, changed = {}, false
-  seen[v] = out
+  made[v] = out
   for key, inner in next, v do
-    out[key] = twin(inner, seen)
+    out[key] = without_gradients(inner, made)
     changed = changed or not rawequal(out[key], inner)
   end
   if not changed then
-    seen[v] = v
+    made[v] = v
     return v
   end
   return setmetatable(out, getmetatable(v))
@@ -159,7 +173,36 @@ end
 -- judged by. Nothing of its loss reaches the critic, and backward spares the work.
 -- @treturn Critic
 function Critic:frozen_view()
-  return twin(self, {})
+  return without_gradients(self, {})
+end
+
+--- How far painted pictures are from x in this critic's eyes: the reconstruction error of VAE-GAN (Larsen et al. 2016,
+-- arXiv 1512.09300), relative to what there is to see. The mean over the critic's feature maps f of
+--
+--   log (|f(x) - f(x^)|^2 / |f(x)|^2)
+--
+-- is, but for a constant and a factor 1/2, a Gaussian's negative log-likelihood of a number whose variance is the error
+-- itself (optimal sigma-VAE: Rybkin et al. 2021, arXiv 2006.13202). Gradients reach the painted pictures; ask a
+-- frozen_view, so that they end there.
+-- @tparam Tensor x (n,h,w,c)
+-- @tparam Tensor painted like x
+-- @tparam[opt] table cond text
+-- @tparam[opt=0] number pooled_part the part, 0 to 1, of what the score is made of in place of the maps
+-- @treturn Tensor a scalar
+function Critic:feature_error(x, painted, cond, pooled_part)
+  local _, real, pooled = core.no_grad(self.features, self, x, cond)
+  local _, again, pooled_again = self:features(painted, cond)
+  if #check.type("features", nil, "what the critic's net saw", real, "table") == 0 then
+    check.fail("features", nil, "self: this critic's net gives no features")
+  end
+  pooled_part = pooled_part or 0
+  if pooled_part > 0 and not pooled then
+    check.fail("features", nil, "pooled_part: this critic's net does not say what its score is made of")
+  end
+  local sum = 0
+  for i, map in ipairs(real) do sum = sum + relative(again[i], map) end
+  sum = sum * ((1 - pooled_part) / #real)
+  return pooled_part > 0 and sum + relative(pooled_again, pooled) * pooled_part or sum
 end
 
 --- A reconstruction error in this critic's eyes, for lt.vae's cond.likelihood, alone or through an autoencoder: what a
@@ -170,20 +213,20 @@ end
 --     local loss = vae:loss(x, cond)
 --
 -- @tparam[opt] table cond text, of the pictures to come, for a critic that reads them where it looks
--- @tparam[opt] table options part=1: of the error, 0 to 1; the rest is that of the model's own likelihood. whole=0: of
--- the critic's part, 0 to 1, what its score is made of, in place of its feature maps: where things are, to the pixel,
--- counts for less there than what they are
--- @treturn function (out, x, the model's likelihood) -> (n), nats but for a constant (laterna.gan.features); and the
--- part that is the critic's, a tensor. Gradients reach out, not the critic
+-- @tparam[opt] table options part=1: of the error, 0 to 1; the rest is that of the model's own likelihood. pooled_part=0:
+-- of the critic's part, 0 to 1, what its score is made of, in place of its feature maps: where things are, to the
+-- pixel, counts for less there than what they are
+-- @treturn function (out, x, the model's likelihood) -> (n), nats but for a constant (feature_error); and the part that
+-- is the critic's, a tensor. Gradients reach out, not the critic
 function Critic:likelihood(cond, options)
   check.type("likelihood", 1, "cond", cond, "table|nil")
   local o = check.options("likelihood", 2, options,
-    { part = { "number", 1, min = 0, max = 1 }, whole = { "number", 0, min = 0, max = 1 } })
-  local part, fixed = o.part, self:frozen_view()
+    { part = { "number", 1, min = 0, max = 1 }, pooled_part = { "number", 0, min = 0, max = 1 } })
+  local part, frozen = o.part, self:frozen_view()
   return function(out, x, own)
     local d = x:numel() // x:size(1)
-    local seen = (feature_maps.error(fixed, x, own:mean(out), cond, o.whole) * (d / 2)):expand(x:size(1))
-    return part == 1 and seen or seen * part + own(out, x) * (1 - part), seen
+    local by_features = (frozen:feature_error(x, own:mean(out), cond, o.pooled_part) * (d / 2)):expand(x:size(1))
+    return part == 1 and by_features or by_features * part + own(out, x) * (1 - part), by_features
   end
 end
 

@@ -3,12 +3,13 @@
 --
 --  - critic(real, fake) -> scalar, what the critic minimises
 --  - generator(real, fake) -> scalar, what the generator minimises
---  - ranking(right, wrong) -> scalar: what the critic minimises where real pictures are shown with k wrong captions
---    each, wrong (n,k), and their own, right (n). Where there is none it is the mean of critic(right, wrong)
+--  - ranking(positive, negative) -> scalar: what the critic minimises where real pictures are shown with k captions each
+--    that are not theirs, negative (n,k), and with their own, positive (n). Where there is none it is the mean of
+--    critic(positive, negative)
 --  - paired: whether the generator's part reads the scores of real pictures; where it does not, they are nil
 --  - boundary: the score between real and painted, or "middle": the middle of the two means, where only differences of
 --    scores mean anything
---  - r1, r2, gradient_penalty: weights of the penalties that the loss needs, unless lt.gan is told others
+--  - r1, r2, gradient_penalty: weights of the penalties that the loss needs, unless the options of lt.gan say others
 --
 -- Arguments are tensors of any shape, (n) as a critic gives them; means are taken over all.
 -- @module laterna.gan.losses
@@ -77,21 +78,21 @@ local function pairing(fname, high, low, real, fake)
   return (low - high):softplus():mean()
 end
 
--- -log of the softmax of right among right and wrong: log (1 + sum over k of exp(wrong_k - right)).
-local function ranking(right, wrong)
-  scores("ranking", right, wrong)
-  if right:dim() ~= 1 or wrong:dim() ~= 2 or wrong:size(1) ~= right:size(1) then
-    check.fail("ranking", 2, "wrong: expected (n,k) and right (n), got (%s) and (%s)", table.concat(wrong.shape, ","),
-      table.concat(right.shape, ","))
+-- -log of the softmax of the positive among all: log (1 + sum over k of exp(negative_k - positive)).
+local function ranking(positive, negative)
+  scores("ranking", positive, negative)
+  if positive:dim() ~= 1 or negative:dim() ~= 2 or negative:size(1) ~= positive:size(1) then
+    check.fail("ranking", 2, "negative: expected (n,k) and positive (n), got (%s) and (%s)",
+      table.concat(negative.shape, ","), table.concat(positive.shape, ","))
   end
-  return core.cat({ right:unsqueeze(2), wrong }, 2):log_softmax(2):narrow(2, 1, 1):mean():neg()
+  return core.cat({ positive:unsqueeze(2), negative }, 2):log_softmax(2):narrow(2, 1, 1):mean():neg()
 end
 
 --- Relativistic pairing (Jolicoeur-Martineau 2018, arXiv 1807.00734), -log s(real - fake); the generator's is
 -- -log s(fake - real). Every real picture is compared with a painted one, so that no mode can be dropped without loss;
--- it converges with R1 and R2, weight 1 (R3GAN: Huang et al. 2024, arXiv 2501.05441). Of k wrong captions it makes a
--- choice, -log of the softmax of the right one (InfoNCE: van den Oord et al. 2018, arXiv 1807.03748, eq. 4): for k = 1
--- that is the same pairing; for more it learns most from the wrong caption that it finds best.
+-- it converges with R1 and R2, weight 1 (R3GAN: Huang et al. 2024, arXiv 2501.05441). Of k negatives it makes a
+-- choice, -log of the softmax of the positive (InfoNCE: van den Oord et al. 2018, arXiv 1807.03748, eq. 4): for k = 1
+-- that is the same pairing; for more it learns most from the negative that it finds best.
 losses.relativistic = {
   boundary = "middle", paired = true, r1 = 1, r2 = 1,
   critic = function(real, fake) return pairing("critic", real, fake, real, fake) end,

@@ -4,7 +4,7 @@
 -- @module laterna.gan.penalties
 local check = require "laterna.check"
 local core = require "laterna.core"
-local given = require "laterna.gan.given"
+local gan_check = require "laterna.gan.check"
 
 local penalties = {}
 
@@ -14,7 +14,7 @@ local penalties = {}
 -- @treturn Tensor (n)
 function penalties.squared_norms(scores, x)
   check.type("squared_norms", 1, "scores", scores, "tensor")
-  given.examples("squared_norms", 2, "x", x)
+  gan_check.examples("squared_norms", 2, "x", x)
   local gradient = core.grad(scores:sum(), { x }, { create_graph = true })[1]
   if not gradient then check.fail("squared_norms", 1, "scores: they do not depend on x") end
   return gradient:flatten(2):square():sum(2)
@@ -26,8 +26,8 @@ end
 
 local function zero_centred(fname, critic, x, cond)
   check.type(fname, 1, "critic", critic, "callable")
-  x = leaf(given.examples(fname, 2, "x", x))
-  local scores = given.scores(fname, critic(x, cond), x:size(1))
+  x = leaf(gan_check.examples(fname, 2, "x", x))
+  local scores = gan_check.scores(fname, critic(x, cond), x:size(1))
   if not scores.requires_grad then check.fail(fname, 1, "critic: its scores do not depend on x") end
   return penalties.squared_norms(scores, x):mean()
 end
@@ -61,18 +61,24 @@ end
 -- @treturn Tensor (n) the squared norms
 function penalties.gradient_penalty(critic, real, fake, cond)
   check.type("gradient_penalty", 1, "critic", critic, "callable")
-  given.examples("gradient_penalty", 2, "real", real)
-  given.examples("gradient_penalty", 3, "fake", fake)
+  gan_check.examples("gradient_penalty", 2, "real", real)
+  gan_check.examples("gradient_penalty", 3, "fake", fake)
   local a, b = table.concat(real.shape, ","), table.concat(fake.shape, ",")
   if a ~= b then check.fail("gradient_penalty", 3, "fake: expected (%s) as real, got (%s)", a, b) end
   local generator = check.type("gradient_penalty", 4, "cond", cond, "table|nil") and cond.generator
+  if generator then -- it is for the places, no business of the critic
+    local rest = {}
+    for key, v in next, cond do rest[key] = v end
+    rest.generator = nil
+    cond = next(rest) and setmetatable(rest, getmetatable(cond)) or nil
+  end
   local shape = { real:size(1) }
   for i = 2, real:dim() do shape[i] = 1 end
   local y = core.no_grad(function()
     return real + (fake - real) * core.rand(shape, { generator = generator })
   end)
   y = leaf(y)
-  local scores = given.scores("gradient_penalty", critic(y, cond), y:size(1))
+  local scores = gan_check.scores("gradient_penalty", critic(y, cond), y:size(1))
   if not scores.requires_grad then check.fail("gradient_penalty", 1, "critic: its scores do not depend on x") end
   local squared = penalties.squared_norms(scores, y)
   return ((squared + 1e-12):sqrt() - 1):square():mean(), squared -- the root has no slope at 0

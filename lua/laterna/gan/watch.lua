@@ -4,9 +4,11 @@
 local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
-local given = require "laterna.gan.given"
+local evaluation = require "laterna.evaluation"
+local gan_check = require "laterna.gan.check"
 local nn = require "laterna.nn"
-local refuse = require "laterna.gan.refuse"
+
+local HELD_OUT = condition.keys { generator = check.is_generator }
 
 local watch = {}
 
@@ -55,22 +57,18 @@ function watch.held_out(gan, x, cond)
   if not nn.is_module(gan) or not nn.is_module(gan.critic) or type(gan.rsample) ~= "function" then
     check.fail("held_out", 1, "gan: expected a gan, got %s", check.describe(gan))
   end
-  local n = given.examples("held_out", 2, "x", x):size(1)
-  check.type("held_out", 3, "cond", cond, "table|nil")
-  return condition.quietly(gan, function()
-    local captions, critic = cond and cond.text, gan.critic
-    local text = condition.text("held_out", 3, critic.text, cond, n)
-    local painted = gan:rsample { n = n, text = captions, detail = cond and cond.detail }
-    local real, fake = critic(x, { text = text }), critic(painted, { text = text })
+  cond = condition.read("held_out", 3, cond, HELD_OUT, gan_check.examples("held_out", 2, "x", x):size(1))
+  return evaluation.quietly(gan, function()
+    local captions, critic = cond:bare(), gan.critic
+    local painted = gan:rsample(captions:with { detail = cond.detail or false })
+    local real, fake = critic(x, captions), critic(painted, captions)
     local boundary = watch.boundary(gan.game.boundary, real, fake)
     local found = { held_real = watch.above(real, boundary), held_painted = 1 - watch.above(fake, boundary) }
-    if not critic.text or not captions then return found end
-    local rows, others = condition.others(captions, n, cond.generator)
+    if not critic.text or not cond.text then return found end
+    local rows, others = condition.others(cond.text, cond.generator)
     if #rows == 0 then return found end
-    others = core.tensor(others, { dtype = "int32" })
-    rows = core.tensor(rows, { dtype = "int32" })
-    local wrong = critic(x:index_select(1, rows), { text = condition.rows(text, others) })
-    found.held_negatives = 1 - watch.above(wrong, boundary)
+    local negative = critic(x:index_select(1, core.tensor(rows, { dtype = "int32" })), captions:rows(others))
+    found.held_negatives = 1 - watch.above(negative, boundary)
     return found
   end)
 end
@@ -116,7 +114,7 @@ function watch.limits(limits, options)
       local what = v ~= nil and fault(check.type("limits", 1, name, v, "number"), bounds[name])
       if what then count[name] = count[name] + 1 elseif v ~= nil then count[name] = 0 end
       if what and count[name] >= patience then
-        error(("%s%s is %.4g, %s for %d steps"):format(refuse.step(steps), name, v, what, count[name]), 0)
+        error(("%s%s is %.4g, %s for %d steps"):format(gan_check.step(steps), name, v, what, count[name]), 0)
       end
     end
   end

@@ -42,6 +42,7 @@ end)
 -- @tparam[opt] Tensor c (n,condition)
 -- @treturn Tensor (n,out)
 function PictureEncoder:forward(x, c)
+  c = type(c) == "table" and c.pooled or c
   local h = self.norm(levels.shrink(self, self.input(x), c)):flatten(2)
   if c then h = core.cat({ h, c }, 2) end
   return self.out(core.silu(self.hidden(h)))

@@ -14,14 +14,14 @@ local nn = require "laterna.nn"
 --- Codes: `Codes(levels, options)`.
 -- @function Codes
 -- @tparam {integer,...} levels how many numbers each coordinate has, at least 2
--- @tparam[opt] table options {learned=true, condition=0 (size of the caption vector), hidden=64}
+-- @tparam[opt] table options {learned=true, text=0 (size of the caption vector), hidden=64}
 -- @treturn Codes
 local Codes = nn.class("Codes", function(self, levels, options)
   check.type("Codes", 1, "levels", levels, "table")
-  local o = check.options("Codes", 2, options, {
-    learned = { "boolean", true }, condition = { "integer", 0, min = 0 }, hidden = { "integer", 64, min = 1 },
+  local o = net.options("Codes", options, {
+    learned = { "boolean", true }, text = { "integer", 0, min = 0 }, condition = { "integer", min = 0 }, hidden = { "integer", 64, min = 1 },
   })
-  self.levels, self.d, self.condition = {}, rawlen(levels), o.learned and o.condition or 0
+  self.levels, self.d, self.text_size = {}, rawlen(levels), o.learned and o.text or 0
   if self.d == 0 then check.fail("Codes", 1, "levels: expected at least one") end
   for i = 1, self.d do
     self.levels[i] = check.integer("Codes", 1, "levels", rawget(levels, i), 2, 1024)
@@ -29,7 +29,7 @@ local Codes = nn.class("Codes", function(self, levels, options)
   if not o.learned then return end
   self.nets = {}
   for i, count in ipairs(self.levels) do
-    local inputs = i - 1 + self.condition
+    local inputs = i - 1 + self.text_size
     self.nets[i] = inputs > 0 and net.mlp(inputs, o.hidden, count) or core.zeros(count)
   end
 end)
@@ -79,7 +79,7 @@ end
 --- log p(z | caption) of codes in nats, and no more: what is trained with. Gradients reach the nets and captions alone,
 -- for codes have no slope.
 -- @tparam Tensor z (n,d), codes
--- @tparam[opt] Tensor c (n,condition)
+-- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor (n)
 function Codes:bound(z, c)
   net.check("bound", self, "z", z, c)
@@ -90,7 +90,7 @@ end
 
 --- The same, and noise that makes these codes: the middle of what does.
 -- @tparam Tensor z (n,d), codes
--- @tparam[opt] Tensor c (n,condition)
+-- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor (n)
 -- @treturn Tensor u (n,d)
 function Codes:log_prob(z, c)
@@ -112,7 +112,7 @@ end
 
 --- Codes from noise.
 -- @tparam Tensor u (n,d)
--- @tparam[opt] Tensor c (n,condition)
+-- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor z (n,d)
 function Codes:inverse(u, c)
   net.check("inverse", self, "u", u, c)

@@ -19,18 +19,18 @@ local WAVES = { 1, 2, 4, 8, 16 }  -- of the angle, as the net hears it
 --- A diffusion: `Diffusion(d, options)`.
 -- @function Diffusion
 -- @tparam integer d size of the detail
--- @tparam[opt] table options {condition=0 (size of the caption vector), hidden=128, steps=24 (of the path, four calls
+-- @tparam[opt] table options {text=0 (size of the caption vector; condition: the same by its older name), hidden=128, steps=24 (of the path, four calls
 -- of the net each)}
 -- @treturn Diffusion
 local Diffusion = nn.class("Diffusion", function(self, d, options)
   self.d = check.integer("Diffusion", 1, "d", d, 1)
-  local o = check.options("Diffusion", 2, options, {
-    condition = { "integer", 0, min = 0 }, hidden = { "integer", 128, min = 1 },
+  local o = net.options("Diffusion", options, {
+    text = { "integer", 0, min = 0 }, condition = { "integer", min = 0 }, hidden = { "integer", 128, min = 1 },
     steps = { "integer", 24, min = 1, max = 10000 },
   })
-  self.condition, self.steps = o.condition, o.steps
-  self.base = o.condition > 0 and net.mlp(o.condition, o.hidden, 2 * d) or nil
-  self.first = nn.Linear(d + o.condition + 2 * #WAVES, o.hidden)
+  self.text_size, self.steps = o.text, o.steps
+  self.base = o.text > 0 and net.mlp(o.text, o.hidden, 2 * d) or nil
+  self.first = nn.Linear(d + o.text + 2 * #WAVES, o.hidden)
   self.second, self.last = nn.Linear(o.hidden, o.hidden), net.silent(o.hidden, d)
   for _, layer in ipairs { self.first, self.second } do -- smaller weights are nearly linear, and learn late
     nn.init.kaiming_normal_(layer.weight, { nonlinearity = "relu" })
@@ -99,7 +99,7 @@ end
 
 --- From details to noise along the path: log p(z | caption) in nats, as exact as the path's steps, and the noise.
 -- @tparam Tensor z (n,d)
--- @tparam[opt] Tensor c (n,condition)
+-- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor (n)
 -- @treturn Tensor u (n,d)
 function Diffusion:log_prob(z, c)
@@ -116,7 +116,7 @@ end
 
 --- From noise to details: the same path back.
 -- @tparam Tensor u (n,d)
--- @tparam[opt] Tensor c (n,condition)
+-- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor z (n,d)
 function Diffusion:inverse(u, c)
   net.check("inverse", self, "u", u, c)
@@ -132,7 +132,7 @@ end
 --   -log p(z) <= KL(N(alpha z, sigma^2) || N(0, I)) at the loudest l + d/2 (1 + log 2 pi - l) at the quietest
 --                + 1/2 integral dl alpha^2 E |v - v^|^2
 -- @tparam Tensor z (n,d)
--- @tparam[opt] Tensor c (n,condition)
+-- @tparam[opt] Tensor c (n,text)
 -- @tparam[opt] Generator generator
 -- @treturn Tensor (n)
 function Diffusion:bound(z, c, generator)

@@ -47,21 +47,32 @@ function net.beside(x, c)
   return c and core.cat({ x, c }, 2) or x
 end
 
+--- The options of a distribution of details, checked; `condition` is an older name of `text`.
+-- @tparam string fname
+-- @tparam ?table options
+-- @tparam table known as for check.options
+-- @treturn table
+function net.options(fname, options, known)
+  local o = check.options(fname, 2, options, known)
+  o.text, o.condition = o.condition or o.text, nil
+  return o
+end
+
 --- Checks what a distribution of vectors of size d is asked about.
 -- @tparam string fname
--- @tparam table self d; condition: size of the caption vector, 0 for none
+-- @tparam table self d; text_size: of the caption vector, 0 for none
 -- @tparam string name of the first argument
 -- @param z to be (n,d)
--- @param c to be (n,condition), or nil where that is 0
+-- @param c to be (n,text_size), or nil where that is 0
 function net.check(fname, self, name, z, c)
   check.type(fname, 1, name, z, "tensor")
   check.type(fname, 2, "c", c, "tensor|nil")
   if z:dim() ~= 2 or z:size(2) ~= self.d then
     check.fail(fname, 1, "%s: expected (n,%d), got (%s)", name, self.d, table.concat(z.shape, ","))
   end
-  if self.condition > 0 and not c then check.fail(fname, 2, "c: expected the captions' vectors, got nil") end
-  if self.condition > 0 and (c:dim() ~= 2 or c:size(1) ~= z:size(1) or c:size(2) ~= self.condition) then
-    check.fail(fname, 2, "c: expected (%d,%d), got (%s)", z:size(1), self.condition, table.concat(c.shape, ","))
+  if self.text_size > 0 and not c then check.fail(fname, 2, "c: expected the captions' vectors, got nil") end
+  if self.text_size > 0 and (c:dim() ~= 2 or c:size(1) ~= z:size(1) or c:size(2) ~= self.text_size) then
+    check.fail(fname, 2, "c: expected (%d,%d), got (%s)", z:size(1), self.text_size, table.concat(c.shape, ","))
   end
 end
 
