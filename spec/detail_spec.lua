@@ -22,7 +22,8 @@ describe("detail", function()
   end)
 
   it("draws with the mean and spread it was told", function()
-    local z = detail.reparameterise(core.full({ 20000, 1 }, 2), core.full({ 20000, 1 }, math.log(0.09)), core.generator(1))
+    local z = detail.reparameterise(core.full({ 20000, 1 }, 2), core.full({ 20000, 1 }, math.log(0.09)),
+      core.generator(1))
     assert.near(2, z:mean():item(), 0.01)
     assert.near(0.3, z:std():item(), 0.01)
   end)

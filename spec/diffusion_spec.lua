@@ -61,7 +61,8 @@ describe("diffusion", function()
   it("prices errors in the picture, whatever is predicted", function()
     for _, kind in ipairs(prediction.kinds) do
       local asked, seen = {}, {}
-      local model = Diffusion { net = mute(seen), predict = kind, time_sampler = at(0.25, 0.75), weight = function(snr, t)
+      local model = Diffusion { net = mute(seen), predict = kind, time_sampler = at(0.25, 0.75),
+                                weight = function(snr, t)
         asked[#asked + 1] = { snr, t }
         return 2 * t
       end }

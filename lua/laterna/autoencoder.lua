@@ -45,15 +45,17 @@ local function has(what, ...)
 end
 
 -- Keys of a condition that are the autoencoder's own; its loss takes those of its generator besides.
-local LOSS = condition.keys { beta = "number", posterior = "table", generator = check.is_generator, from_prior = "number" }
+local LOSS = condition.keys {
+  beta = "number", posterior = "table", generator = check.is_generator, from_prior = "number",
+}
 local EXTRACT, PLAIN = condition.keys { generator = check.is_generator }, condition.keys()
 
 --- An auto-encoder: `lt.autoencoder(options)`.
 -- @function autoencoder
 -- @tparam table options
 --
---  - extractor: module, (x, cond) -> (n,2d), mu beside logvar of the detail; cond is {tokens, mask, pooled}, nil without
---    text
+--  - extractor: module, (x, cond) -> (n,2d), mu beside logvar of the detail; cond is {tokens, mask, pooled}, nil
+--    without text
 --  - generator: any family whose condition has text and detail; or a module of one's own with loss and sample, which
 --    may state with condition_keys(fname) what else its condition takes
 --  - detail: d, the size of the detail
@@ -125,8 +127,8 @@ function Autoencoder:extract(x, cond)
   return extract("extract", self, x, condition.read("extract", 2, cond, EXTRACT, x:size(1)))
 end
 
---- What a posterior costs: a scalar to add to a generator's loss, and numbers to log (kl, in nats a picture; beta, where
--- there is a rate).
+--- What a posterior costs: a scalar to add to a generator's loss, and numbers to log (kl, in nats a picture; beta,
+-- where there is a rate).
 -- @tparam table posterior from extract
 -- @tparam[opt] table options beta for this step (warm-up); loss, the generator's, tensor or number, from which a rate
 -- finds where beta begins; generator for draws

@@ -6,9 +6,9 @@
 --
 -- and each function of a family states which further keys it takes. Inside the library it becomes one object, made by
 -- `condition.read`, with the same fields. It keeps the captions as strings and remembers what each text encoder made of
--- them, so that an extractor and a generator that share an encoder read a caption once. What is derived from it (some of
--- its rows, the same without captions) reads nothing twice either. An object lives as long as one call, or one step of
--- training: what an encoder made is of the weights that it had then.
+-- them, so that an extractor and a generator that share an encoder read a caption once. What is derived from it (some
+-- of its rows, the same without captions) reads nothing twice either. An object lives as long as one call, or one step
+-- of training: what an encoder made is of the weights that it had then.
 --
 -- A generator of one's own gets such an object from lt.autoencoder: `cond:encode(encoder)` is what an encoder says of
 -- the captions, `cond.detail` the detail. With `lt.condition.read` it checks the tables that users give it.
@@ -87,7 +87,8 @@ local function check_value(fname, i, key, value, rule)
   end
   if type(rule) == "string" then return check.type(fname, i, name, value, rule) end
   local ok, words = rule(value)
-  if not ok then check.fail(fname, i, "%s: expected %s, got %s", name, words or "another value", check.describe(value)) end
+  if ok then return end
+  check.fail(fname, i, "%s: expected %s, got %s", name, words or "another value", check.describe(value))
 end
 
 local function captions_of(fname, i, text)
@@ -319,7 +320,8 @@ function condition.others(captions, generator)
 end
 
 --- Pictures' conditions with captions that are not their own: those that a list names, or those of other pictures of
--- the batch (condition.others). Examples whose caption is the one in the list, or that have `false` there, are left out.
+-- the batch (condition.others). Examples whose caption is the one in the list, or that have `false` there, are left
+-- out.
 -- @tparam string fname
 -- @tparam integer i which argument the condition was
 -- @tparam Condition cond with text
@@ -375,8 +377,8 @@ function condition.range(fname, i, name, x, any)
   local lo, hi = core.no_grad(function() return x:min():item(), x:max():item() end)
   local far = hi > HIGHEST and hi or lo < -HIGHEST and lo
   if far and far - far == 0 then
-    check.fail(fname, i, "%s: expected pictures in [-1,1], got a value of %.4g; lt.pictures.from_bytes makes them of bytes",
-      name, far)
+    check.fail(fname, i, "%s: expected pictures in [-1,1], got a value of %.4g; lt.pictures.from_bytes makes them of "
+      .. "bytes", name, far)
   end
   return x
 end

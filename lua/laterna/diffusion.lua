@@ -71,13 +71,13 @@ end
 --  - predict="v": what the network says: "eps", "x0", "v", "velocity" or "edm"; sigma_data=1 for the last
 --  - weight: function(snr, t), the weight of squared error in x0 (lt.diffusion.weight); by default that of the plain
 --    squared error of what is predicted
---  - time_sampler: function(n, generator, schedule) -> (n) times for training (lt.diffusion.time_sampler); by default one for each of n
---    equal parts of [0,1]
+--  - time_sampler: function(n, generator, schedule) -> (n) times for training (lt.diffusion.time_sampler); by default
+--    one for each of n equal parts of [0,1]
 --  - drop=0.1: how often a caption is left out in training, so that the model knows what it paints without one
 --  - space: paint in the latent space of this (its encode and decode), trained before
 --  - size: {h,w,c} of what is painted; by default that of the pictures it was trained on
---  - pixels=true: what it paints are pictures in [-1,1], as opposed to latents or differences made elsewhere: false lets
---    any numbers in, and `clip` of sample is then false by default
+--  - pixels=true: what it paints are pictures in [-1,1], as opposed to latents or differences made elsewhere: false
+--    lets any numbers in, and `clip` of sample is then false by default
 -- @treturn diffusion
 local Diffusion = nn.class("diffusion", function(self, options)
   local o = check.options("diffusion", 1, options, {
@@ -117,7 +117,8 @@ function Diffusion:condition_keys(fname) return fname == "sample" and painting.k
 
 -- Height, width and channels of the pictures that it was trained on; nil before. In a latent space those of its space.
 function Diffusion:picture_size()
-  if self.space then return nn.is_module(self.space) and self.space.picture_size and self.space:picture_size() or nil end
+  local space = self.space
+  if space then return nn.is_module(space) and space.picture_size and space:picture_size() or nil end
   local size = self.size:totable()
   return self.pixels and size[1] > 0 and size or nil
 end

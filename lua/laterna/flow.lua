@@ -261,8 +261,8 @@ end
 --- Pictures from captions: noise decoded. In evaluation mode, nothing recorded.
 -- @tparam[opt] table cond n, text, detail
 -- @tparam[opt] table options temperature, by default the flow's, scales the noise; guidance=1: how far to exaggerate
--- what the caption changes in every layer's numbers (laterna.flow.condition); seed: picture i has its own generator, seeded
--- with seed + i - 1, and does not depend on its batch; seeds: the same with a list; or generator: one for all
+-- what the caption changes in every layer's numbers (laterna.flow.condition); seed: picture i has its own generator,
+-- seeded with seed + i - 1, and does not depend on its batch; seeds: the same with a list; or generator: one for all
 -- @treturn Tensor (n,h,w,c) in [-1,1], or (n,d)
 function Flow:sample(cond, options)
   cond = condition.read("sample", 1, cond, SAMPLE)

@@ -164,13 +164,13 @@ end
 function Gan:picture_size() return self.pictures end
 
 --- What the critic minimises: a scalar, and numbers to log (critic_loss; accuracy_real, accuracy_painted,
--- accuracy_negatives: right judgements of the kinds of pairs, 0 to 1; gradient_real, gradient_painted, gradient_between:
--- mean norms, where there was a penalty). The generator is asked, in training mode, but not taught. A loss that is not
--- finite is an error that names step and reason.
+-- accuracy_negatives: right judgements of the kinds of pairs, 0 to 1; gradient_real, gradient_painted,
+-- gradient_between: mean norms, where there was a penalty). The generator is asked, in training mode, but not taught. A
+-- loss that is not finite is an error that names step and reason.
 -- @tparam Tensor x (n,h,w,c) in [-1,1], or vectors (n,d)
 -- @tparam[opt] table cond text; negatives, a list of captions that are not the pictures', where those of others of the
--- batch would be too easily seen through (false: none for this picture), or a list of such lists, which are taken before
--- others; detail, a z, if it comes from elsewhere; generator for all draws
+-- batch would be too easily seen through (false: none for this picture), or a list of such lists, which are taken
+-- before others; detail, a z, if it comes from elsewhere; generator for all draws
 -- @treturn Tensor
 -- @treturn table
 function Gan:critic_loss(x, cond)

@@ -20,7 +20,8 @@ local mlp, scale_and_shift, beside = net.mlp, net.scale_and_shift, net.beside
 --- A flow over details: `Flow(d, options)`.
 -- @function Flow
 -- @tparam integer d size of the detail, at least 2
--- @tparam[opt] table options {text=0 (size of the caption vector; condition: the same by its older name), layers=6, hidden=128}
+-- @tparam[opt] table options {text=0 (size of the caption vector; condition: the same by its older name), layers=6,
+-- hidden=128}
 -- @treturn Flow
 local Flow = nn.class("Flow", function(self, d, options)
   check.integer("Flow", 1, "d", d, 2)

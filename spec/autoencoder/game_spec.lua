@@ -117,7 +117,9 @@ describe("an autoencoder with a critic", function()
     local plain = Autoencoder { extractor = extractor(), detail = 2, text = text(),
                                 generator = Vae { decoder = nn.PictureDecoder(2, 1, SHAPE), detail = 2 } }
     fails("this generator has no critic", function() plain:critic_loss(x, { text = said }) end)
-    fails("cond.from_prior: this generator has no critic", function() plain:loss(x, { text = said, from_prior = 0.5 }) end)
+    fails("cond.from_prior: this generator has no critic", function()
+      plain:loss(x, { text = said, from_prior = 0.5 })
+    end)
     assert.equal(#plain:parameters(), #plain:generator_parameters())
   end)
 end)
@@ -127,8 +129,8 @@ describe("one extractor", function()
     core.manual_seed(5)
     local shared = { extractor = extractor(), text = text(), regulariser = Autoencoder.regulariser.kl { rate = 1 } }
     local function with(generator)
-      return Autoencoder { extractor = shared.extractor, text = shared.text, regulariser = shared.regulariser, detail = 2,
-                           generator = generator }
+      return Autoencoder { extractor = shared.extractor, text = shared.text, regulariser = shared.regulariser,
+                           detail = 2, generator = generator }
     end
     local first = with(Vae { decoder = nn.PictureDecoder(2, 1, SHAPE), detail = 2 })
     local second = with(gan { generator = Painter(), critic = gan.Critic { net = Net(), text = text() }, detail = 2,

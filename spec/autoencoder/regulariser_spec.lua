@@ -76,7 +76,8 @@ describe("a target rate", function()
 
   it("is refused beside a regulariser of one's own", function()
     fails("regulariser: beta, free and rate are options of regulariser.kl", function()
-      Autoencoder { extractor = Straight(), generator = Teller(1), detail = 4, rate = 4, regulariser = regulariser.kl() }
+      Autoencoder { extractor = Straight(), generator = Teller(1), detail = 4, rate = 4,
+                    regulariser = regulariser.kl() }
     end)
     fails("rate", function() regulariser.kl { rate = -1 } end)
     fails("beta: with a rate it begins above 0", function() regulariser.kl { rate = 1, beta = 0 } end)
@@ -156,7 +157,8 @@ describe("finite scalar quantisation", function()
     assert.is_nil(logvar)
     assert.is_true((ae:from_noise(ae:to_noise(z)) - z):abs():max():item() < 1e-6)
     fails("prior: this regulariser brings its own", function()
-      Autoencoder { extractor = One(), generator = Teller(1), detail = 4, regulariser = regulariser.fsq { levels = { 4 } },
+      Autoencoder { extractor = One(), generator = Teller(1), detail = 4,
+                    regulariser = regulariser.fsq { levels = { 4 } },
                     prior = require("laterna.prior").Flow(4) }
     end)
   end)

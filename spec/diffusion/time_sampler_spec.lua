@@ -5,7 +5,8 @@ local fails = require "spec.support.fails"
 local schedules = require "laterna.schedule"
 
 local flow = schedules.flow()
-local all = { uniform = time_sampler.uniform(), stratified = time_sampler.stratified(), log_normal = time_sampler.log_normal(),
+local all = { uniform = time_sampler.uniform(), stratified = time_sampler.stratified(),
+              log_normal = time_sampler.log_normal(),
               logit_normal = time_sampler.logit_normal() }
 
 describe("draw", function()

@@ -168,7 +168,8 @@ describe("a critic that reads captions", function()
       gan:critic_loss(x, { text = own.text, detail = z, negatives = { false, "red", "blue" } }):item(), 1e-5)
     fails("cond.negatives: 2 captions for 3 pictures", gan.critic_loss, gan, x,
       { text = own.text, negatives = { "a", "b" } })
-    fails("cond.negatives: expected table, got \"red\"", gan.critic_loss, gan, x, { text = own.text, negatives = "red" })
+    fails("cond.negatives: expected table, got \"red\"", gan.critic_loss, gan, x,
+      { text = own.text, negatives = "red" })
   end)
 
   it("takes several wrong captions a picture, and lets the loss choose among them", function()

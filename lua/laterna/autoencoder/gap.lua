@@ -14,9 +14,9 @@ local OPTIONS = {
   generator = check.is_generator,
 }
 
---- What pictures show that their captions do not say: KL(q(detail | picture, caption) || p(detail | caption)) of each, in
--- nats. In the mean over pictures of a caption it is a bound of the mutual information of picture and detail given the
--- caption. Closed form for N(0, I); under a learned prior the mean over draws. Evaluation mode, nothing recorded.
+--- What pictures show that their captions do not say: KL(q(detail | picture, caption) || p(detail | caption)) of each,
+-- in nats. In the mean over pictures of a caption it is a bound of the mutual information of picture and detail given
+-- the caption. Closed form for N(0, I); under a learned prior the mean over draws. Evaluation mode, nothing recorded.
 -- @tparam autoencoder self
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
 -- @tparam[opt] table cond text

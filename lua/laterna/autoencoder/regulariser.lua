@@ -8,8 +8,8 @@
 --  - outputs(d): how many numbers the extractor is to write for a detail of d
 --  - read(out, generator): what they mean, the posterior {mu (n,d), logvar (n,d) or nil, z (n,d)}, z a draw that
 --    gradients go through
---  - penalty(posterior, o): a scalar to add to the generator's loss, and numbers to log, kl (nats a picture) among them;
---    o = {prior, pooled, loss, beta, generator}
+--  - penalty(posterior, o): a scalar to add to the generator's loss, and numbers to log, kl (nats a picture) among
+--    them; o = {prior, pooled, loss, beta, generator}
 --  - gap(posterior, o): KL(q || p) in nats, (n); o = {prior, pooled, draws, generator}
 --  - prior(d): optional, the distribution that such details have; then the autoencoder takes no other
 --
@@ -161,9 +161,9 @@ local function is_kernel(v)
   return type(v) == "string" and KERNELS[v] ~= nil or check.is(v, "callable"), '"imq", "rbf" or a function'
 end
 
---- `lt.autoencoder.regulariser.mmd(options)`, the regulariser of InfoVAE (Zhao et al. 2017, arXiv 1706.02262), which asks
--- not how much each detail says, but how far all of them together are from what is drawn:
--- weight MMD^2(details, draws) + beta KL(q || p), with
+--- `lt.autoencoder.regulariser.mmd(options)`, the regulariser of InfoVAE (Zhao et al. 2017, arXiv 1706.02262), which
+-- asks not how much each detail says, but how far all of them together are from what is drawn: weight MMD^2(details,
+-- draws) + beta KL(q || p), with
 --
 --   MMD^2 = E k(z, z') + E k(u, u') - 2 E k(z, u),   z details of the batch, u drawn under the same captions
 --
@@ -248,7 +248,8 @@ end
 local Fsq = nn.class("fsq", function(self, options)
   local o = check.options("fsq", 1, options, {
     levels = { is_levels, required = true }, learned = { "boolean", true }, text = { "integer", 0, min = 0 },
-    condition = { "integer", min = 0 }, hidden = { "integer", 64, min = 1 }, beta = { "number", 1, min = 0, max = 1e30 },
+    condition = { "integer", min = 0 }, hidden = { "integer", 64, min = 1 },
+    beta = { "number", 1, min = 0, max = 1e30 },
   })
   self.levels, self.beta, self.learned = {}, o.beta, o.learned
   for i = 1, rawlen(o.levels) do self.levels[i] = math.tointeger(rawget(o.levels, i)) end

@@ -9,7 +9,6 @@
 -- @module laterna.diffusion.guidance
 local check = require "laterna.check"
 local columns = require "laterna.diffusion.columns"
-local condition = require "laterna.condition"
 local core = require "laterna.core"
 
 local guidance = {}

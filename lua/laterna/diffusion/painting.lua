@@ -177,7 +177,8 @@ function painting.rsample(self, cond, options)
     local t, s = {}, {}
     for k = 1, n do t[k], s[k] = times[i], times[i + 1] end
     -- The picture seen on the way is kept within [-1,1], as samplers do it; not the last: a clamp has no slope there.
-    x = ddim.advance(self, x, self:predict(x, times[i], inputs), t, s, times[i + 1] > 0 and not self.space and self.pixels)
+    local clip = times[i + 1] > 0 and not self.space and self.pixels
+    x = ddim.advance(self, x, self:predict(x, times[i], inputs), t, s, clip)
   end
   return latents.rsample("rsample", self, x, cond)
 end

@@ -1,4 +1,5 @@
---- Which times a model is trained at. Each is a function time_sampler(n, generator, schedule) -> tensor (n) of times in (0,1].
+--- Which times a model is trained at. Each is a function time_sampler(n, generator, schedule) -> tensor (n) of times in
+-- (0,1].
 -- @module laterna.diffusion.time_sampler
 local check = require "laterna.check"
 local core = require "laterna.core"

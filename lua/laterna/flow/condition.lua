@@ -1,5 +1,5 @@
---- The condition as a flow's layers take it: a table {tokens, mask, pooled, detail}, with `without` and `guidance` where
--- they are to be guided.
+--- The condition as a flow's layers take it: a table {tokens, mask, pooled, detail}, with `without` and `guidance`
+-- where they are to be guided.
 -- @module laterna.flow.condition
 local check = require "laterna.check"
 local core = require "laterna.core"

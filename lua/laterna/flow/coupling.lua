@@ -4,8 +4,8 @@
 --   y_seen = x_seen,   y_changed = f(x_changed; net(x_seen, cond))
 --
 -- All take the same options: mask="channel" or "checkerboard"; flip=false, true to look at the other half; net, a
--- function (seen, cond) -> numbers, or the options of the one that is built (laterna.flow.coupling_net: hidden, depth, kernel,
--- text, detail, heads, dropout).
+-- function (seen, cond) -> numbers, or the options of the one that is built (laterna.flow.coupling_net: hidden, depth,
+-- kernel, text, detail, heads, dropout).
 -- @module laterna.flow.coupling
 local check = require "laterna.check"
 local core = require "laterna.core"

@@ -60,7 +60,8 @@ end
 function gan_check.examples(fname, i, name, x)
   check.type(fname, i, name, x, "tensor")
   if x.dtype ~= "float32" then
-    check.fail(fname, i, "%s: expected float32, got %s; lt.pictures.from_bytes(x) makes pictures of bytes", name, x.dtype)
+    check.fail(fname, i, "%s: expected float32, got %s; lt.pictures.from_bytes(x) makes pictures of bytes", name,
+      x.dtype)
   end
   if x:dim() < 2 or x:numel() == 0 then
     check.fail(fname, i, "%s: expected (n,h,w,c) or (n,d), got (%s)", name, table.concat(x.shape, ","))

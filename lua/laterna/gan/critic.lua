@@ -213,9 +213,9 @@ end
 --     local loss = vae:loss(x, cond)
 --
 -- @tparam[opt] table cond text, of the pictures to come, for a critic that reads them where it looks
--- @tparam[opt] table options part=1: of the error, 0 to 1; the rest is that of the model's own likelihood. pooled_part=0:
--- of the critic's part, 0 to 1, what its score is made of, in place of its feature maps: where things are, to the
--- pixel, counts for less there than what they are
+-- @tparam[opt] table options part=1: of the error, 0 to 1; the rest is that of the model's own likelihood.
+-- pooled_part=0: of the critic's part, 0 to 1, what its score is made of, in place of its feature maps: where things
+-- are, to the pixel, counts for less there than what they are
 -- @treturn function (out, x, the model's likelihood) -> (n), nats but for a constant (feature_error); and the part that
 -- is the critic's, a tensor. Gradients reach out, not the critic
 function Critic:likelihood(cond, options)

@@ -1,6 +1,6 @@
 --- The game between whoever paints and a critic: the losses of both sides, from pictures that have been painted. What
--- plays it is a module with the fields that `setup` gives it: lt.gan, whose generator paints, or lt.gan.judge, where any
--- family does.
+-- plays it is a module with the fields that `setup` gives it: lt.gan, whose generator paints, or lt.gan.judge, where
+-- any family does.
 -- @module laterna.gan.game
 local check = require "laterna.check"
 local condition = require "laterna.condition"

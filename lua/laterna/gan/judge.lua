@@ -121,7 +121,9 @@ local function own_loss(self, x, cond)
   local keys = condition.keys_of(self.model, "loss")
   cond = keys and cond:limited(keys) or cond
   if self.features == 0 then return self.model:loss(x, cond) end
-  if keys and not keys.rules.likelihood then check.fail("loss", nil, "features: this model takes no cond.likelihood") end
+  if keys and not keys.rules.likelihood then
+    check.fail("loss", nil, "features: this model takes no cond.likelihood")
+  end
   local noted = {}
   local loss, log = self.model:loss(x, cond:with { likelihood = in_features(self, cond, noted) })
   if not noted.asked then check.fail("loss", nil, "features: this model takes no cond.likelihood") end
@@ -149,8 +151,8 @@ end
 -- fooled: the part of the painted pictures that the critic takes for real; weight: what it was weighted with;
 -- features). No gradient reaches the critic.
 -- @tparam Tensor x (n,h,w,c) in [-1,1]
--- @tparam[opt] table cond text; detail, used by the model for both parts; generator; and what the model's own loss takes
--- besides
+-- @tparam[opt] table cond text; detail, used by the model for both parts; generator; and what the model's own loss
+-- takes besides
 -- @treturn Tensor
 -- @treturn table
 function Judge:loss(x, cond)
@@ -161,8 +163,10 @@ function Judge:loss(x, cond)
   local own, log = own_loss(self, x, cond)
   local painted = paint(self, cond)
   local judged, said, fake = game.generator_loss(self.play, x, painted, cond)
-  local v = gan_check.finite({ calls = self.play.calls, critic = self.critic, generator = self.model }, "generator", judged,
-    { { "pictures x", x }, { "painted pictures", painted }, { "scores of painted pictures", fake } })
+  local sides = { calls = self.play.calls, critic = self.critic, generator = self.model }
+  local v = gan_check.finite(sides, "generator", judged, {
+    { "pictures x", x }, { "painted pictures", painted }, { "scores of painted pictures", fake },
+  })
   if self.last and weight > 0 then
     local size = slope("the model's own loss", own, self.last)
     weight = weight * math.min(MOST, size / (slope("what is painted", judged, self.last) + DELTA))

@@ -3,8 +3,8 @@
 --
 --  - critic(real, fake) -> scalar, what the critic minimises
 --  - generator(real, fake) -> scalar, what the generator minimises
---  - ranking(positive, negative) -> scalar: what the critic minimises where real pictures are shown with k captions each
---    that are not theirs, negative (n,k), and with their own, positive (n). Where there is none it is the mean of
+--  - ranking(positive, negative) -> scalar: what the critic minimises where real pictures are shown with k captions
+--    each that are not theirs, negative (n,k), and with their own, positive (n). Where there is none it is the mean of
 --    critic(positive, negative)
 --  - paired: whether the generator's part reads the scores of real pictures; where it does not, they are nil
 --  - boundary: the score between real and painted, or "middle": the middle of the two means, where only differences of

@@ -52,7 +52,8 @@ end
 -- @tparam gan gan
 -- @tparam Tensor x (n,h,w,c) held-out pictures
 -- @tparam[opt] table cond text, generator
--- @treturn table held_real, held_painted and, of pictures with captions of others, held_negatives: right judgements, 0 to 1
+-- @treturn table held_real, held_painted and, of pictures with captions of others, held_negatives: right judgements, 0
+-- to 1
 function watch.held_out(gan, x, cond)
   if not nn.is_module(gan) or not nn.is_module(gan.critic) or type(gan.rsample) ~= "function" then
     check.fail("held_out", 1, "gan: expected a gan, got %s", check.describe(gan))

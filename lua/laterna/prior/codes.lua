@@ -19,7 +19,8 @@ local nn = require "laterna.nn"
 local Codes = nn.class("Codes", function(self, levels, options)
   check.type("Codes", 1, "levels", levels, "table")
   local o = net.options("Codes", options, {
-    learned = { "boolean", true }, text = { "integer", 0, min = 0 }, condition = { "integer", min = 0 }, hidden = { "integer", 64, min = 1 },
+    learned = { "boolean", true }, text = { "integer", 0, min = 0 }, condition = { "integer", min = 0 },
+    hidden = { "integer", 64, min = 1 },
   })
   self.levels, self.d, self.text_size = {}, rawlen(levels), o.learned and o.text or 0
   if self.d == 0 then check.fail("Codes", 1, "levels: expected at least one") end

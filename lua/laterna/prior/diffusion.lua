@@ -19,8 +19,8 @@ local WAVES = { 1, 2, 4, 8, 16 }  -- of the angle, as the net hears it
 --- A diffusion: `Diffusion(d, options)`.
 -- @function Diffusion
 -- @tparam integer d size of the detail
--- @tparam[opt] table options {text=0 (size of the caption vector; condition: the same by its older name), hidden=128, steps=24 (of the path, four calls
--- of the net each)}
+-- @tparam[opt] table options {text=0 (size of the caption vector; condition: the same by its older name), hidden=128,
+-- steps=24 (of the path, four calls of the net each)}
 -- @treturn Diffusion
 local Diffusion = nn.class("Diffusion", function(self, d, options)
   self.d = check.integer("Diffusion", 1, "d", d, 1)
