@@ -15,7 +15,8 @@ local SHAPE = { size = 4, channels = 1, width = 4, levels = 1, condition = 4 }
 local function text() return Encoder({ "a red star", "blue" }, { dim = 4, depth = 1, heads = 1 }) end
 
 local function vae()
-  return Vae { encoder = nn.PictureEncoder(4, SHAPE), decoder = nn.PictureDecoder(2, 1, SHAPE), detail = 2, text = text() }
+  return Vae { encoder = nn.PictureEncoder(4, SHAPE), decoder = nn.PictureDecoder(2, 1, SHAPE), detail = 2,
+               text = text() }
 end
 
 local function gan()
@@ -27,8 +28,8 @@ end
 local FAMILIES = {
   vae = vae, gan = gan,
   flow = function()
-    return Flow { net = Flow.Glow { size = { 4, 4, 1 }, levels = 1, steps = 1, hidden = 4, text = 4 }, size = { 4, 4, 1 },
-                  text = text() }
+    return Flow { net = Flow.Glow { size = { 4, 4, 1 }, levels = 1, steps = 1, hidden = 4, text = 4 },
+                  size = { 4, 4, 1 }, text = text() }
   end,
   diffusion = function()
     return Diffusion { net = nn.UNet { size = 4, width = 4, multipliers = { 1 }, blocks = 1, heads = 1, text = 4 },
@@ -50,7 +51,8 @@ local MISTAKES = {
   { { txet = { "a", "b" } }, 'unknown key "txet"; known: ', "detail", "n", "text" },
   { { "a red star", "blue" }, "captions go by name: { text = " },
   { "a red star", "expected a table such as { text = ", 'got "a red star"' },
-  { { text = "a red star" }, 'cond.text: expected a list of captions, got "a red star"; write text = { "a red star" }' },
+  { { text = "a red star" },
+    'cond.text: expected a list of captions, got "a red star"; write text = { "a red star" }' },
   { { text = { "a", 2 } }, "cond.text: expected strings, got 2 at 2" },
   { { text = { first = "a" } }, "cond.text: expected a list of captions" },
   { { detail = 3 }, "cond.detail: expected tensor, got 3" },
@@ -70,7 +72,9 @@ describe("a condition", function()
       local model, x = make(), pictures(2)
       for _, mistake in ipairs(MISTAKES) do
         refused(mistake, model.loss, model, x, mistake[1])
-        if model.critic_loss and name ~= "autoencoder" then refused(mistake, model.critic_loss, model, x, mistake[1]) end
+        if model.critic_loss and name ~= "autoencoder" then
+          refused(mistake, model.critic_loss, model, x, mistake[1])
+        end
         if model.sample then refused(mistake, model.sample, model, mistake[1]) end
         if model.rsample then refused(mistake, model.rsample, model, mistake[1]) end
         if model.encode then refused(mistake, model.encode, model, x, mistake[1]) end
@@ -80,8 +84,8 @@ describe("a condition", function()
       local how = name == "diffusion" and { steps = 2 } or { temperature = 1 }
       local option = next(how)
       local cond = { text = { "a", "b" }, [option] = how[option] }
-      fails(("cond.%s: this is an option, not a part of the condition: sample(cond, { %s = ... })"):format(option, option),
-        model.sample, model, cond)
+      local words = "cond.%s: this is an option, not a part of the condition: sample(cond, { %s = ... })"
+      fails(words:format(option, option), model.sample, model, cond)
       if name ~= "diffusion" then return end
       fails("cond.steps: this is an option", model.sample, model, { steps = 2 })
     end)
@@ -185,7 +189,8 @@ describe("the object of a condition", function()
   end)
 
   it("keeps to the keys that a function names, and to nothing else for a critic", function()
-    local cond = read({ text = { "a" }, detail = core.zeros(1, 1), beta = 2, extra = 3 }, { beta = "number", extra = "number" })
+    local cond = read({ text = { "a" }, detail = core.zeros(1, 1), beta = 2, extra = 3 },
+      { beta = "number", extra = "number" })
     local limited = cond:limited(condition.keys { beta = "number" })
     assert.equal(2, limited.beta)
     assert.is_nil(limited.extra)
