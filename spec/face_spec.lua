@@ -49,7 +49,8 @@ local function shaken(model)
 end
 
 local function extracted(generator, more)
-  return Autoencoder(with({ extractor = nn.Extractor { size = 8, width = 4, levels = 1, detail = 2, text = 4, heads = 1 },
+  local extractor = nn.Extractor { size = 8, width = 4, levels = 1, detail = 2, text = 4, heads = 1 }
+  return Autoencoder(with({ extractor = extractor,
     text = text(), generator = generator, detail = 2 }, more or {}))
 end
 
@@ -57,8 +58,8 @@ local FEW = { steps = 3 }
 local MODELS = {
   vae = { vae, has = "rsample encode decode" },
   flow = { function()
-    return Flow { net = Flow.Glow { size = { 8, 8, 1 }, levels = 1, steps = 1, hidden = 4, text = 4 }, size = { 8, 8, 1 },
-                  text = text() }
+    return Flow { net = Flow.Glow { size = { 8, 8, 1 }, levels = 1, steps = 1, hidden = 4, text = 4 },
+                  size = { 8, 8, 1 }, text = text() }
   end, has = "rsample encode decode log_prob" },
   ["flow (TarFlow)"] = { function()
     return Flow { net = Flow.TarFlow { size = { 8, 8, 1 }, blocks = 2, dim = 8, layers = 1, heads = 1, text = 4 },
@@ -94,7 +95,8 @@ local MODELS = {
     return Gan.judge(vae(), { critic = critic(), features = 0.5 })
   end, has = "loss critic_loss" },
   ["a judge of a diffusion"] = { function()
-    return Gan.judge(Diffusion { net = unet(), text = text(), size = { 8, 8, 1 } }, { critic = critic(), rsample = FEW })
+    local model = Diffusion { net = unet(), text = text(), size = { 8, 8, 1 } }
+    return Gan.judge(model, { critic = critic(), rsample = FEW })
   end, has = "loss critic_loss" },
 }
 
@@ -127,6 +129,7 @@ describe("the face of a generator", function()
       ["does not depend on its batch"] = function(m)
         local sample = m.sample
         function m.sample(self, cond, o)
+          if not o then return sample(self, cond) end
           return sample(self, cond, { generator = core.generator(o.seed + #(cond and cond.text or {})) })
         end
       end,

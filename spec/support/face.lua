@@ -33,7 +33,8 @@ local function check_loss(model, method, x, cond)
   need(v - v == 0, "%s is finite, got %s", method, v)
   need(type(log) == "table", "%s gives numbers to log", method)
   for key, number in pairs(log) do
-    need(type(key) == "string" and type(number) == "number" and number - number == 0, "%s logs numbers: %s", method, key)
+    local fine = type(key) == "string" and type(number) == "number" and number - number == 0
+    need(fine, "%s logs numbers: %s", method, key)
   end
   loss:backward()
   return moved(model)
