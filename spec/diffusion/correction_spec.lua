@@ -17,7 +17,7 @@ describe("correction", function()
     local got = threshold(core.cat { x, x * 0.25 }):flatten():totable()
     for i, v in ipairs { -1, -0.5 / 3, 0.25 / 3, 2 / 3, -0.75, -0.125, 0.0625, 0.5 } do assert.near(v, got[i], 1e-6) end
     assert.has_error(function() correction.range("f", 2, { threshold = 1, clip = true }, false) end,
-      "bad argument #2 to 'f' (clip: expected false or nil where threshold is given)")
+      "bad argument #2 to 'f' (clip: expected false or nil beside threshold)")
   end)
 
   it("puts the known part in its place", function()

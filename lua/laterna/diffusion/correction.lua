@@ -14,7 +14,7 @@ correction.options = { clip = "boolean", threshold = { "number", min = 0, max = 
 -- @treturn ?function x0 -> x0
 function correction.range(fname, i, o, latent)
   if o.threshold then
-    if o.clip then check.fail(fname, i, "clip: expected false or nil where threshold is given") end
+    if o.clip then check.fail(fname, i, "clip: expected false or nil beside threshold") end
     return function(x0) return core.threshold(x0, o.threshold) end
   end
   local clip = o.clip
@@ -37,7 +37,7 @@ function correction.shrink(fname, mask, h, w)
   return down * across == 1 and mask or core.max_pool2d(mask, { down, across })
 end
 
---- Inpainting. Where the mask is 1 is painted; elsewhere the picture is known, and every guess of x0 is told so. A
+--- Inpainting. Where the mask is 1 is painted; elsewhere the picture is known, and every guess of x0 gets it. A
 -- solver that goes on from that guess keeps the known part on its own path to the picture, whatever solver it is.
 -- @tparam Tensor mask (n,h,w,1) or (n,h,w,c)
 -- @tparam Tensor picture (n,h,w,c)

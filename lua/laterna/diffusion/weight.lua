@@ -1,6 +1,6 @@
 --- What errors cost in training, by how much noise there is. A weight is a function
 --
---   w(snr, t) -> the price of the squared error in x0,      snr = alpha^2 / sigma^2
+--   w(snr, t) -> the weight of the squared error in x0,      snr = alpha^2 / sigma^2
 --
 -- whatever it is that the network predicts: an error e in eps is one of e^2 / snr in x0 (and with alpha^2 + sigma^2 = 1
 -- one of e^2 / (snr + 1) for v). The papers' formulas, which are for eps, come out of these by dividing by snr.

@@ -126,11 +126,11 @@ end
 function Variational:forward(x, cond)
   pictures("VariationalDequantise", layer.check("VariationalDequantise", x, cond))
   local levels = whole_levels(x)
-  local g, seen = core.randn(x.shape, generator_of(cond)), { picture = joined(levels, 0.5) }
+  local g, beside = core.randn(x.shape, generator_of(cond)), { picture = joined(levels, 0.5) }
   local base, total = normal(g), layer.none(x)
   local logdet
   for _, c in ipairs(self.couplings) do
-    g, logdet = c(g, seen)
+    g, logdet = c(g, beside)
     total = total + logdet
   end
   return joined(levels, g:sigmoid()), -nats(x) - density(base, total, g)
@@ -144,10 +144,10 @@ function Variational:inverse(y, cond)
   local levels, u = parted(y)
   u = u:clamp(1e-6, 1 - 1e-6)
   local g = u:log() - (1 - u):log()
-  local eps, seen, total = g, { picture = joined(levels, 0.5) }, layer.none(y)
+  local eps, beside, total = g, { picture = joined(levels, 0.5) }, layer.none(y)
   local logdet
   for i = #self.couplings, 1, -1 do
-    eps, logdet = self.couplings[i]:inverse(eps, seen)
+    eps, logdet = self.couplings[i]:inverse(eps, beside)
     total = total - logdet
   end
   return levels * (1 / 127.5) - 1, nats(y) + density(normal(eps), total, g)

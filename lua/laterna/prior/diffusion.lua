@@ -67,7 +67,7 @@ local function crossing(self)
   return self.second.weight * self.last.weight:transpose(1, 2):matmul(w1)
 end
 
--- v^, and its divergence where the crossing is given.
+-- v^, and its divergence where the crossing comes with it.
 local function slope(self, x, a, c, cross)
   local v, h1, h2 = run(self, x, waves { a }, c)
   if not cross then return v end
@@ -150,8 +150,8 @@ function Diffusion:bound(z, c, generator)
   end
   local alpha, sigma, noise = core.tensor(alphas), core.tensor(sigmas), core.randn({ n, d }, { generator = generator })
   local v = noise * alpha - x * sigma
-  local wrong = v - run(self, x * alpha + noise * sigma, waves(angles), c)
-  local along = (wrong * alpha):square():sum(2) * ((QUIET - LOUD) / 2)
+  local residual = v - run(self, x * alpha + noise * sigma, waves(angles), c)
+  local along = (residual * alpha):square():sum(2) * ((QUIET - LOUD) / 2)
   local far = math.atan(math.exp(-LOUD / 2))
   local a2, s2 = math.cos(far) ^ 2, math.sin(far) ^ 2
   local loudest = (x:square() * a2 + (s2 - 1 - math.log(s2))):sum(2) * 0.5
