@@ -3,7 +3,7 @@
 
 local sources = require "spec.support.sources"
 
-local FLOOR = { base = 0, kernel = 1, tensor = 2, op = 3, optim = 3, io = 3, lua = 4 }
+local FLOOR = { base = 0, kernel = 1, tensor = 2, op = 3, optim = 3, data = 3, io = 3, lua = 4 }
 local LUA_HEADERS = { ["lua.h"] = true, ["lauxlib.h"] = true, ["lualib.h"] = true, ["luaconf.h"] = true }
 local FAMILIES = { "vae", "flow", "diffusion", "gan" }
 local BACKBONES = { "unet", "dit", "critic" }

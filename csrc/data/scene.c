@@ -1,7 +1,7 @@
-#include "op/scene.h"
+#include "data/scene.h"
 
 #include "base/threads.h"
-#include "op/scene_parts.h"
+#include "data/scene_parts.h"
 
 typedef struct {
     int shape, texture;

@@ -1,6 +1,6 @@
 // The parts of a scene as functions of a place: signed distances of shapes, textures, backgrounds. Private to scene.c.
-#ifndef LT_OP_SCENE_PARTS_H
-#define LT_OP_SCENE_PARTS_H
+#ifndef LT_DATA_SCENE_PARTS_H
+#define LT_DATA_SCENE_PARTS_H
 
 #include <math.h>
 #include <stdbool.h>

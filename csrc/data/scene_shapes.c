@@ -1,5 +1,5 @@
 // Signed distances of shapes and the patterns on them, as functions of a place.
-#include "op/scene_parts.h"
+#include "data/scene_parts.h"
 
 static float length(float x, float y)
 {

@@ -1,6 +1,6 @@
 // Backgrounds are functions of the place and a seed, made of gradients, value noise and jittered grids, so that a
 // picture of 8 and one of 512 pixels show the same scene. Only + - * / floor: the same bits on every machine.
-#include "op/scene_parts.h"
+#include "data/scene_parts.h"
 
 // A number in [0, 1) for a cell of a grid; `salt` tells the uses apart.
 static float cell(uint32_t seed, int32_t i, int32_t j, uint32_t salt)
