@@ -1,7 +1,7 @@
 // Arithmetic of two and more tensors: operators, comparisons, sums of products, in place.
 #include "op/arith.h"
 
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/combine.h"
 
 // ---- two operands, either of which may be a number ---------------------------------------------------------------

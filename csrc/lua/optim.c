@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 
 // The list of tensors at arg. The array stays on the stack above the arguments, the table keeps the tensors alive.
 static lt_tensors list(lua_State *L, int arg, const char *name)

@@ -1,7 +1,7 @@
 // Pictures that are data: scenes drawn from numbers, batches gathered from bytes, one picture cut to a size.
 #include "data/pictures.h"
 #include "data/scene.h"
-#include "lua/types.h"
+#include "lua/check.h"
 
 /*** Draws scenes from a table of numbers, one row a picture. `laterna.data.scenes` writes such tables; the columns are
 described in csrc/data/scene.h. A picture depends on its row, size and channels only.

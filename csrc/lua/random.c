@@ -3,18 +3,7 @@
 
 #include <string.h>
 
-#include "lua/types.h"
-
-static const char default_key = 0; // its address is the registry key
-
-lt_random *lt_default_generator(lua_State *L)
-{
-    luaL_checkstack(L, 2, "generator");
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
-    lt_random *r = lua_touserdata(L, -1);
-    lua_pop(L, 1); // the registry keeps it
-    return r;
-}
+#include "lua/check.h"
 
 static lt_random *self(lua_State *L)
 {
@@ -23,21 +12,13 @@ static lt_random *self(lua_State *L)
     return lt_arg_generator_or_default(L, 1, "self");
 }
 
-static lt_random *push_generator(lua_State *L, int64_t seed)
-{
-    lt_random *r = lua_newuserdatauv(L, sizeof *r, 0);
-    lt_random_seed(r, (uint64_t)seed);
-    luaL_setmetatable(L, LT_GENERATOR_TYPE);
-    return r;
-}
-
 /*** A random generator of its own (mt19937, PyTorch's CPU streams).
 @function generator
 @tparam[opt=5489] integer seed
 @treturn Generator */
 static int generator(lua_State *L)
 {
-    push_generator(L, lt_arg_integer_or(L, 1, "seed", INT64_MIN, INT64_MAX, 5489));
+    lt_push_generator(L, lt_arg_integer_or(L, 1, "seed", INT64_MIN, INT64_MAX, 5489));
     return 1;
 }
 
@@ -46,7 +27,7 @@ static int generator(lua_State *L)
 @treturn Generator */
 static int default_generator(lua_State *L)
 {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
+    lt_push_default_generator(L);
     return 1;
 }
 
@@ -155,7 +136,7 @@ static int randn_each(lua_State *L)
     lua_newtable(L); // those that were seen: two threads must not draw from one
     for (lua_Unsigned i = 0; i < n; i++) {
         lua_rawgeti(L, 1, (lua_Integer)i + 1);
-        list[i] = luaL_testudata(L, -1, LT_GENERATOR_TYPE);
+        list[i] = lt_test_generator(L, -1);
         if (!list[i])
             return lt_bad_argument(L, 1, "generators: item %I: expected generator, got %s", (LUAI_UACINT)i + 1,
                                    lt_type_name(L, -1));
@@ -193,6 +174,4 @@ void lt_open_random(lua_State *L)
     }
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
-    push_generator(L, 5489);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
 }

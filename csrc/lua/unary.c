@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/arith.h"
 #include "op/threshold.h"
 
