@@ -6,11 +6,11 @@
 #include "op/arith.h"
 #include "op/threshold.h"
 
-/*** Functions of one tensor, element by element, with first and second derivatives: `exp log sqrt rsqrt reciprocal
-neg abs sign floor round square sin cos tanh sigmoid relu silu softplus erf`. `round` goes to even; `sign`, `floor` and
-`round` have no gradient.
+/*** Functions of one tensor, element by element, with first and second derivatives. `log1p` is log(1 + x), good to the
+last places where x is small too; `round` goes to even; `sign`, `floor` and `round` have no gradient.
 @function exp
 @function log
+@function log1p
 @function sqrt
 @function rsqrt
 @function reciprocal
@@ -39,6 +39,7 @@ neg abs sign floor round square sin cos tanh sigmoid relu silu softplus erf`. `r
     }
 UNARY(exp)
 UNARY(log)
+UNARY(log1p)
 UNARY(sqrt)
 UNARY(rsqrt)
 UNARY(reciprocal)
@@ -135,6 +136,7 @@ void lt_open_unary(lua_State *L)
     static const lt_function functions[] = {
         {"exp", unary_exp, LT_IN_BOTH},
         {"log", unary_log, LT_IN_BOTH},
+        {"log1p", unary_log1p, LT_IN_BOTH},
         {"sqrt", unary_sqrt, LT_IN_BOTH},
         {"rsqrt", unary_rsqrt, LT_IN_BOTH},
         {"reciprocal", unary_reciprocal, LT_IN_BOTH},
