@@ -128,10 +128,10 @@ describe("the rockspec", function()
     local used = {}
     for _, folder in ipairs{ "lua", "examples" } do
       for _, path in ipairs(sources.files(folder, "lua")) do
-        local text = sources.without_comments(sources.read(path))
+        local text = sources.read(path)
+        local _, strings = sources.required(text)
         for module, rock in pairs(ROCK) do
-          -- Not only `require "lfs"`: a lazy helper gets the name as a string.
-          if text:find("[\"']" .. module .. "[\"']") then used[rock] = true end
+          if strings[module] then used[rock] = true end -- not only `require "lfs"`: a lazy helper gets the name
         end
         for _, name in ipairs(sources.requires(text)) do
           assert.is_true(name:find "^laterna" ~= nil or ROCK[name] ~= nil, path .. " requires " .. name)

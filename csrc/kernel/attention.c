@@ -105,14 +105,14 @@ static void forward_piece(void *context, int64_t begin, int64_t end)
         const int64_t from = share * j->blocks / j->shares, to = (share + 1) * j->blocks / j->shares;
         lt_attention_block at = {.b = bh / s->heads, .head = bh % s->heads};
         for (at.key = 0; at.key < s->lk; at.key += j->keys) {
-            at.keys = lt_min(j->keys, s->lk - at.key);
+            at.keys = lt_min_i64(j->keys, s->lk - at.key);
             const int64_t start = lt_attention_at(s, at.b, s->lk, at.key, at.head, s->kv_step);
             const lt_panels keys = {kt, s->d, at.keys, s->d}, values = {v, at.keys, s->d, at.keys};
             lt_pack_panels(j->k + start, s->kv_step, true, s->d, at.keys, s->scale, kt);
             lt_pack_panels(j->v + start, s->kv_step, false, at.keys, s->d, 1, v);
             for (int64_t block = from; block < to; block++) {
                 at.first = block * j->rows;
-                at.rows = lt_min(j->rows, s->lq - at.first);
+                at.rows = lt_min_i64(j->rows, s->lq - at.first);
                 look(j, at, &keys, values, score);
             }
         }
@@ -137,7 +137,7 @@ static int forward(const lt_attention_shape *s, const float *q, const float *k, 
              .rows = lt_attention_queries(s),
              .keys = lt_attention_keys(s)};
     j.blocks = (s->lq + j.rows - 1) / j.rows;
-    j.shares = heads >= LT_ATTENTION_ITEMS ? 1 : lt_min(j.blocks, (LT_ATTENTION_ITEMS + heads - 1) / heads);
+    j.shares = heads >= LT_ATTENTION_ITEMS ? 1 : lt_min_i64(j.blocks, (LT_ATTENTION_ITEMS + heads - 1) / heads);
     j.area = s->d * lt_panel_room(j.keys) + j.keys * lt_panel_room(s->d) + j.rows * lt_attention_ld(s) + 16;
     j.scratch = lt_alloc((size_t)(j.area * lt_threads() + heads * s->lq) * sizeof(float));
     if (!j.scratch)

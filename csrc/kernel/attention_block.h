@@ -49,12 +49,12 @@ LT_INLINE int64_t lt_attention_cut(int64_t length, int64_t most, int64_t unit)
 
 LT_INLINE int64_t lt_attention_queries(const lt_attention_shape *s)
 {
-    return lt_min(s->lq, lt_attention_cut(s->lq, LT_ROWS, 24));
+    return lt_min_i64(s->lq, lt_attention_cut(s->lq, LT_ROWS, 24));
 }
 
 LT_INLINE int64_t lt_attention_keys(const lt_attention_shape *s)
 {
-    return lt_min(s->lk, lt_attention_cut(s->lk, LT_ATTENTION_KEYS, LT_NR_MAX));
+    return lt_min_i64(s->lk, lt_attention_cut(s->lk, LT_ATTENTION_KEYS, LT_NR_MAX));
 }
 
 // Floats from one row of scores to the next.
@@ -75,7 +75,7 @@ LT_INLINE int64_t lt_attention_seen(const lt_attention_shape *s, const lt_attent
 {
     if (!s->causal)
         return at->keys;
-    return lt_max(0, lt_min(at->keys, at->first + i + s->lk - s->lq + 1 - at->key));
+    return lt_max_i64(0, lt_min_i64(at->keys, at->first + i + s->lk - s->lq + 1 - at->key));
 }
 
 // A row that a product is to read; packing it in pairs would round it anyway.

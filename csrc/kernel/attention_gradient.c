@@ -65,7 +65,8 @@ static void add_turned(const job *j, const lt_attention_block *at, const float *
     const int64_t ld = lt_attention_ld(s);
     lt_pack_panels(b, step, false, at->rows, s->d, 1, j->some);
 #if defined(__AVX512BF16__)
-    lt_turned_rows_times_panels(a, ld, at->keys, &(lt_panels){j->some, at->rows, s->d, at->rows}, beta, c, s->kv_step);
+    lt_transposed_rows_times_panels(a, ld, at->keys, &(lt_panels){j->some, at->rows, s->d, at->rows}, beta, c,
+                                    s->kv_step);
 #else
     const int mr = lt_outer_height(lt_panel_vectors(0, s->d), at->keys);
     float *out[LT_MR_MAX];
@@ -74,13 +75,13 @@ static void add_turned(const job *j, const lt_attention_block *at, const float *
         lt_tile t = {.steps = at->rows,
                      .out = out,
                      .column = column,
-                     .columns = lt_min(nv * LT_LANES, s->d - column),
+                     .columns = lt_min_i64(nv * LT_LANES, s->d - column),
                      .beta = beta};
         for (int64_t i = 0; i < at->keys; i += mr) {
-            t.m = lt_min(mr, at->keys - i);
+            t.m = lt_min_i64(mr, at->keys - i);
             for (int64_t r = 0; r < t.m; r++)
                 out[r] = c + (i + r) * s->kv_step;
-            lt_tile_turned(&t, a + i, ld, j->some + column * at->rows, nv * LT_LANES, mr, nv);
+            lt_tile_transposed(&t, a + i, ld, j->some + column * at->rows, nv * LT_LANES, mr, nv);
         }
     }
 #endif
@@ -106,7 +107,7 @@ static void key_block(const job *j, lt_attention_block all, bool first_keys, flo
     int64_t known = 0; // keys whose dk and dv hold something already
     for (all.first = 0; all.first < s->lq; all.first += j->rows) {
         lt_attention_block at = all;
-        at.rows = lt_min(j->rows, s->lq - at.first);
+        at.rows = lt_min_i64(j->rows, s->lq - at.first);
         at.keys = lt_attention_seen(s, &at, at.rows - 1);
         const int64_t query = lt_attention_at(s, at.b, s->lq, at.first, at.head, s->q_step);
         const int64_t row = lt_attention_at(s, at.b, s->lq, at.first, at.head, step);
@@ -123,7 +124,7 @@ static void key_block(const job *j, lt_attention_block all, bool first_keys, flo
         lt_rows_times_panels(j->ds, ld, at.rows, &keys, 0, s->d, NULL, !first_keys, to, dq_step);
         clear(j->dk + key + known * s->kv_step, at.keys - known, s->kv_step, s->d);
         clear(j->dv + key + known * s->kv_step, at.keys - known, s->kv_step, s->d);
-        known = lt_max(known, at.keys);
+        known = lt_max_i64(known, at.keys);
         add_turned(j, &at, j->ds, j->q + query, s->q_step, 1, j->dk + key);
         add_turned(j, &at, j->p, j->dout + row, step, 1, j->dv + key);
     }
@@ -149,7 +150,7 @@ static void backward_piece(void *context, int64_t begin, int64_t end)
         lt_attention_block at = {.b = bh / s->heads, .head = bh % s->heads};
         for (int64_t block = from; block < to; block++) {
             at.key = block * j.keys;
-            at.keys = lt_min(j.keys, s->lk - at.key);
+            at.keys = lt_min_i64(j.keys, s->lk - at.key);
             if (share == 0)
                 key_block(&j, at, block == from, j.dq, s->q_step);
             else
@@ -196,7 +197,7 @@ int LT_NAME(lt_attention_backward)(const lt_attention_shape *s, const float *q, 
              .rows = lt_attention_queries(s),
              .keys = lt_attention_keys(s)};
     j.blocks = (s->lk + j.keys - 1) / j.keys;
-    j.shares = heads >= LT_ATTENTION_ITEMS ? 1 : lt_min(j.blocks, (LT_ATTENTION_ITEMS + heads - 1) / heads);
+    j.shares = heads >= LT_ATTENTION_ITEMS ? 1 : lt_min_i64(j.blocks, (LT_ATTENTION_ITEMS + heads - 1) / heads);
     j.area = 2 * s->d * lt_panel_room(j.keys) + (j.keys + j.rows) * lt_panel_room(s->d) +
              2 * j.rows * lt_attention_ld(s) + 16;
     j.scratch = lt_alloc((size_t)(j.area * lt_threads() + (j.shares - 1) * s->n * s->lq * step) * sizeof(float));

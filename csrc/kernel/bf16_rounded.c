@@ -32,7 +32,7 @@ static void round_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     for (int i = 0; i < INPUTS; i++) {
-        int64_t from = lt_max(begin, j->start[i]), to = lt_min(end, j->start[i] + j->size[i]);
+        int64_t from = lt_max_i64(begin, j->start[i]), to = lt_min_i64(end, j->start[i] + j->size[i]);
         if (j->size[i] > 0 && from < to)
             lt_round_floats(j->from[i] + from - j->start[i], to - from, j->copy + from);
     }
@@ -89,8 +89,8 @@ static int batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a
     lt_gemm_args q = *p;
     int64_t last_a = 0, last_b = 0;
     for (int64_t i = 0; i < batch; i++) {
-        last_a = lt_max(last_a, offset_a[i]);
-        last_b = lt_max(last_b, offset_b[i]);
+        last_a = lt_max_i64(last_a, offset_a[i]);
+        last_b = lt_max_i64(last_b, offset_b[i]);
     }
     add(&j, 0, p->a, span_a(p) ? last_a + span_a(p) : 0);
     add(&j, 1, p->b, span_b(p) ? last_b + span_b(p) : 0);

@@ -125,7 +125,7 @@ int LT_NAME(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, 
     int64_t taps = s->kh * s->kw, columns = s->cin / s->groups, k = s->cout / s->groups;
     if (s->n * s->h * s->w * s->cin == 0)
         return LT_OK;
-    int64_t across = lt_min(s->stride_w, s->w), phases = lt_min(s->stride_h, s->h) * across;
+    int64_t across = lt_min_i64(s->stride_w, s->w), phases = lt_min_i64(s->stride_h, s->h) * across;
     lt_conv_phase *phase = lt_alloc((size_t)phases * sizeof *phase);
     lt_conv_tap *tap = lt_alloc((size_t)taps * sizeof *tap); // every tap is of one phase at most
     int status = LT_FAIL;

@@ -86,7 +86,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
     lt_pairs_begin();
     for (int64_t item = begin; item < end; item++) {
         const int64_t first = item / j->shares * BLOCK, share = item % j->shares;
-        const int64_t count = lt_min(BLOCK, j->pixels - first),
+        const int64_t count = lt_min_i64(BLOCK, j->pixels - first),
                       padded = (count + LT_PAIR_UNIT - 1) / LT_PAIR_UNIT * LT_PAIR_UNIT;
         lt_conv_locate(&source, first, first + count, padded, j->phase->grid_h, j->phase->grid_w, p->source_step_h,
                        p->source_step_w, &pixels);
@@ -101,12 +101,12 @@ static void block_piece(void *context, int64_t begin, int64_t end)
                          .ld = BLOCK,
                          .packed = j->panels + taps * j->steps * column,
                          .column = column,
-                         .columns = lt_min(nv * LT_LANES, p->columns - column),
+                         .columns = lt_min_i64(nv * LT_LANES, p->columns - column),
                          .bias = p->terms.bias ? p->terms.bias + j->group * p->columns + column : NULL};
             for (int64_t i = 0; i < count; i += mr) {
                 t.rows = rows + i;
                 t.out = out + i;
-                t.m = lt_min(mr, count - i);
+                t.m = lt_min_i64(mr, count - i);
                 lt_tile_pairs(&t, nv);
             }
         }
@@ -120,7 +120,7 @@ static int wide(const lt_conv_plan *p)
     const int64_t rows = p->n * p->source_h * p->source_w * p->groups;
     int64_t most = 1;
     for (int64_t f = 0; f < p->phases; f++)
-        most = lt_max(most, p->phase[f].taps);
+        most = lt_max_i64(most, p->phase[f].taps);
     j.area = most * BLOCK;
     float *zeros = lt_alloc_zeroed((size_t)j.steps * sizeof(float));
     j.zeros = zeros;
@@ -136,7 +136,7 @@ static int wide(const lt_conv_plan *p)
             j.phase = &p->phase[f];
             j.pixels = p->n * j.phase->grid_h * j.phase->grid_w;
             const int64_t blocks = (j.pixels + BLOCK - 1) / BLOCK;
-            j.shares = blocks < ITEMS ? lt_min(j.panel_count, ITEMS) : 1;
+            j.shares = blocks < ITEMS ? lt_min_i64(j.panel_count, ITEMS) : 1;
             lt_parallel(j.panel_count * j.phase->taps, 1 + 32768 / (p->k * LT_NR_MAX), pack_piece, &j);
             lt_parallel(blocks * j.shares, lt_grain(BLOCK * j.phase->taps * p->k * p->columns / j.shares / 2),
                         block_piece, &j);

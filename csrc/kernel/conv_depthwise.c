@@ -19,8 +19,8 @@ typedef struct {
 // The grid columns whose source column gx*step + dx lies inside of 0 .. width-1: [*from, *to).
 static void inside(int64_t dx, int64_t step, int64_t width, int64_t grid, int64_t *from, int64_t *to)
 {
-    *from = dx < 0 ? lt_min(grid, (-dx + step - 1) / step) : 0;
-    *to = dx < width ? lt_min(grid, (width - dx + step - 1) / step) : 0;
+    *from = dx < 0 ? lt_min_i64(grid, (-dx + step - 1) / step) : 0;
+    *to = dx < width ? lt_min_i64(grid, (width - dx + step - 1) / step) : 0;
 }
 
 // One row of a phase's grid.

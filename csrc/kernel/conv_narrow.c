@@ -28,11 +28,11 @@ static void source_rows(const lt_conv_plan *p, int64_t first, int64_t last, int6
     for (int64_t f = 0; f < p->phases; f++)
         for (int64_t t = 0; t < p->phase[f].taps; t++) {
             int64_t dy = p->phase[f].tap[t].dy;
-            low = lt_min(low, first * p->source_step_h + dy);
-            high = lt_max(high, last * p->source_step_h + dy + 1);
+            low = lt_min_i64(low, first * p->source_step_h + dy);
+            high = lt_max_i64(high, last * p->source_step_h + dy + 1);
         }
-    *top = lt_max(low, 0);
-    *bottom = lt_min(high, p->source_h);
+    *top = lt_max_i64(low, 0);
+    *bottom = lt_min_i64(high, p->source_h);
 }
 
 static void multiply(const job *j, const float *source, int64_t pixels, float *z)
@@ -41,10 +41,10 @@ static void multiply(const job *j, const float *source, int64_t pixels, float *z
     const float *rows[ROWS];
     float *out[ROWS];
     for (int64_t first = 0; first < pixels; first += ROWS) {
-        int64_t count = lt_min(ROWS, pixels - first);
+        int64_t count = lt_min_i64(ROWS, pixels - first);
         for (int64_t i = 0; i < ROWS; i++) {
-            rows[i] = source + (first + lt_min(i, count - 1)) * p->source_c;
-            out[i] = z + (first + lt_min(i, count - 1)) * j->width;
+            rows[i] = source + (first + lt_min_i64(i, count - 1)) * p->source_c;
+            out[i] = z + (first + lt_min_i64(i, count - 1)) * j->width;
         }
         for (int64_t column = 0; column < j->width; column += LT_NR_MAX) {
             int nv = lt_panel_vectors(column, j->width), mr = lt_tile_height(nv);
@@ -55,7 +55,7 @@ static void multiply(const job *j, const float *source, int64_t pixels, float *z
                                         .packed = j->panels + column * p->k,
                                         .out = out + i,
                                         .column = column,
-                                        .m = lt_min(mr, count - i),
+                                        .m = lt_min_i64(mr, count - i),
                                         .columns = nv * LT_LANES},
                              nv);
         }
@@ -80,7 +80,7 @@ static void sum_row(const job *j, const lt_conv_phase *f, int64_t n, int64_t gy,
         const float *zt = z + (sy - top) * p->source_w * j->width + tap.index * p->columns;
         // The grid columns whose source column gx*step + dx lies inside.
         int64_t s = p->source_step_w, from = tap.dx < 0 ? (-tap.dx + s - 1) / s : 0;
-        int64_t to = tap.dx < p->source_w ? lt_min(f->grid_w, (p->source_w - tap.dx + s - 1) / s) : 0;
+        int64_t to = tap.dx < p->source_w ? lt_min_i64(f->grid_w, (p->source_w - tap.dx + s - 1) / s) : 0;
         for (int64_t gx = from; gx < to; gx++)
             for (int64_t c = 0; c < p->columns; c++)
                 out[gx * pixel + c] += zt[(gx * s + tap.dx) * j->width + c];
@@ -100,7 +100,7 @@ static void band_piece(void *context, int64_t begin, int64_t end)
             multiply(j, p->source + (picture + top * p->source_w) * p->source_c + j->group * p->k,
                      (bottom - top) * p->source_w, z);
         for (int64_t f = 0; f < p->phases; f++)
-            for (int64_t gy = first; gy < lt_min(first + j->band, p->phase[f].grid_h); gy++)
+            for (int64_t gy = first; gy < lt_min_i64(first + j->band, p->phase[f].grid_h); gy++)
                 sum_row(j, &p->phase[f], n, gy, z, top);
     }
 }
@@ -126,14 +126,14 @@ int LT_NAME(lt_conv_narrow)(const lt_conv_plan *p)
     job j = {.p = p, .width = lt_panel_room(p->taps * p->columns)};
     int64_t height = 0, top, bottom, rows = 0;
     for (int64_t f = 0; f < p->phases; f++)
-        height = lt_max(height, p->phase[f].grid_h);
-    j.band = lt_min(height, lt_max(1, Z_FLOATS / (p->source_w * j.width * p->source_step_h)));
+        height = lt_max_i64(height, p->phase[f].grid_h);
+    j.band = lt_min_i64(height, lt_max_i64(1, Z_FLOATS / (p->source_w * j.width * p->source_step_h)));
     j.bands = (height + j.band - 1) / j.band;
     for (int64_t i = 0; i < j.bands; i++) {
         source_rows(p, i * j.band, i * j.band + j.band - 1, &top, &bottom);
-        rows = lt_max(rows, bottom - top);
+        rows = lt_max_i64(rows, bottom - top);
     }
-    j.area = (size_t)lt_max(1, rows * p->source_w * j.width);
+    j.area = (size_t)lt_max_i64(1, rows * p->source_w * j.width);
     j.panels = lt_alloc((size_t)(p->k * j.width) * sizeof(float));
     j.scratch = lt_alloc(j.area * sizeof(float) * (size_t)lt_threads());
     bool fine = j.panels && j.scratch;

@@ -43,7 +43,7 @@ static void pack(const job *j, int64_t first, int64_t count, int64_t o, float *t
 {
     const int64_t ld = j->s->cout;
     const float *from = j->dy + first * ld + j->group * j->outs + o;
-    int64_t real = lt_min(j->mr, j->outs - o);
+    int64_t real = lt_min_i64(j->mr, j->outs - o);
     if (real == 6 && j->mr == 6)
         pack_whole(from, ld, count, 6, to);
     else if (real == 8 && j->mr == 8)
@@ -65,18 +65,18 @@ static void chunk_tiles(const job *j, const float **rows, const float *packed, i
     int64_t row = j->taps * j->k;
     float *out[LT_MR_MAX];
     for (int64_t i = 0; i < j->mr; i++)
-        out[i] = sum + lt_min(o + i, j->outs - 1) * row;
+        out[i] = sum + lt_min_i64(o + i, j->outs - 1) * row;
     for (int64_t segment = 0; segment < j->segments; segment++)
         for (int64_t column = 0; column < j->length; column += j->nv * LT_LANES) {
             int64_t left = j->length - column;
-            int nv = (int)lt_min(j->nv, (left + LT_LANES - 1) / LT_LANES);
+            int nv = (int)lt_min_i64(j->nv, (left + LT_LANES - 1) / LT_LANES);
             lt_tile t = {.steps = count,
                          .rows = rows + segment * CHUNK,
                          .packed = packed,
                          .out = out,
                          .column = segment * j->length + column,
-                         .m = lt_min(j->mr, j->outs - o),
-                         .columns = lt_min(nv * LT_LANES, left),
+                         .m = lt_min_i64(j->mr, j->outs - o),
+                         .columns = lt_min_i64(nv * LT_LANES, left),
                          .beta = beta};
             lt_tile_outer(&t, column, j->mr, nv);
         }
@@ -99,7 +99,7 @@ static void slice_piece(void *context, int64_t begin, int64_t end)
         int64_t from = share * tiles / j->shares, to = (share + 1) * tiles / j->shares;
         float *sum = slice ? j->copies + (slice - 1) * group_size : j->dweight + j->group * group_size;
         for (int64_t start = c; c < stop; c++) {
-            int64_t first = c * j->chunk, count = lt_min(j->chunk, j->pixels - first);
+            int64_t first = c * j->chunk, count = lt_min_i64(j->chunk, j->pixels - first);
             lt_conv_locate(&j->x, first, first + count, count, s->oh, s->ow, s->stride_h, s->stride_w, &pixels);
             if (j->gather)
                 lt_conv_gather(&j->x, &pixels, room, lt_panel_room(j->length), rows);
@@ -131,14 +131,14 @@ static void cut(job *j)
     j->segments = j->gather ? 1 : j->taps;
     j->length = j->gather ? j->taps * j->k : j->k;
     int64_t vectors = lt_panel_room(j->length) / LT_LANES;
-    j->nv = (int)lt_min(vectors, LT_NV_MAX);
+    j->nv = (int)lt_min_i64(vectors, LT_NV_MAX);
     j->mr = lt_outer_height(j->nv, j->outs);
     int64_t a_pixel = lt_panel_room(j->length) * (int64_t)sizeof(float);
-    j->chunk = lt_max(j->gather ? 16 : 64, lt_min(CHUNK, CHUNK_BYTES / a_pixel));
+    j->chunk = lt_max_i64(j->gather ? 16 : 64, lt_min_i64(CHUNK, CHUNK_BYTES / a_pixel));
     int64_t chunks = (j->pixels + j->chunk - 1) / j->chunk, tiles = (j->outs + j->mr - 1) / j->mr;
     int64_t bytes = j->outs * j->taps * j->k * (int64_t)sizeof(float);
-    j->slices = lt_max(1, lt_min(lt_min(ITEMS, chunks), COPIES_BYTES / bytes));
-    j->shares = lt_min(tiles, (ITEMS + j->slices - 1) / j->slices);
+    j->slices = lt_max_i64(1, lt_min_i64(lt_min_i64(ITEMS, chunks), COPIES_BYTES / bytes));
+    j->shares = lt_min_i64(tiles, (ITEMS + j->slices - 1) / j->slices);
     j->pointers_bytes = (size_t)(j->segments * CHUNK) * sizeof(float *);
     j->packed_bytes = (size_t)(j->chunk * LT_MR_MAX) * sizeof(float);
     j->area = j->pointers_bytes + j->packed_bytes;

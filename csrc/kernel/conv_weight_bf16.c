@@ -45,12 +45,12 @@ static void tiles(const job *j, const float *const *turned, const float *panel, 
                  .steps = lt_pairs(count),
                  .packed = panel,
                  .column = tap * j->k + column,
-                 .columns = lt_min(nv * LT_LANES, j->k - column),
+                 .columns = lt_min_i64(nv * LT_LANES, j->k - column),
                  .beta = beta};
     for (int64_t o = 0; o < j->outs; o += mr) {
         t.rows = turned + o;
         t.out = out + o;
-        t.m = lt_min(mr, j->outs - o);
+        t.m = lt_min_i64(mr, j->outs - o);
         lt_tile_pairs(&t, nv);
     }
 }
@@ -85,18 +85,18 @@ static void slice_piece(void *context, int64_t begin, int64_t end)
                       to = (share + 1) * j->taps * j->panels / j->shares;
         float *sum = slice ? j->copies + (slice - 1) * size : j->dweight + j->group * size;
         for (int64_t o = 0; o < padded(j->outs); o++) {
-            turned[o] = dy + lt_min(o, j->outs - 1) * STEPS;
-            out[o] = sum + lt_min(o, j->outs - 1) * row;
+            turned[o] = dy + lt_min_i64(o, j->outs - 1) * STEPS;
+            out[o] = sum + lt_min_i64(o, j->outs - 1) * row;
         }
         for (int64_t start = chunk; chunk < stop; chunk++) {
-            const int64_t first = chunk * CHUNK, count = lt_min(CHUNK, j->pixels - first);
+            const int64_t first = chunk * CHUNK, count = lt_min_i64(CHUNK, j->pixels - first);
             for (int64_t half = 0; half < count; half += LT_CONV_PIXELS) {
-                const int64_t some = lt_min(LT_CONV_PIXELS, count - half);
+                const int64_t some = lt_min_i64(LT_CONV_PIXELS, count - half);
                 lt_conv_locate(&j->x, first + half, first + half + some, some, s->oh, s->ow, s->stride_h, s->stride_w,
                                &pixels);
                 lt_conv_point(&j->x, &pixels, rows + half, CHUNK);
             }
-            lt_pack_turned_rows(j->dy + first * s->cout + j->group * j->outs, s->cout, j->outs, count, dy, STEPS);
+            lt_pack_transposed_rows(j->dy + first * s->cout + j->group * j->outs, s->cout, j->outs, count, dy, STEPS);
             for (int64_t i = from; i < to; i++) {
                 const int64_t tap = i / j->panels, column = i % j->panels * LT_NR_MAX;
                 weave(rows + tap * CHUNK, count, j->k, column, panel);
@@ -135,8 +135,8 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
     }
     j.panels = (j.k + LT_NR_MAX - 1) / LT_NR_MAX;
     j.chunks = (j.pixels + CHUNK - 1) / CHUNK;
-    j.slices = lt_max(1, lt_min(lt_min(ITEMS, j.chunks), COPIES_BYTES / (size * (int64_t)sizeof(float))));
-    j.shares = lt_min(j.taps * j.panels, (ITEMS + j.slices - 1) / j.slices);
+    j.slices = lt_max_i64(1, lt_min_i64(lt_min_i64(ITEMS, j.chunks), COPIES_BYTES / (size * (int64_t)sizeof(float))));
+    j.shares = lt_min_i64(j.taps * j.panels, (ITEMS + j.slices - 1) / j.slices);
     j.area = pointers_bytes(&j) + (size_t)((j.outs + LT_NR_MAX) * STEPS) * sizeof(float);
     float *zeros = lt_alloc_zeroed((size_t)j.k * sizeof(float));
     lt_conv_tap *tap = lt_alloc((size_t)j.taps * sizeof *tap);

@@ -41,7 +41,7 @@ static void pack_piece(void *context, int64_t begin, int64_t end)
     for (int64_t item = begin; item < end; item++) {
         int64_t column = item / taps * LT_NR_MAX, t = item % taps;
         int64_t width = lt_panel_vectors(column, p->columns) * LT_LANES;
-        int64_t real = lt_min(width, p->columns - column);
+        int64_t real = lt_min_i64(width, p->columns - column);
         float *to = j->panels + taps * p->k * column + t * p->k * width;
         const float *w =
             p->weight + j->phase->tap[t].index * p->weight_tap + j->group * p->weight_group + column * p->weight_n;
@@ -96,7 +96,8 @@ static void block_piece(void *context, int64_t begin, int64_t end)
                                    .zeros = j->zeros};
     for (int64_t item = begin; item < end; item++) {
         int64_t first = item / j->shares * BLOCK, share = item % j->shares;
-        int64_t count = lt_min(BLOCK, j->pixels - first), padded = (count + 23) / 24 * 24; // whole tiles of any height
+        int64_t count = lt_min_i64(BLOCK, j->pixels - first),
+                padded = (count + 23) / 24 * 24; // whole tiles of any height
         lt_conv_locate(&source, first, first + count, padded, j->phase->grid_h, j->phase->grid_w, p->source_step_h,
                        p->source_step_w, &pixels);
         locate_results(j, first, first + count, out);
@@ -113,12 +114,12 @@ static void block_piece(void *context, int64_t begin, int64_t end)
                          .ld = BLOCK,
                          .packed = j->panels + taps * p->k * column,
                          .column = column,
-                         .columns = lt_min(nv * LT_LANES, p->columns - column),
+                         .columns = lt_min_i64(nv * LT_LANES, p->columns - column),
                          .bias = p->terms.bias ? p->terms.bias + j->group * p->columns + column : NULL};
             for (int64_t i = 0; i < count; i += mr) {
                 t.rows = rows + i;
                 t.out = out + i;
-                t.m = lt_min(mr, count - i);
+                t.m = lt_min_i64(mr, count - i);
                 lt_tile_rows(&t, nv);
             }
         }
@@ -129,7 +130,7 @@ int LT_NAME(lt_conv_wide)(const lt_conv_plan *p)
 {
     int64_t most = 0;
     for (int64_t f = 0; f < p->phases; f++)
-        most = lt_max(most, p->phase[f].taps);
+        most = lt_max_i64(most, p->phase[f].taps);
     job j = {.p = p, .gather = p->k < GATHER_BELOW};
     size_t weights, area = area_bytes(p, most, j.gather);
     if (lt_mul_size((size_t)(most * p->k), (size_t)lt_panel_room(p->columns) * sizeof(float), &weights) != LT_OK)
@@ -147,7 +148,7 @@ int LT_NAME(lt_conv_wide)(const lt_conv_plan *p)
             j.pixels = p->n * j.phase->grid_h * j.phase->grid_w;
             j.panel_count = (p->columns + LT_NR_MAX - 1) / LT_NR_MAX;
             int64_t blocks = (j.pixels + BLOCK - 1) / BLOCK;
-            j.shares = blocks < ITEMS ? lt_min(j.panel_count, ITEMS) : 1;
+            j.shares = blocks < ITEMS ? lt_min_i64(j.panel_count, ITEMS) : 1;
             lt_parallel(j.panel_count * j.phase->taps, 1 + 32768 / (p->k * LT_NR_MAX), pack_piece, &j);
             lt_parallel(blocks * j.shares, lt_grain(BLOCK * j.phase->taps * p->k * p->columns / j.shares), block_piece,
                         &j);

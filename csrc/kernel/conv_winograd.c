@@ -41,7 +41,7 @@ static void turn(const lt_conv_plan *p, int64_t group, int64_t tap, int64_t colu
 {
     const float *w = p->weight + group * p->weight_group + p->phase->tap[tap].index * p->weight_tap +
                      column * p->weight_n + k * p->weight_k;
-    const int64_t real = lt_min(LT_LANES, p->columns - column);
+    const int64_t real = lt_min_i64(LT_LANES, p->columns - column);
     if (real < LT_LANES)
         memset(to, 0, (size_t)(deep * LT_LANES) * sizeof(float));
     if (p->weight_n == 1)
@@ -62,7 +62,7 @@ static void weight_piece(void *context, int64_t begin, int64_t end)
     const lt_conv_tap *tap = p->phase->tap;
     for (int64_t item = begin; item < end; item++) {
         const int64_t group = item / items, column = item % items / deeps * LT_LANES, first = item % deeps * DEEP;
-        const int64_t deep = lt_min(DEEP, p->k - first), panel = column / LT_NR_MAX * LT_NR_MAX;
+        const int64_t deep = lt_min_i64(DEEP, p->k - first), panel = column / LT_NR_MAX * LT_NR_MAX;
         const int64_t width = lt_panel_vectors(panel, j->width) * LT_LANES;
         float taps[9][DEEP * LT_LANES];
         for (int t = 0; t < 9; t++)
@@ -183,7 +183,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
     const job *j = context;
     float *v = j->scratch + lt_thread_index() * j->area, *m = v + LT_WINO_FREQUENCIES * j->v_step;
     for (int64_t block = begin; block < end; block++) {
-        const int64_t first = block * j->block, last = lt_min(first + j->block, j->tiles);
+        const int64_t first = block * j->block, last = lt_min_i64(first + j->block, j->tiles);
         lt_wino_tiles(&j->source, first, last, v, j->v_step, 6);
         for (int64_t f = 0; f < LT_WINO_FREQUENCIES; f++)
             for (int64_t panel = 0; panel < j->p->groups * j->panels; panel++)
@@ -206,8 +206,8 @@ static void shared_products(void *context, int64_t begin, int64_t end)
     float *m = j->scratch + LT_WINO_FREQUENCIES * j->v_step;
     for (int64_t item = begin; item < end; item++) {
         const int64_t tile = item % strips * STRIP, rest = item / strips;
-        panel_product(j, rest / panels, rest % panels, lt_min(STRIP, j->count - tile), j->scratch + tile * j->source.c,
-                      m + tile * j->row);
+        panel_product(j, rest / panels, rest % panels, lt_min_i64(STRIP, j->count - tile),
+                      j->scratch + tile * j->source.c, m + tile * j->row);
     }
 }
 
@@ -226,7 +226,7 @@ static void run(job *j, bool shared)
         return;
     }
     for (j->first = 0; j->first < j->tiles; j->first += j->block) {
-        j->count = lt_min(j->block, j->tiles - j->first);
+        j->count = lt_min_i64(j->block, j->tiles - j->first);
         lt_parallel(j->count, 8, shared_input, j);
         lt_parallel((j->count + STRIP - 1) / STRIP * p->groups * j->panels * LT_WINO_FREQUENCIES, 1, shared_products,
                     j);
@@ -242,8 +242,8 @@ int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p)
                         .h = p->source_h,
                         .w = p->source_w,
                         .c = p->source_c,
-                        .top = lt_min(tap[0].dy, tap[8].dy),
-                        .left = lt_min(tap[0].dx, tap[8].dx),
+                        .top = lt_min_i64(tap[0].dy, tap[8].dy),
+                        .left = lt_min_i64(tap[0].dx, tap[8].dx),
                         .tiles_h = (p->dest_h + LT_WINO_SIDE - 1) / LT_WINO_SIDE,
                         .tiles_w = (p->dest_w + LT_WINO_SIDE - 1) / LT_WINO_SIDE},
              .width = lt_panel_room(p->columns)};
@@ -252,7 +252,7 @@ int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p)
     j.row = p->groups * j.width;
     const int64_t a_tile = LT_WINO_FREQUENCIES * (p->source_c + j.row) * (int64_t)sizeof(float);
     const bool shared = STEP * a_tile > MOST_BYTES;
-    const int64_t most = lt_max(STEP, (shared ? SHARED_BYTES : OWN_BYTES) / a_tile / STEP * STEP);
+    const int64_t most = lt_max_i64(STEP, (shared ? SHARED_BYTES : OWN_BYTES) / a_tile / STEP * STEP);
     const int64_t blocks = (j.tiles + most - 1) / most;
     j.block = ((j.tiles + blocks - 1) / blocks + STEP - 1) / STEP * STEP;
     j.v_step = lt_wino_step(j.block, p->source_c);

@@ -138,7 +138,7 @@ LT_INLINE int64_t lt_wino_step(int64_t rows, int64_t width)
 // before it. Hence c >= LT_LANES, and no vector is ever partly filled.
 LT_INLINE int64_t lt_wino_channel(int64_t at, int64_t channels)
 {
-    return lt_min(at, channels - LT_LANES);
+    return lt_min_i64(at, channels - LT_LANES);
 }
 
 // `count` neighbouring tiles of one line, of `size` pixels a side (6: inputs, 4: gradients of outputs), transformed
@@ -149,7 +149,7 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
     const int64_t y = i * LT_WINO_SIDE + s->top, x = j * LT_WINO_SIDE + s->left, h = s->h, w = s->w, c = s->c;
     const int64_t columns = (count - 1) * LT_WINO_SIDE + size, below = LT_WINO_SIDE * w * c;
     const bool rounds = lt_precision() == LT_PRECISION_BF16;
-    const int64_t from = lt_min(columns, lt_max(0, -x)), stop = lt_max(from, lt_min(columns, w - x));
+    const int64_t from = lt_min_i64(columns, lt_max_i64(0, -x)), stop = lt_max_i64(from, lt_min_i64(columns, w - x));
     const float *row[6];
     lt_vec half[LT_WINO_RUN * LT_WINO_SIDE + 2][6];
     for (int r = 0; r < size; r++)
@@ -197,7 +197,7 @@ LT_INLINE void lt_wino_tiles(const lt_wino_pictures *s, int64_t begin, int64_t e
     while (begin < end) {
         const int64_t j = begin % s->tiles_w, i = begin / s->tiles_w % s->tiles_h;
         const int64_t n = begin / (s->tiles_w * s->tiles_h);
-        const int64_t count = lt_min(lt_min(LT_WINO_RUN, s->tiles_w - j), end - begin);
+        const int64_t count = lt_min_i64(lt_min_i64(LT_WINO_RUN, s->tiles_w - j), end - begin);
         lt_wino_run(s, n, i, j, count, to, step, size);
         begin += count;
         to += count * s->c;

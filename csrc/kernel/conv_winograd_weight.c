@@ -64,7 +64,7 @@ static void product_piece(void *context, int64_t begin, int64_t end)
     for (int64_t item = begin; item < end; item++) {
         const int64_t column = item % j->panels * LT_NR_MAX, o = item / j->panels % j->strips * STRIP;
         const int64_t group = item / (j->panels * j->strips) % s->groups;
-        const int64_t f = item / (j->panels * j->strips * s->groups), rows = lt_min(STRIP, j->outs - o);
+        const int64_t f = item / (j->panels * j->strips * s->groups), rows = lt_min_i64(STRIP, j->outs - o);
         const int nv = lt_panel_vectors(column, j->ins);
         product(j->dy_tiles + f * j->dy_step + group * j->outs + o, s->cout, rows,
                 j->x_tiles + f * j->x_step + group * j->ins + column, s->cin, j->count,
@@ -103,7 +103,7 @@ static void weight_piece(void *context, int64_t begin, int64_t end)
 static void run(job *j)
 {
     for (j->first = 0; j->first < j->tiles; j->first += j->block) {
-        j->count = lt_min(j->block, j->tiles - j->first);
+        j->count = lt_min_i64(j->block, j->tiles - j->first);
         lt_parallel(j->count, CHUNK, transform_piece, j);
         lt_parallel(LT_WINO_FREQUENCIES * j->s->groups * j->strips * j->panels, 1, product_piece, j);
     }
@@ -117,14 +117,14 @@ int LT_NAME(lt_conv_winograd_weight)(const lt_conv_shape *s, const float *x, con
     j.width = lt_panel_room(j.ins);
     const int64_t tiles_h = (s->oh + LT_WINO_SIDE - 1) / LT_WINO_SIDE,
                   tiles_w = (s->ow + LT_WINO_SIDE - 1) / LT_WINO_SIDE;
-    float *zeros = lt_alloc_zeroed((size_t)lt_max(s->w * s->cin, s->ow * s->cout) * sizeof(float));
+    float *zeros = lt_alloc_zeroed((size_t)lt_max_i64(s->w * s->cin, s->ow * s->cout) * sizeof(float));
     j.x = (lt_wino_pictures){x, s->h, s->w, s->cin, -s->padding_h, -s->padding_w, tiles_h, tiles_w, zeros};
     j.dy = (lt_wino_pictures){dy, s->oh, s->ow, s->cout, 0, 0, tiles_h, tiles_w, zeros};
     j.tiles = s->n * tiles_h * tiles_w;
     j.panels = (j.ins + LT_NR_MAX - 1) / LT_NR_MAX;
     j.strips = (j.outs + STRIP - 1) / STRIP;
     const int64_t most =
-        lt_max(FEWEST, BLOCK_BYTES / (LT_WINO_FREQUENCIES * (s->cin + s->cout) * (int64_t)sizeof(float)));
+        lt_max_i64(FEWEST, BLOCK_BYTES / (LT_WINO_FREQUENCIES * (s->cin + s->cout) * (int64_t)sizeof(float)));
     const int64_t blocks = (j.tiles + most - 1) / most;
     j.block = ((j.tiles + blocks - 1) / blocks + CHUNK - 1) / CHUNK * CHUNK;
     j.x_step = lt_wino_step(j.block, s->cin);

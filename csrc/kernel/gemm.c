@@ -49,7 +49,7 @@ static int64_t chunk_n(int64_t n, int64_t step)
 
 static int64_t turned_size(const lt_gemm_args *p, int64_t step)
 {
-    return p->trans_a ? lt_turned_room(step, lt_min(p->m, LT_ROWS)) : 0;
+    return p->trans_a ? lt_transposed_room(step, lt_min_i64(p->m, LT_ROWS)) : 0;
 }
 
 // Rows [i, i + m) of the chunk's product into C, columns [from, to) of the chunk.
@@ -62,8 +62,8 @@ static void block(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, int
     float *c = p->c + i * p->ldc + j->n0;
     if (p->trans_a) {
         const int mr = lt_outer_height(lt_panel_vectors(0, j->n), p->m);
-        lt_pack_turned(p->a + j->k0 * p->lda + i, p->lda, j->k, m, mr, turned);
-        lt_turned_times_panels(turned, mr, m, &b, from, to, bias, beta, c, p->ldc);
+        lt_pack_transposed(p->a + j->k0 * p->lda + i, p->lda, j->k, m, mr, turned);
+        lt_transposed_times_panels(turned, mr, m, &b, from, to, bias, beta, c, p->ldc);
     } else {
         lt_rows_times_panels(p->a + i * p->lda + j->k0, p->lda, m, &b, from, to, bias, beta, c, p->ldc);
     }
@@ -88,7 +88,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
     for (int64_t item = begin; item < end; item++) {
         int64_t i = item / j->shares * j->rows, share = item % j->shares;
         int64_t from = share * j->panels / j->shares * LT_NR_MAX, to = (share + 1) * j->panels / j->shares * LT_NR_MAX;
-        block(j->p, j, i, lt_min(j->rows, j->p->m - i), from, lt_min(to, j->n),
+        block(j->p, j, i, lt_min_i64(j->rows, j->p->m - i), from, lt_min_i64(to, j->n),
               j->scratch + lt_thread_index() * j->room);
     }
 }
@@ -96,12 +96,12 @@ static void block_piece(void *context, int64_t begin, int64_t end)
 // Chunks of k for a product on one thread: what is packed of B fills half of the second-level cache.
 static int64_t alone_step(const lt_gemm_args *p, int64_t k)
 {
-    return equal_chunks(k, lt_max(64, lt_min(MOST_K, ALONE / lt_panel_room(lt_min(p->n, CHUNK_N)))));
+    return equal_chunks(k, lt_max_i64(64, lt_min_i64(MOST_K, ALONE / lt_panel_room(lt_min_i64(p->n, CHUNK_N)))));
 }
 
 static int64_t alone_packed(const lt_gemm_args *p, int64_t step)
 {
-    return step * lt_panel_room(lt_min(p->n, CHUNK_N));
+    return step * lt_panel_room(lt_min_i64(p->n, CHUNK_N));
 }
 
 static int64_t alone_room(const lt_gemm_args *p, int64_t step)
@@ -115,11 +115,11 @@ static void alone(const lt_gemm_args *p, int64_t step, float *room)
     job j = {.p = p, .packed = room};
     for (j.n0 = 0; j.n0 < p->n; j.n0 += CHUNK_N)
         for (j.k0 = 0; j.k0 < p->k; j.k0 += step) {
-            j.n = lt_min(CHUNK_N, p->n - j.n0);
-            j.k = lt_min(step, p->k - j.k0);
+            j.n = lt_min_i64(CHUNK_N, p->n - j.n0);
+            j.k = lt_min_i64(step, p->k - j.k0);
             lt_pack_panels(chunk_of_b(p, &j), p->ldb, p->trans_b, j.k, j.n, p->alpha, room);
             for (int64_t i = 0; i < p->m; i += LT_ROWS)
-                block(p, &j, i, lt_min(LT_ROWS, p->m - i), 0, j.n, room + alone_packed(p, step));
+                block(p, &j, i, lt_min_i64(LT_ROWS, p->m - i), 0, j.n, room + alone_packed(p, step));
         }
 }
 
@@ -184,8 +184,8 @@ static void add_piece(void *context, int64_t begin, int64_t end) // rows of C
 // How many slices k is worth; 1: none.
 static int64_t slices_of(const lt_gemm_args *p)
 {
-    int64_t slices = lt_min(lt_min(ITEMS, p->k / SLICE_K), COPIES / (p->m * p->n));
-    return p->k >= 4 * lt_max(p->m, p->n) ? lt_max(1, slices) : 1;
+    int64_t slices = lt_min_i64(lt_min_i64(ITEMS, p->k / SLICE_K), COPIES / (p->m * p->n));
+    return p->k >= 4 * lt_max_i64(p->m, p->n) ? lt_max_i64(1, slices) : 1;
 }
 
 static int sliced(const lt_gemm_args *p, int64_t slices)
@@ -208,10 +208,10 @@ static void cut(job *j)
 {
     const lt_gemm_args *p = j->p;
     int64_t blocks = (p->m + LT_ROWS - 1) / LT_ROWS;
-    j->rows = lt_min(LT_ROWS, ((p->m + blocks - 1) / blocks + 23) / 24 * 24);
+    j->rows = lt_min_i64(LT_ROWS, ((p->m + blocks - 1) / blocks + 23) / 24 * 24);
     j->panels = (j->n + LT_NR_MAX - 1) / LT_NR_MAX;
     const int64_t items = p->trans_a ? ITEMS : ITEMS_ROWS; // a share of a transposed A is packed anew
-    j->shares = blocks >= items ? 1 : lt_min(j->panels, (items + blocks - 1) / blocks);
+    j->shares = blocks >= items ? 1 : lt_min_i64(j->panels, (items + blocks - 1) / blocks);
 }
 
 static int run(const lt_gemm_args *p)
@@ -228,7 +228,7 @@ static int run(const lt_gemm_args *p)
         return small(p);
     job j = {.p = p, .step = equal_chunks(p->k, MOST_K)};
     j.columns = chunk_n(p->n, j.step);
-    const int64_t packed = j.step * lt_panel_room(lt_min(p->n, j.columns));
+    const int64_t packed = j.step * lt_panel_room(lt_min_i64(p->n, j.columns));
     j.room = turned_size(p, j.step);
     j.packed = lt_alloc((size_t)(packed + j.room * lt_threads()) * sizeof(float));
     if (!j.packed)
@@ -236,8 +236,8 @@ static int run(const lt_gemm_args *p)
     j.scratch = j.packed + packed;
     for (j.n0 = 0; j.n0 < p->n; j.n0 += j.columns)
         for (j.k0 = 0; j.k0 < p->k; j.k0 += j.step) {
-            j.n = lt_min(j.columns, p->n - j.n0);
-            j.k = lt_min(j.step, p->k - j.k0);
+            j.n = lt_min_i64(j.columns, p->n - j.n0);
+            j.k = lt_min_i64(j.step, p->k - j.k0);
             cut(&j);
             lt_parallel(j.panels, 1 + 16384 / (j.k * LT_NR_MAX), pack_piece, &j);
             lt_parallel((p->m + j.rows - 1) / j.rows * j.shares, lt_grain(j.rows * j.k * j.n / j.shares), block_piece,

@@ -36,12 +36,12 @@ static int64_t chunk_k(int64_t k)
 
 static int64_t packed_size(const lt_gemm_args *p)
 {
-    return lt_pairs(chunk_k(p->k)) * lt_panel_room(lt_min(p->n, CHUNK_N));
+    return lt_pairs(chunk_k(p->k)) * lt_panel_room(lt_min_i64(p->n, CHUNK_N));
 }
 
 static int64_t block_size(const lt_gemm_args *p)
 {
-    return lt_pairs(chunk_k(p->k)) * lt_min(p->m, ROWS);
+    return lt_pairs(chunk_k(p->k)) * lt_min_i64(p->m, ROWS);
 }
 
 static const float *chunk_of_b(const lt_gemm_args *p, const job *j)
@@ -54,7 +54,7 @@ static void pack_block(const lt_gemm_args *p, const job *j, int64_t first, int64
 {
     const int64_t steps = lt_pairs(j->k);
     if (p->trans_a)
-        lt_pack_turned_rows(p->a + j->k0 * p->lda + first, p->lda, m, j->k, to, steps);
+        lt_pack_transposed_rows(p->a + j->k0 * p->lda + first, p->lda, m, j->k, to, steps);
     else
         lt_pack_rows(p->a + first * p->lda + j->k0, p->lda, m, j->k, to, steps);
 }
@@ -68,8 +68,8 @@ static void block(const lt_gemm_args *p, const job *j, int64_t first, int64_t m,
     const float *rows[ROWS];
     float *out[ROWS];
     for (int64_t i = 0; i < padded; i++) { // rows past the last are the last again: read, never stored
-        rows[i] = packed + lt_min(i, m - 1) * steps;
-        out[i] = p->c + (first + lt_min(i, m - 1)) * p->ldc + j->n0;
+        rows[i] = packed + lt_min_i64(i, m - 1) * steps;
+        out[i] = p->c + (first + lt_min_i64(i, m - 1)) * p->ldc + j->n0;
     }
     lt_pairs_begin();
     for (int64_t column = from; column < to; column += LT_NR_MAX) {
@@ -78,13 +78,13 @@ static void block(const lt_gemm_args *p, const job *j, int64_t first, int64_t m,
                      .steps = steps,
                      .packed = j->packed + column * steps,
                      .column = column,
-                     .columns = lt_min(nv * LT_LANES, j->n - column),
+                     .columns = lt_min_i64(nv * LT_LANES, j->n - column),
                      .bias = start && p->bias ? p->bias + j->n0 + column : NULL,
                      .beta = start ? p->beta : 1};
         for (int64_t i = 0; i < m; i += mr) {
             t.rows = rows + i;
             t.out = out + i;
-            t.m = lt_min(mr, m - i);
+            t.m = lt_min_i64(mr, m - i);
             lt_tile_pairs(&t, nv);
         }
     }
@@ -99,7 +99,7 @@ static void pack_panel(const job *j, int64_t column)
 
 static int64_t rows_of(const job *j, int64_t i)
 {
-    return lt_min(j->rows, j->p->m - i * j->rows);
+    return lt_min_i64(j->rows, j->p->m - i * j->rows);
 }
 
 // Panels of B, then, where they are shared, blocks of A.
@@ -121,7 +121,7 @@ static void block_piece(void *context, int64_t begin, int64_t end)
     for (int64_t item = begin; item < end; item++) {
         const int64_t i = item / j->shares, share = item % j->shares, first = i * j->rows;
         const int64_t from = share * j->panels / j->shares * LT_NR_MAX;
-        const int64_t to = lt_min((share + 1) * j->panels / j->shares * LT_NR_MAX, j->n);
+        const int64_t to = lt_min_i64((share + 1) * j->panels / j->shares * LT_NR_MAX, j->n);
         float *packed = j->scratch + (j->shares > 1 ? i : lt_thread_index()) * j->area;
         if (j->shares == 1)
             pack_block(j->p, j, first, rows_of(j, i), packed);
@@ -139,8 +139,8 @@ static bool next_chunk(job *j)
         j->k0 = 0;
         j->n0 += j->n;
     }
-    j->k = lt_min(chunk_k(p->k), p->k - j->k0);
-    j->n = lt_min(CHUNK_N, p->n - j->n0);
+    j->k = lt_min_i64(chunk_k(p->k), p->k - j->k0);
+    j->n = lt_min_i64(CHUNK_N, p->n - j->n0);
     return j->n0 < p->n;
 }
 
@@ -153,8 +153,8 @@ static void alone(const lt_gemm_args *p, float *room)
             pack_panel(&j, column);
         float *packed = room + packed_size(p);
         for (int64_t i = 0; i < p->m; i += ROWS) {
-            pack_block(p, &j, i, lt_min(ROWS, p->m - i), packed);
-            block(p, &j, i, lt_min(ROWS, p->m - i), 0, j.n, packed);
+            pack_block(p, &j, i, lt_min_i64(ROWS, p->m - i), packed);
+            block(p, &j, i, lt_min_i64(ROWS, p->m - i), 0, j.n, packed);
         }
     }
 }
@@ -163,16 +163,16 @@ static void alone(const lt_gemm_args *p, float *room)
 static int64_t slices_of(const lt_gemm_args *p)
 {
     int64_t tiles = ((p->m + ROWS - 1) / ROWS) * ((p->n + LT_NR_MAX - 1) / LT_NR_MAX);
-    return tiles >= ITEMS || p->beta != 0 || p->ldc != p->n ? 1 : lt_max(1, lt_min(ITEMS, p->k / SLICE_K));
+    return tiles >= ITEMS || p->beta != 0 || p->ldc != p->n ? 1 : lt_max_i64(1, lt_min_i64(ITEMS, p->k / SLICE_K));
 }
 
 static lt_gemm_args of_slice(const job *j, int64_t i)
 {
     lt_gemm_args one = *j->p;
-    const int64_t length = 2 * ((lt_pairs(one.k) + j->slices - 1) / j->slices), k0 = lt_min(one.k, i * length);
+    const int64_t length = 2 * ((lt_pairs(one.k) + j->slices - 1) / j->slices), k0 = lt_min_i64(one.k, i * length);
     one.a += one.trans_a ? k0 * one.lda : k0;
     one.b += one.trans_b ? k0 : k0 * one.ldb;
-    one.k = lt_min(length, one.k - k0);
+    one.k = lt_min_i64(length, one.k - k0);
     if (i > 0) {
         one.c = j->copies + (i - 1) * one.m * one.n;
         one.bias = NULL;
@@ -223,11 +223,12 @@ static int run(const lt_gemm_args *p)
         return sliced(&j);
     const bool small = p->m * p->n * p->k <= SMALL;
     const int64_t least = (p->m + ROWS - 1) / ROWS;
-    j.rows = lt_min(ROWS, ((p->m + least - 1) / least + LT_PAIR_UNIT - 1) / LT_PAIR_UNIT * LT_PAIR_UNIT);
+    j.rows = lt_min_i64(ROWS, ((p->m + least - 1) / least + LT_PAIR_UNIT - 1) / LT_PAIR_UNIT * LT_PAIR_UNIT);
     const int64_t blocks = (p->m + j.rows - 1) / j.rows;
     j.area = block_size(p);
-    j.packed = lt_alloc((size_t)(packed_size(p) + j.area * (small ? 1 : lt_max(lt_threads(), lt_min(blocks, ITEMS)))) *
-                        sizeof(float));
+    j.packed =
+        lt_alloc((size_t)(packed_size(p) + j.area * (small ? 1 : lt_max_i64(lt_threads(), lt_min_i64(blocks, ITEMS)))) *
+                 sizeof(float));
     if (!j.packed)
         return LT_FAIL;
     j.scratch = j.packed + packed_size(p);
@@ -235,7 +236,7 @@ static int run(const lt_gemm_args *p)
         alone(p, j.packed);
     while (!small && next_chunk(&j)) {
         j.panels = (j.n + LT_NR_MAX - 1) / LT_NR_MAX;
-        j.shares = blocks >= ITEMS ? 1 : lt_min(j.panels, (ITEMS + blocks - 1) / blocks);
+        j.shares = blocks >= ITEMS ? 1 : lt_min_i64(j.panels, (ITEMS + blocks - 1) / blocks);
         lt_parallel(j.panels + (j.shares > 1 ? blocks : 0), 1 + 32768 / (j.k * LT_NR_MAX), pack_piece, &j);
         lt_parallel(blocks * j.shares, lt_grain(j.rows * j.k * j.n / j.shares / 2), block_piece, &j);
     }

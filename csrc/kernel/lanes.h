@@ -3,7 +3,7 @@
 #define LT_KERNEL_LANES_H
 
 #include "kernel/simd.h"
-#include "kernel/turn.h"
+#include "kernel/transpose.h"
 
 // The larger of each pair; that of `b` where a is NaN.
 LT_INLINE lt_vec lt_larger(lt_vec a, lt_vec b)

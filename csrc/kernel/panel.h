@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "kernel/turn.h"
+#include "kernel/transpose.h"
 
 // Rows that packing asks for ahead of time: they are far apart, so the processor does not see them coming.
 enum { LT_AHEAD = 16 };
@@ -14,7 +14,7 @@ enum { LT_AHEAD = 16 };
 static __attribute__((unused)) void lt_pack_panel(const float *b, int64_t ld, bool trans, int64_t k, int64_t n,
                                                   int64_t column, float scale, float *to)
 {
-    const int64_t width = lt_panel_vectors(column, n) * LT_LANES, real = lt_min(width, n - column);
+    const int64_t width = lt_panel_vectors(column, n) * LT_LANES, real = lt_min_i64(width, n - column);
     if (real < width)
         memset(to, 0, (size_t)(k * width) * sizeof(float));
     if (trans) {
@@ -58,8 +58,8 @@ static __attribute__((unused)) void lt_rows_times_panels(const float *a, int64_t
     float *out[LT_ROWS];
     const int64_t padded = (m + 23) / 24 * 24;
     for (int64_t i = 0; i < padded; i++) { // rows past the last are the last again: read, never stored
-        rows[i] = a + lt_min(i, m - 1) * lda;
-        out[i] = c + lt_min(i, m - 1) * ldc;
+        rows[i] = a + lt_min_i64(i, m - 1) * lda;
+        out[i] = c + lt_min_i64(i, m - 1) * ldc;
     }
     for (int64_t column = from; column < to; column += LT_NR_MAX) {
         const int nv = lt_panel_vectors(column, b->n), mr = lt_tile_height(nv);
@@ -67,13 +67,13 @@ static __attribute__((unused)) void lt_rows_times_panels(const float *a, int64_t
                      .steps = b->steps,
                      .packed = b->packed + column * b->k,
                      .column = column,
-                     .columns = lt_min(nv * LT_LANES, b->n - column),
+                     .columns = lt_min_i64(nv * LT_LANES, b->n - column),
                      .bias = bias ? bias + column : NULL,
                      .beta = beta};
         for (int64_t i = 0; i < m; i += mr) {
             t.rows = rows + i;
             t.out = out + i;
-            t.m = lt_min(mr, m - i);
+            t.m = lt_min_i64(mr, m - i);
             lt_tile_rows(&t, nv);
         }
     }
@@ -86,18 +86,18 @@ static __attribute__((unused)) void lt_rows_times_panels(const float *a, int64_t
 enum { LT_SPILL = 16 };
 typedef float lt_eight_u __attribute__((vector_size(32), aligned(4), may_alias));
 
-LT_INLINE int64_t lt_turned_panel(int64_t k, int64_t mr)
+LT_INLINE int64_t lt_transposed_panel(int64_t k, int64_t mr)
 {
     return k * mr + LT_SPILL;
 }
 
 // Floats that m <= LT_ROWS columns of A take at most.
-LT_INLINE int64_t lt_turned_room(int64_t k, int64_t m)
+LT_INLINE int64_t lt_transposed_room(int64_t k, int64_t m)
 {
     return (m + LT_MR_MAX) * k + LT_ROWS / 6 * LT_SPILL;
 }
 
-LT_INLINE void lt_pack_turned_body(const float *a, int64_t ld, int64_t k, int64_t m, const int mr, float *to)
+LT_INLINE void lt_pack_transposed_body(const float *a, int64_t ld, int64_t k, int64_t m, const int mr, float *to)
 {
     const int64_t whole = (m - 1) / mr, rest = m - whole * mr; // the last panel is copied with care: nothing past m
     for (int64_t i = 0; i < k; i++, a += ld, to += mr) {
@@ -105,7 +105,7 @@ LT_INLINE void lt_pack_turned_body(const float *a, int64_t ld, int64_t k, int64_
         float *t = to;
         for (int64_t c = 0; c < m; c += 16)
             __builtin_prefetch(a + LT_AHEAD * ld + c);
-        for (int64_t p = 0; p < whole; p++, from += mr, t += lt_turned_panel(k, mr)) {
+        for (int64_t p = 0; p < whole; p++, from += mr, t += lt_transposed_panel(k, mr)) {
             *(lt_eight_u *)t = *(const lt_eight_u *)from;
             if (mr == 12)
                 *(lt_four_u *)(t + 8) = *(const lt_four_u *)(from + 8);
@@ -116,19 +116,20 @@ LT_INLINE void lt_pack_turned_body(const float *a, int64_t ld, int64_t k, int64_
 }
 
 // Columns [0, m) of A, k rows ld apart, m <= LT_ROWS.
-static __attribute__((unused)) void lt_pack_turned(const float *a, int64_t ld, int64_t k, int64_t m, int mr, float *to)
+static __attribute__((unused)) void lt_pack_transposed(const float *a, int64_t ld, int64_t k, int64_t m, int mr,
+                                                       float *to)
 {
     if (mr == 6)
-        lt_pack_turned_body(a, ld, k, m, 6, to);
+        lt_pack_transposed_body(a, ld, k, m, 6, to);
     else if (mr == 8)
-        lt_pack_turned_body(a, ld, k, m, 8, to);
+        lt_pack_transposed_body(a, ld, k, m, 8, to);
     else
-        lt_pack_turned_body(a, ld, k, m, 12, to);
+        lt_pack_transposed_body(a, ld, k, m, 12, to);
 }
 
 // The sum of a tile from A [step][..], a_step floats a step, and B [step][..], b_step a step.
-LT_INLINE void lt_tile_turned_body(const lt_tile *t, const float *a, int64_t a_step, const float *b, int64_t b_step,
-                                   const int mr, const int nv)
+LT_INLINE void lt_tile_transposed_body(const lt_tile *t, const float *a, int64_t a_step, const float *b, int64_t b_step,
+                                       const int mr, const int nv)
 {
     lt_vec sum[LT_MR_MAX][LT_NV_MAX];
     for (int i = 0; i < mr; i++)
@@ -145,13 +146,13 @@ LT_INLINE void lt_tile_turned_body(const lt_tile *t, const float *a, int64_t a_s
     lt_tile_store(t, sum, mr, nv);
 }
 
-// C = A' B, A packed [step][mr] by lt_pack_turned.
-static __attribute__((unused)) void lt_tile_turned(const lt_tile *t, const float *a, int64_t a_step, const float *b,
-                                                   int64_t b_step, int mr, int nv)
+// C = A' B, A packed [step][mr] by lt_pack_transposed.
+static __attribute__((unused)) void lt_tile_transposed(const lt_tile *t, const float *a, int64_t a_step, const float *b,
+                                                       int64_t b_step, int mr, int nv)
 {
 #define TILE(m, n)                                                                                                     \
     if (mr == m && nv == n) {                                                                                          \
-        lt_tile_turned_body(t, a, a_step, b, b_step, m, n);                                                            \
+        lt_tile_transposed_body(t, a, a_step, b, b_step, m, n);                                                        \
         return;                                                                                                        \
     }
     LT_OUTER_SIZES(TILE)
@@ -159,9 +160,9 @@ static __attribute__((unused)) void lt_tile_turned(const lt_tile *t, const float
 }
 
 // C = A' B + bias + beta C for m <= LT_ROWS columns of A, packed with height mr, columns [from, to) of the panels.
-static __attribute__((unused)) void lt_turned_times_panels(const float *a, int mr, int64_t m, const lt_panels *b,
-                                                           int64_t from, int64_t to, const float *bias, float beta,
-                                                           float *c, int64_t ldc)
+static __attribute__((unused)) void lt_transposed_times_panels(const float *a, int mr, int64_t m, const lt_panels *b,
+                                                               int64_t from, int64_t to, const float *bias, float beta,
+                                                               float *c, int64_t ldc)
 {
     float *out[LT_ROWS + LT_MR_MAX];
     for (int64_t i = 0; i < m; i++)
@@ -170,14 +171,14 @@ static __attribute__((unused)) void lt_turned_times_panels(const float *a, int m
         const int nv = lt_panel_vectors(column, b->n);
         lt_tile t = {.steps = b->steps,
                      .column = column,
-                     .columns = lt_min(nv * LT_LANES, b->n - column),
+                     .columns = lt_min_i64(nv * LT_LANES, b->n - column),
                      .bias = bias ? bias + column : NULL,
                      .beta = beta};
         const float *panel = a;
-        for (int64_t i = 0; i < m; i += mr, panel += lt_turned_panel(b->k, mr)) {
+        for (int64_t i = 0; i < m; i += mr, panel += lt_transposed_panel(b->k, mr)) {
             t.out = out + i;
-            t.m = lt_min(mr, m - i);
-            lt_tile_turned(&t, panel, mr, b->packed + column * b->k, nv * LT_LANES, mr, nv);
+            t.m = lt_min_i64(mr, m - i);
+            lt_tile_transposed(&t, panel, mr, b->packed + column * b->k, nv * LT_LANES, mr, nv);
         }
     }
 }

@@ -38,8 +38,8 @@ static __attribute__((unused)) void lt_packed_times_panels(const float *packed, 
     const float *rows[LT_ROWS];
     float *out[LT_ROWS];
     for (int64_t i = 0; i < padded; i++) { // rows past the last are the last again: read, never stored
-        rows[i] = packed + lt_min(i, m - 1) * steps;
-        out[i] = c + lt_min(i, m - 1) * ldc;
+        rows[i] = packed + lt_min_i64(i, m - 1) * steps;
+        out[i] = c + lt_min_i64(i, m - 1) * ldc;
     }
     for (int64_t column = from; column < to; column += LT_NR_MAX) {
         const int nv = lt_panel_vectors(column, b->n), mr = lt_pair_height(nv);
@@ -47,12 +47,12 @@ static __attribute__((unused)) void lt_packed_times_panels(const float *packed, 
                      .steps = steps,
                      .packed = b->packed + column * lt_pairs(b->k) + k0 * nv * LT_LANES,
                      .column = column,
-                     .columns = lt_min(nv * LT_LANES, b->n - column),
+                     .columns = lt_min_i64(nv * LT_LANES, b->n - column),
                      .beta = beta};
         for (int64_t i = 0; i < m; i += mr) {
             t.rows = rows + i;
             t.out = out + i;
-            t.m = lt_min(mr, m - i);
+            t.m = lt_min_i64(mr, m - i);
             lt_tile_pairs(&t, nv);
         }
     }
@@ -67,7 +67,7 @@ static __attribute__((unused)) void lt_rows_times_panels(const float *a, int64_t
     (void)bias; // attention has none
     lt_pairs_begin();
     for (int64_t k = 0; k < b->steps; k += LT_PACKED_K) {
-        const int64_t some = lt_min(LT_PACKED_K, b->steps - k);
+        const int64_t some = lt_min_i64(LT_PACKED_K, b->steps - k);
         lt_pack_rows(a + k, lda, m, some, packed, lt_pairs(some));
         lt_packed_times_panels(packed, lt_pairs(some), m, b, k / 2, from, to, k ? 1 : beta, c, ldc);
     }
@@ -75,15 +75,16 @@ static __attribute__((unused)) void lt_rows_times_panels(const float *a, int64_t
 }
 
 // C (columns of A x d, ldc apart) = A' B + beta C: A b->steps <= LT_ROWS rows of `columns` values.
-static __attribute__((unused)) void lt_turned_rows_times_panels(const float *a, int64_t lda, int64_t columns,
-                                                                const lt_panels *b, float beta, float *c, int64_t ldc)
+static __attribute__((unused)) void lt_transposed_rows_times_panels(const float *a, int64_t lda, int64_t columns,
+                                                                    const lt_panels *b, float beta, float *c,
+                                                                    int64_t ldc)
 {
     float packed[LT_ROWS * LT_ROWS / 2];
     const int64_t steps = lt_pairs(b->steps);
     lt_pairs_begin();
     for (int64_t i = 0; i < columns; i += LT_ROWS) {
-        const int64_t m = lt_min(LT_ROWS, columns - i);
-        lt_pack_turned_rows(a + i, lda, m, b->steps, packed, steps);
+        const int64_t m = lt_min_i64(LT_ROWS, columns - i);
+        lt_pack_transposed_rows(a + i, lda, m, b->steps, packed, steps);
         lt_packed_times_panels(packed, steps, m, b, 0, 0, b->n, beta, c + i * ldc, ldc);
     }
     lt_pairs_end();

@@ -117,6 +117,9 @@ GRAD2(exp, , 1.0f)
 FORWARD(log, , lt_log(x))
 GRAD(log, , 1.0f / s)
 GRAD2(log, , -1.0f / (s * s))
+FORWARD(log1p, , lt_log1p(x))
+GRAD(log1p, , 1.0f / (1.0f + s))
+GRAD2(log1p, , -1.0f / ((1.0f + s) * (1.0f + s)))
 FORWARD(sqrt, , sqrtf(x))
 GRAD(sqrt, , 0.5f / s)
 GRAD2(sqrt, , -0.5f / (s * s))
@@ -209,6 +212,7 @@ GRAD(mul_scalar, ONE_SETTING, a)
 const lt_pointwise_kernels LT_NAME(lt_pointwise) = {
     .exp = TWICE(exp, true),
     .log = TWICE(log, false),
+    .log1p = TWICE(log1p, false),
     .sqrt = TWICE(sqrt, true),
     .rsqrt = TWICE(rsqrt, true),
     .reciprocal = TWICE(reciprocal, true),

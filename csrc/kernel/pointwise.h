@@ -25,8 +25,8 @@ typedef struct {
 typedef void (*lt_binary_kernel)(int64_t n, const float *a, int64_t a_step, const float *b, int64_t b_step, float *y);
 
 typedef struct {
-    lt_unary_kernel exp, log, sqrt, rsqrt, reciprocal, neg, abs, sign, floor, round, square, sin, cos, tanh, sigmoid,
-        relu, silu, gelu, gelu_tanh, softplus, erf;
+    lt_unary_kernel exp, log, log1p, sqrt, rsqrt, reciprocal, neg, abs, sign, floor, round, square, sin, cos, tanh,
+        sigmoid, relu, silu, gelu, gelu_tanh, softplus, erf;
     // p[0]: slope below zero. From 0 up it keeps the sign, so that y says what backward asks of x, which need not be
     // kept; falling_relu is for slopes below 0.
     lt_unary_kernel leaky_relu, falling_relu;

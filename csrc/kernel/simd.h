@@ -117,7 +117,13 @@ static inline float lt_log(float x)
     return x < INFINITY ? usual : special;
 }
 
-static inline float lt_log1p_unit(float u) // log(1 + u), 0 <= u <= 1 or NaN; the rounding of 1 + u is put back
+static inline float lt_log1p(float x) // log(1 + x); the rounding of 1 + x is put back
+{
+    const float w = 1.0f + x, rest = (x - (w - 1.0f)) / w;
+    return lt_log(w) + (w > 0.0f && w < INFINITY ? rest : 0.0f);
+}
+
+static inline float lt_log1p_unit(float u) // the same for 0 <= u <= 1 or NaN, in fewer steps
 {
     const float w = 1.0f + u;
     return lt_log_normal(w, 0.0f) + (u - (w - 1.0f)) / w;

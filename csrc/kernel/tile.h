@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/minmax.h"
+
 #if defined(__AVX512F__)
 enum { LT_LANES = 16, LT_NV_MAX = 4 };
 #elif defined(__AVX2__)
@@ -176,17 +178,7 @@ LT_INLINE int64_t lt_panel_room(int64_t columns)
     return (columns + LT_LANES - 1) / LT_LANES * LT_LANES;
 }
 
-LT_INLINE int64_t lt_min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-LT_INLINE int64_t lt_max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-// to (n x m) = from (m x n) turned; for small matrices.
+// to (n x m) = from (m x n) transposed; for small matrices.
 LT_INLINE void lt_transpose_plain(const float *from, int64_t m, int64_t n, float *to)
 {
     for (int64_t i = 0; i < m; i++)

@@ -60,7 +60,7 @@ LT_INLINE void lt_amx_sums(const lt_tile *t, const float *b, int64_t b_step, con
         int64_t stride;
         const bool even = lt_amx_even(rows, n, &stride);
         for (int64_t k = 0; k < t->steps; k += 16) {
-            const int64_t real = lt_min(16, t->steps - k);
+            const int64_t real = lt_min_i64(16, t->steps - k);
             const float *columns = b;
             int64_t step = b_step;
             if (even && real == 16) {

@@ -126,8 +126,8 @@ LT_INLINE void lt_weave_rows(const float *row, const float *next, int64_t real, 
                              (__m512)lt_pairs_across(row + v * 16, next ? next + v * 16 : NULL, real - v * 16));
 }
 
-// 16 x 16 pairs turned: 2 x 2 within 4 lanes, then 4 x 4 of lanes.
-LT_INLINE void lt_turn(__m512i v[16])
+// 16 x 16 pairs transposed: 2 x 2 within 4 lanes, then 4 x 4 of lanes.
+LT_INLINE void lt_transpose_pairs(__m512i v[16])
 {
     __m512i t[16];
     for (int i = 0; i < 16; i += 2) {
@@ -163,9 +163,9 @@ static __attribute__((unused)) void lt_pack_rows(const float *from, int64_t ld, 
                                   (__m512)lt_pairs_along(from + i * ld + at, k - at));
 }
 
-// The same from a matrix that lies turned, k x m.
-static __attribute__((unused)) void lt_pack_turned_rows(const float *from, int64_t ld, int64_t m, int64_t k, float *to,
-                                                        int64_t steps)
+// The same from a transposed matrix, k x m.
+static __attribute__((unused)) void lt_pack_transposed_rows(const float *from, int64_t ld, int64_t m, int64_t k,
+                                                            float *to, int64_t steps)
 {
     for (int64_t at = 0; at < k; at += 32)
         for (int64_t i = 0; i < m; i += 16) {
@@ -174,7 +174,7 @@ static __attribute__((unused)) void lt_pack_turned_rows(const float *from, int64
             for (int j = 0; j < 16; j++, f += 2 * ld)
                 v[j] = at + 2 * j < k ? lt_pairs_across(f, at + 2 * j + 1 < k ? f + ld : NULL, m - i)
                                       : _mm512_setzero_si512();
-            lt_turn(v);
+            lt_transpose_pairs(v);
             for (int j = 0; j < 16 && i + j < m; j++)
                 _mm512_mask_storeu_ps(to + (i + j) * steps + at / 2, lt_lanes(lt_pairs(k - at)), (__m512)v[j]);
         }
@@ -199,7 +199,7 @@ static __attribute__((unused)) void lt_pack_panel_pairs(const float *b, int64_t 
             __m512i v[16];
             for (int j = 0; j < 16; j++)
                 v[j] = j < real ? lt_pairs_along(b + (column + c + j) * ld + at, k - at) : _mm512_setzero_si512();
-            lt_turn(v);
+            lt_transpose_pairs(v);
             for (int64_t j = 0; j < 16 && at + 2 * j < k; j++)
                 _mm512_storeu_ps(to + (at / 2 + j) * width + c, (__m512)v[j]);
         }

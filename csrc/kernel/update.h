@@ -1,4 +1,4 @@
-// One optimizer step over n floats, in place; g is the gradient. Single-threaded over a range: the sweep cuts it.
+// One optimizer step over n floats, in place; g is the gradient. Single-threaded over a range: optim/update.c cuts it.
 #ifndef LT_KERNEL_UPDATE_H
 #define LT_KERNEL_UPDATE_H
 

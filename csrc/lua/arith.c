@@ -1,10 +1,8 @@
-// Arithmetic: operators and functions of one and two tensors.
+// Arithmetic of two and more tensors: operators, comparisons, sums of products, in place.
 #include "op/arith.h"
 
-#include <math.h>
-#include <string.h>
-
-#include "lua/types.h"
+#include "lua/check.h"
+#include "op/combine.h"
 
 // ---- two operands, either of which may be a number ---------------------------------------------------------------
 
@@ -170,114 +168,36 @@ static int addcmul(lua_State *L)
     return 1;
 }
 
-// ---- one operand ---------------------------------------------------------------------------------------------------
+// ---- many operands --------------------------------------------------------------------------------------------------
 
-/*** Functions of one tensor, element by element, with first and second derivatives: `exp log sqrt rsqrt reciprocal
-neg abs sign floor round square sin cos tanh sigmoid relu silu softplus erf`. `round` goes to even; `sign`, `floor` and
-`round` have no gradient.
-@function exp
-@function log
-@function sqrt
-@function rsqrt
-@function reciprocal
-@function neg
-@function abs
-@function sign
-@function floor
-@function round
-@function square
-@function sin
-@function cos
-@function tanh
-@function sigmoid
-@function relu
-@function silu
-@function softplus
-@function erf
-@tparam Tensor x
+/*** numbers[1] * tensors[1] + ... + numbers[k] * tensors[k] in one pass over memory: the step of a solver.
+@function combine
+@tparam {Tensor,...} tensors 1 to 8, float32, of one shape
+@tparam {number,...} numbers as many
 @treturn Tensor */
-#define UNARY(name)                                                                                                    \
-    static int unary_##name(lua_State *L)                                                                              \
-    {                                                                                                                  \
-        lt_tensor *x = lt_arg_tensor(L, 1, "x");                                                                       \
-        LT_PUSH(L, lt_unary(&lt_k.pointwise->name, x, 0, 0));                                                          \
-        return 1;                                                                                                      \
+static int combine(lua_State *L)
+{
+    float c[LT_COMBINE_MAX];
+    int n;
+    lua_settop(L, 2);
+    lt_tensor **t = lt_arg_tensors(L, 1, "tensors", &n);
+    if (n < 1 || n > LT_COMBINE_MAX)
+        return lt_bad_argument(L, 1, "tensors: expected 1 to %d, got %d", LT_COMBINE_MAX, n);
+    if (!lua_istable(L, 2))
+        return lt_bad_argument(L, 2, "numbers: expected table, got %s", lt_type_name(L, 2));
+    if (lua_rawlen(L, 2) != (lua_Unsigned)n)
+        return lt_bad_argument(L, 2, "numbers: expected %d, one a tensor, got %I", n, (LUAI_UACINT)lua_rawlen(L, 2));
+    for (int i = 0; i < n; i++) {
+        if (lua_rawgeti(L, 2, i + 1) != LUA_TNUMBER)
+            return lt_bad_argument(L, 2, "numbers: item %d: expected number, got %s", i + 1, lt_type_name(L, -1));
+        c[i] = (float)lua_tonumber(L, -1);
+        lua_pop(L, 1);
     }
-UNARY(exp)
-UNARY(log)
-UNARY(sqrt)
-UNARY(rsqrt)
-UNARY(reciprocal)
-UNARY(abs)
-UNARY(sign)
-UNARY(floor)
-UNARY(round)
-UNARY(square)
-UNARY(sin)
-UNARY(cos)
-UNARY(tanh)
-UNARY(sigmoid)
-UNARY(relu)
-UNARY(silu)
-UNARY(softplus)
-UNARY(erf)
-
-static int neg(lua_State *L)
-{
-    lt_tensor *x = lt_arg_tensor(L, 1, "x");
-    LT_PUSH(L, lt_neg(x));
+    LT_PUSH(L, lt_combine(n, t, c));
     return 1;
 }
 
-/*** x where positive, slope * x elsewhere.
-@function leaky_relu
-@tparam Tensor x
-@tparam[opt=0.01] number slope
-@treturn Tensor */
-static int leaky_relu(lua_State *L)
-{
-    lt_tensor *x = lt_arg_tensor(L, 1, "x");
-    float slope = (float)lt_arg_number_or(L, 2, "slope", 0.01);
-    LT_PUSH(L, lt_unary(lt_leaky_kernel(slope), x, slope, 0));
-    return 1;
-}
-
-/*** x Phi(x), exactly or with the tanh approximation (Hendrycks & Gimpel 2016, arXiv 1606.08415).
-@function gelu
-@tparam Tensor x
-@tparam[opt] table options approximate: "none" (default) or "tanh"
-@treturn Tensor */
-static int gelu(lua_State *L)
-{
-    lt_tensor *x = lt_arg_tensor(L, 1, "x");
-    const char *approximate = "none";
-    lt_option options[] = {{"approximate", LT_OPTION_STRING, &approximate, 0, 0}, {NULL, 0, NULL, 0, 0}};
-    lt_arg_options(L, 2, options);
-    bool by_tanh = strcmp(approximate, "tanh") == 0;
-    if (!by_tanh && strcmp(approximate, "none") != 0)
-        return lt_bad_argument(L, 2, "approximate: \"none\" or \"tanh\" expected, got \"%s\"", approximate);
-    LT_PUSH(L, lt_unary(by_tanh ? &lt_k.pointwise->gelu_tanh : &lt_k.pointwise->gelu, x, 0, 0));
-    return 1;
-}
-
-/*** x, but not below `low` nor above `high`.
-@function clamp
-@tparam Tensor x
-@tparam[opt] number low
-@tparam[opt] number high
-@treturn Tensor */
-static int clamp(lua_State *L)
-{
-    lt_tensor *x = lt_arg_tensor(L, 1, "x");
-    float low = (float)lt_arg_number_or(L, 2, "low", -HUGE_VAL), high = (float)lt_arg_number_or(L, 3, "high", HUGE_VAL);
-    if (!(low <= high))
-        return lt_bad_argument(L, 2, "low: %f is above high, %f", (double)low, (double)high);
-    LT_PUSH(L, lt_unary(&lt_k.pointwise->clamp, x, low, high));
-    return 1;
-}
-
-// ---- in place
-// --------------------------------------------------------------------------------------------------------
+// ---- in place -------------------------------------------------------------------------------------------------------
 
 static int in_place(lua_State *L)
 {
@@ -328,28 +248,7 @@ void lt_open_arith(lua_State *L)
         {"le", compare_le, LT_IN_BOTH},
         {"gt", compare_gt, LT_IN_BOTH},
         {"ge", compare_ge, LT_IN_BOTH},
-        {"exp", unary_exp, LT_IN_BOTH},
-        {"log", unary_log, LT_IN_BOTH},
-        {"sqrt", unary_sqrt, LT_IN_BOTH},
-        {"rsqrt", unary_rsqrt, LT_IN_BOTH},
-        {"reciprocal", unary_reciprocal, LT_IN_BOTH},
-        {"neg", neg, LT_IN_BOTH},
-        {"abs", unary_abs, LT_IN_BOTH},
-        {"sign", unary_sign, LT_IN_BOTH},
-        {"floor", unary_floor, LT_IN_BOTH},
-        {"round", unary_round, LT_IN_BOTH},
-        {"square", unary_square, LT_IN_BOTH},
-        {"sin", unary_sin, LT_IN_BOTH},
-        {"cos", unary_cos, LT_IN_BOTH},
-        {"tanh", unary_tanh, LT_IN_BOTH},
-        {"sigmoid", unary_sigmoid, LT_IN_BOTH},
-        {"relu", unary_relu, LT_IN_BOTH},
-        {"silu", unary_silu, LT_IN_BOTH},
-        {"softplus", unary_softplus, LT_IN_BOTH},
-        {"erf", unary_erf, LT_IN_BOTH},
-        {"leaky_relu", leaky_relu, LT_IN_BOTH},
-        {"gelu", gelu, LT_IN_BOTH},
-        {"clamp", clamp, LT_IN_BOTH},
+        {"combine", combine, LT_IN_MODULE},
         {"add_", add_in_place, LT_AS_METHOD},
         {"mul_", mul_in_place, LT_AS_METHOD},
         {NULL, NULL, 0},
@@ -360,5 +259,4 @@ void lt_open_arith(lua_State *L)
     lt_metamethod(L, "__mul", mul);
     lt_metamethod(L, "__div", divide);
     lt_metamethod(L, "__pow", power);
-    lt_metamethod(L, "__unm", neg);
 }

@@ -1,7 +1,7 @@
 // Attention.
 #include <math.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/attention.h"
 
 static lt_attention_options options_at(lua_State *L, int arg)

@@ -1,5 +1,7 @@
 // The tape as scripts see it.
-#include "lua/types.h"
+#include "lua/callback.h"
+#include "lua/check.h"
+#include "lua/custom.h"
 #include "op/shape.h"
 #include "tensor/tape.h"
 

@@ -1,93 +1,6 @@
 #include "lua/check.h"
 
-#include <math.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include "lua/types.h"
-
-// ---- registering and raising ------------------------------------------------------------------------------------
-
-// Tells our functions from those of others: their last value, after the name and what else they need.
-static const char ours;
-
-void lt_push_function(lua_State *L, lua_CFunction function, int values)
-{
-    lua_pushlightuserdata(L, (void *)&ours);
-    lua_pushcclosure(L, function, values + 1);
-}
-
-const char *lt_registered_name(lua_State *L, int index)
-{
-    bool found = false;
-    index = lua_absindex(L, index);
-    for (int i = 2; i <= 3 && !found && lua_getupvalue(L, index, i); i++) {
-        found = lua_touserdata(L, -1) == &ours;
-        lua_pop(L, 1);
-    }
-    if (!found)
-        return NULL;
-    lua_getupvalue(L, index, 1);
-    const char *name = lua_tostring(L, -1);
-    lua_pop(L, 1);
-    return name;
-}
-
-void lt_register(lua_State *L, const lt_function *functions)
-{
-    luaL_getmetatable(L, LT_TENSOR_TYPE);
-    lua_getfield(L, -1, "methods");
-    for (; functions->name; functions++) {
-        lua_pushstring(L, functions->name);
-        lt_push_function(L, functions->function, 1); // the name, for messages
-        if (functions->where & LT_IN_MODULE) {
-            lua_pushvalue(L, -1);
-            lua_setfield(L, -5, functions->name);
-        }
-        if (functions->where & LT_AS_METHOD) {
-            lua_pushvalue(L, -1);
-            lua_setfield(L, -3, functions->name);
-        }
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 2);
-}
-
-static const char *function_name(lua_State *L)
-{
-    const char *name = lua_tostring(L, lua_upvalueindex(1));
-    return name ? name : "?";
-}
-
-static int raise_argument(lua_State *L, int arg, const char *message)
-{
-    lua_Debug ar;
-    if (lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "method") == 0 && --arg == 0)
-        return luaL_error(L, "calling '%s' on bad self (%s)", function_name(L), message);
-    return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, function_name(L), message);
-}
-
-int lt_bad_argument(lua_State *L, int arg, const char *format, ...)
-{
-    va_list va;
-    va_start(va, format);
-    const char *message = lua_pushvfstring(L, format, va);
-    va_end(va);
-    return raise_argument(L, arg, message);
-}
-
-int lt_raise(lua_State *L)
-{
-    if (lt_error_is_memory()) {
-        lua_pushfstring(L, "%s: %s, %I bytes live", function_name(L), lt_error_message(),
-                        (LUAI_UACINT)lt_memory().live);
-        return lua_error(L);
-    }
-    lua_pushstring(L, lt_error_message());
-    if (lt_error_arg())
-        return raise_argument(L, lt_error_arg(), lua_tostring(L, -1));
-    return luaL_error(L, "%s: %s", function_name(L), lua_tostring(L, -1));
-}
 
 static int wrong_type(lua_State *L, int arg, const char *name, const char *expected)
 {
@@ -98,17 +11,38 @@ static int wrong_type(lua_State *L, int arg, const char *name, const char *expec
 
 lt_tensor *lt_arg_tensor(lua_State *L, int arg, const char *name)
 {
-    lt_tensor **box = luaL_testudata(L, arg, LT_TENSOR_TYPE);
-    if (!box)
-        wrong_type(L, arg, name, "tensor");
-    if (!*box)
+    lt_tensor *t = lt_test_tensor(L, arg);
+    if (t)
+        return t;
+    if (luaL_testudata(L, arg, LT_TENSOR_TYPE))
         lt_bad_argument(L, arg, "%s: this tensor was freed", name);
-    return *box;
+    wrong_type(L, arg, name, "tensor");
+    return NULL;
 }
 
 lt_tensor *lt_arg_tensor_or_nil(lua_State *L, int arg, const char *name)
 {
     return lua_isnoneornil(L, arg) ? NULL : lt_arg_tensor(L, arg, name);
+}
+
+lt_tensor **lt_arg_tensors(lua_State *L, int arg, const char *name, int *n)
+{
+    if (!lua_istable(L, arg))
+        lt_bad_argument(L, arg, "%s: expected table of tensors, got %s", name, lt_type_name(L, arg));
+    lua_Unsigned length = lua_rawlen(L, arg);
+    if (length > 1 << 24)
+        lt_bad_argument(L, arg, "%s: too many tensors", name);
+    lt_tensor **list = lua_newuserdatauv(L, (length ? length : 1) * sizeof *list, 0);
+    for (lua_Unsigned i = 0; i < length; i++) {
+        lua_rawgeti(L, arg, (lua_Integer)i + 1);
+        list[i] = lt_test_tensor(L, -1);
+        if (!list[i])
+            lt_bad_argument(L, arg, "%s: item %I: expected tensor, got %s", name, (LUAI_UACINT)i + 1,
+                            lt_type_name(L, -1));
+        lua_pop(L, 1);
+    }
+    *n = (int)length;
+    return list;
 }
 
 double lt_arg_number(lua_State *L, int arg, const char *name)
@@ -182,7 +116,7 @@ lt_random *lt_arg_generator_or_default(lua_State *L, int arg, const char *name)
 {
     if (lua_isnoneornil(L, arg))
         return lt_default_generator(L);
-    lt_random *r = luaL_testudata(L, arg, LT_GENERATOR_TYPE);
+    lt_random *r = lt_test_generator(L, arg);
     if (!r)
         wrong_type(L, arg, name, "generator");
     return r;
@@ -282,7 +216,7 @@ static void read_number(lua_State *L, int arg, const lt_option *o, double *out)
 static void read_option(lua_State *L, int arg, const lt_option *o)
 {
     bool any = o->min == 0 && o->max == 0;
-    void *userdata;
+    void *found;
     switch (o->kind) {
     case LT_OPTION_INTEGER:
         *(int64_t *)o->out = integer_at(L, -1, arg, o->key, any ? INT64_MIN : (int64_t)o->min,
@@ -305,16 +239,16 @@ static void read_option(lua_State *L, int arg, const lt_option *o)
         *(const char **)o->out = lua_tostring(L, -1);
         return;
     case LT_OPTION_TENSOR:
-        userdata = luaL_testudata(L, -1, LT_TENSOR_TYPE);
-        if (!userdata || !*(lt_tensor **)userdata)
+        found = lt_test_tensor(L, -1);
+        if (!found)
             lt_bad_argument(L, arg, "%s: expected tensor, got %s", o->key, lt_type_name(L, -1));
-        *(lt_tensor **)o->out = *(lt_tensor **)userdata;
+        *(lt_tensor **)o->out = found;
         return;
     case LT_OPTION_GENERATOR:
-        userdata = luaL_testudata(L, -1, LT_GENERATOR_TYPE);
-        if (!userdata)
+        found = lt_test_generator(L, -1);
+        if (!found)
             lt_bad_argument(L, arg, "%s: expected generator, got %s", o->key, lt_type_name(L, -1));
-        *(lt_random **)o->out = userdata;
+        *(lt_random **)o->out = found;
         return;
     }
 }
@@ -351,13 +285,4 @@ void lt_arg_options(lua_State *L, int arg, const lt_option *options)
         read_option(L, arg, o);
         lua_pop(L, 1);
     }
-}
-
-void lt_metamethod(lua_State *L, const char *name, lua_CFunction function)
-{
-    luaL_getmetatable(L, LT_TENSOR_TYPE);
-    lua_pushstring(L, name + 2); // messages say "add", not "__add"
-    lt_push_function(L, function, 1);
-    lua_setfield(L, -2, name);
-    lua_pop(L, 1);
 }

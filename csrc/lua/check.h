@@ -8,33 +8,14 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "base/random.h"
-#include "tensor/tensor.h"
-
-// A function and where it lives: in the module (lt.f), as a method (x:f), or both.
-typedef struct {
-    const char *name;
-    lua_CFunction function;
-    int where;
-} lt_function;
-
-enum { LT_IN_MODULE = 1, LT_AS_METHOD = 2, LT_IN_BOTH = 3 };
-
-// Registers functions (ended by {NULL}) into the module table on top of the stack and the tensor's methods.
-void lt_register(lua_State *L, const lt_function *functions);
-// Replaces 1 or 2 values on top of the stack, the first of them its name, by a function that has them as upvalues.
-void lt_push_function(lua_State *L, lua_CFunction function, int values);
-// The name of the C function at a stack index; NULL when it is none of ours.
-const char *lt_registered_name(lua_State *L, int index);
-
-// "bad argument #arg to 'f' (message)"; f is the name it was registered under, methods count as Lua does.
-int lt_bad_argument(lua_State *L, int arg, const char *format, ...);
-// Raises what lt_fail... recorded (with "bad argument" when it was lt_fail_arg).
-int lt_raise(lua_State *L);
+#include "lua/box.h"
+#include "lua/function.h"
 
 // ---- arguments; `name` is what messages call it -------------------------------------------------------------
 lt_tensor *lt_arg_tensor(lua_State *L, int arg, const char *name);        // refuses freed ones
 lt_tensor *lt_arg_tensor_or_nil(lua_State *L, int arg, const char *name); // nil or nothing: NULL
+// A table of tensors at arg (a list) -> C array in a userdata pushed on the stack; *n gets its length.
+lt_tensor **lt_arg_tensors(lua_State *L, int arg, const char *name, int *n);
 int64_t lt_arg_integer(lua_State *L, int arg, const char *name, int64_t min,
                        int64_t max); // 3.0 is fine, 3.5 and NaN are not
 int64_t lt_arg_integer_or(lua_State *L, int arg, const char *name, int64_t min, int64_t max, int64_t otherwise);
@@ -71,11 +52,6 @@ typedef struct {
 void lt_arg_options(lua_State *L, int arg, const lt_option *options);
 
 // ---- results -------------------------------------------------------------------------------------------------
-// A new, empty tensor userdata on the stack. Collects garbage when memory in use has grown a lot.
-lt_tensor **lt_box(lua_State *L);
-// After a failed allocation: full collection, then true ("try once more"); false when it was another error.
-bool lt_collect_for_memory(lua_State *L);
-
 // Evaluates `expression` (a new lt_tensor *, or NULL after lt_fail) into a box on the stack; raises on failure.
 #define LT_PUSH(L, expression)                                                                                         \
     do {                                                                                                               \

@@ -1,7 +1,7 @@
 // Convolution, pooling and resampling of (n,h,w,c) pictures.
 #include "op/conv.h"
 
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/pool.h"
 #include "op/resample.h"
 

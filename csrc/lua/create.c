@@ -2,7 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
+#include "lua/tensor.h"
 #include "tensor/tape.h"
 
 typedef struct {

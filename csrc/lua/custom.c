@@ -1,28 +1,12 @@
-// Backward that scripts write. Lua's collector does not see what the tape refers to, so functions are kept in a table,
-// by the address of what the tape has of them. Nodes may go at any time, also while Lua is collecting: then a function
-// is only marked, and forgotten when Lua is called next.
-#include "tensor/custom.h"
+// Backward that scripts write.
+#include "lua/custom.h"
 
-#include "lua/types.h"
+#include "lua/callback.h"
+#include "lua/check.h"
 #include "op/shape.h"
 
-struct owner;
-
-typedef struct function {
-    lt_custom custom;
-    bool adds; // its gradients are added by backward_inside, none is returned
-    struct owner *owner;
-    struct function *next;
-} function;
-
-typedef struct owner {
-    function *dropped;
-} owner;
-
-static const char owner_key = 0; // its address is the registry key
 static _Thread_local lua_State *state;
 static _Thread_local bool raised;
-static bool any_dropped;
 
 lua_State *lt_backward_state(lua_State *L)
 {
@@ -39,41 +23,8 @@ int lt_raise_backward(lua_State *L)
     return theirs ? lua_error(L) : lt_raise(L);
 }
 
-// The table of functions on the stack.
-static owner *push_functions(lua_State *L)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &owner_key);
-    owner *o = lua_touserdata(L, -1);
-    lua_getiuservalue(L, -1, 1);
-    lua_remove(L, -2);
-    return o;
-}
-
-void lt_forget_functions(lua_State *L)
-{
-    if (!any_dropped || !lua_checkstack(L, 4))
-        return;
-    any_dropped = false;
-    owner *o = push_functions(L);
-    while (o->dropped) {
-        function *f = o->dropped;
-        o->dropped = f->next;
-        lua_pushnil(L);
-        lua_rawsetp(L, -2, f);
-    }
-    lua_pop(L, 1);
-}
-
-static void drop(lt_custom *custom)
-{
-    function *f = (function *)custom;
-    f->next = f->owner->dropped;
-    f->owner->dropped = f;
-    any_dropped = true;
-}
-
 typedef struct {
-    function *f;
+    lt_callback *f;
     lt_node *node;
     int n;
     lt_tensor *const *dy;
@@ -84,11 +35,11 @@ static lt_tensor *gradient_at(lua_State *L, int index, int i)
 {
     if (!lua_toboolean(L, index))
         return NULL;
-    lt_tensor **box = luaL_testudata(L, index, LT_TENSOR_TYPE);
-    if (!box || !*box || (*box)->dtype != LT_FLOAT32)
+    lt_tensor *t = lt_test_tensor(L, index);
+    if (!t || t->dtype != LT_FLOAT32)
         luaL_error(L, "autograd_function: backward: result %d: expected a float32 tensor or nil, got %s", i + 1,
-                   box && *box ? lt_dtype_name((*box)->dtype) : lt_type_name(L, index));
-    return *box;
+                   t ? lt_dtype_name(t->dtype) : lt_type_name(L, index));
+    return t;
 }
 
 // Runs protected: whatever it raises becomes a failure of the walk.
@@ -97,9 +48,7 @@ static int serve(lua_State *L)
     const request *r = lua_touserdata(L, 1);
     const int inputs = r->f->adds ? 0 : r->node->inputs;
     luaL_checkstack(L, r->n + inputs + 8, "gradients");
-    push_functions(L);
-    lua_rawgetp(L, -1, r->f);
-    lua_getiuservalue(L, -1, 1);
+    lt_callback_push(L, r->f);
     for (int i = 0; i < r->n; i++)
         *lt_box(L) = lt_retain(r->dy[i]);
     const int first = lua_gettop(L) - r->n;
@@ -119,7 +68,7 @@ static int serve(lua_State *L)
 
 static int call(lt_custom *custom, lt_node *node, int n, lt_tensor *const *dy, lt_tensor **dx)
 {
-    request r = {(function *)custom, node, n, dy, dx};
+    request r = {(lt_callback *)custom, node, n, dy, dx};
     lua_State *L = state;
     if (!lua_checkstack(L, 4))
         return lt_fail("no room on Lua's stack for the backward of '%s'", node->name);
@@ -135,19 +84,9 @@ static int call(lt_custom *custom, lt_node *node, int n, lt_tensor *const *dy, l
     return lt_fail("error in the backward of '%s'", node->name);
 }
 
-// Keeps the function at a stack index until its node is gone.
-static function *keep(lua_State *L, int index, bool adds)
+static lt_callback *keep(lua_State *L, int index, bool adds)
 {
-    lt_forget_functions(L);
-    function *f = lua_newuserdatauv(L, sizeof *f, 1);
-    lua_pushvalue(L, index);
-    lua_setiuservalue(L, -2, 1);
-    owner *o = push_functions(L);
-    *f = (function){{adds ? "checkpoint" : "autograd_function", call, drop}, adds, o, NULL};
-    lua_pushvalue(L, -2);
-    lua_rawsetp(L, -2, f);
-    lua_pop(L, 2);
-    return f;
+    return lt_callback_keep(L, index, adds ? "checkpoint" : "autograd_function", call, adds);
 }
 
 // A script's tensors as windows without a place on the tape, in a table on the stack; what cannot have a gradient is
@@ -198,12 +137,12 @@ static int record_function(lua_State *L)
             lua_rawseti(L, table, i + 1);
         }
     }
-    function *f = keep(L, 1, false);
+    lt_callback *f = keep(L, 1, false);
     int status = lt_custom_record(&f->custom, inputs, input, nsaved, saved, n, window);
     if (status != LT_OK && lt_collect_for_memory(L))
         status = lt_custom_record(&f->custom, inputs, input, nsaved, saved, n, window);
     if (status != LT_OK) {
-        drop(&f->custom);
+        f->custom.drop(&f->custom);
         return lt_raise(L);
     }
     lua_settop(L, table);
@@ -220,10 +159,10 @@ static lt_tensor **tensors_between(lua_State *L, int from, int to, bool placed, 
     int *index = lua_newuserdatauv(L, room * sizeof *index, 0);
     *n = 0;
     for (int i = from; i <= to; i++) {
-        lt_tensor **box = luaL_testudata(L, i, LT_TENSOR_TYPE);
-        if (!box || !*box || (placed && !(*box)->node))
+        lt_tensor *t = lt_test_tensor(L, i);
+        if (!t || (placed && !t->node))
             continue;
-        list[*n] = *box;
+        list[*n] = t;
         index[(*n)++] = i;
     }
     if (at)
@@ -272,12 +211,12 @@ static int recompute(lua_State *L)
         lt_tensor **window = lua_newuserdatauv(L, sizeof *window * (size_t)n, 0);
         detach_all(L, n, traced, window);
         const int table = lua_gettop(L);
-        function *f = keep(L, 2, true);
+        lt_callback *f = keep(L, 2, true);
         int status = lt_custom_record_region(&f->custom, since, nsaved, saved, n, traced, window);
         if (status != LT_OK && lt_collect_for_memory(L))
             status = lt_custom_record_region(&f->custom, since, nsaved, saved, n, traced, window);
         if (status != LT_OK) {
-            drop(&f->custom);
+            f->custom.drop(&f->custom);
             return lt_raise(L);
         }
         for (int i = 0; i < n; i++) {
@@ -319,10 +258,5 @@ void lt_open_custom(lua_State *L)
         {"backward_inside", backward_inside, LT_IN_MODULE},
         {NULL, NULL, 0},
     };
-    owner *o = lua_newuserdatauv(L, sizeof *o, 1);
-    o->dropped = NULL;
-    lua_newtable(L);
-    lua_setiuservalue(L, -2, 1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &owner_key);
     lt_register(L, functions);
 }

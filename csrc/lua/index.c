@@ -1,7 +1,8 @@
 // t[i], t[{i, j}], t[{{i, j}, k}], t.name, and assignment.
 #include <string.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
+#include "lua/tensor.h"
 #include "op/cast.h"
 #include "op/index.h"
 #include "op/shape.h"
@@ -102,7 +103,6 @@ static void push_selection(lua_State *L, lt_tensor *t)
 // axis. Negative places count from the end. A name: a method or property.
 static int index_get(lua_State *L)
 {
-    lt_tensor **box = luaL_testudata(L, 1, LT_TENSOR_TYPE);
     if (lua_type(L, 2) == LUA_TSTRING) {
         lua_pushvalue(L, 2);
         if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
@@ -112,30 +112,12 @@ static int index_get(lua_State *L)
             return 1;
         return luaL_error(L, "a tensor has no field '%s'", lua_tostring(L, 2));
     }
-    lt_tensor *t = box && *box ? *box : lt_arg_tensor(L, 1, "self");
-    push_selection(L, t);
+    push_selection(L, lt_arg_tensor(L, 1, "self"));
     return 1;
 }
 
-void lt_set_element(lt_tensor *t, int64_t i, double v)
-{
-    if (t->dtype == LT_FLOAT32)
-        lt_f32(t)[i] = (float)v;
-    else if (t->dtype == LT_INT32)
-        lt_i32(t)[i] = v >= 2147483647.0 ? INT32_MAX : v <= -2147483648.0 ? INT32_MIN : v != v ? 0 : (int32_t)v;
-    else
-        lt_u8(t)[i] = v >= 255 ? 255 : v > 0 ? (uint8_t)(v + 0.5) : 0;
-}
-
-void lt_fill(lt_tensor *t, double v)
-{
-    for (int64_t i = 0; i < t->size; i++)
-        lt_set_element(t, i, v);
-    lt_touch(t);
-}
-
 // source, stretched to t's shape and turned into its type, over t's elements.
-int lt_copy_into(lt_tensor *t, lt_tensor *source)
+static int copy_into(lt_tensor *t, lt_tensor *source)
 {
     lt_tensor *same = lt_cast(source, t->dtype), *full = same ? lt_expand(same, t->ndim, t->shape) : NULL;
     if (full && full->size) {
@@ -163,7 +145,7 @@ static int index_set(lua_State *L)
         lt_fill(part, lua_tonumber(L, 3));
     else {
         lt_tensor *v = lt_arg_tensor(L, 3, "value");
-        LT_TRY(L, lt_copy_into(part, v));
+        LT_TRY(L, copy_into(part, v));
     }
     return 0;
 }
@@ -201,7 +183,7 @@ static int copy_in_place(lua_State *L)
     lt_tensor *t = lt_arg_tensor(L, 1, "self"), *v = lt_arg_tensor(L, 2, "value");
     LT_TRY(L, lt_may_edit(t, 1));
     bool old = lt_grad_mode_set(false);
-    int status = lt_copy_into(t, v);
+    int status = copy_into(t, v);
     lt_grad_mode_set(old);
     if (status != LT_OK)
         return lt_raise(L);

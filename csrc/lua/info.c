@@ -6,7 +6,7 @@
 #include "base/settings.h"
 #include "base/threads.h"
 #include "kernel/kernel.h"
-#include "lua/types.h"
+#include "lua/check.h"
 
 static void set_string(lua_State *L, const char *key, const char *value)
 {

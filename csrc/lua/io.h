@@ -3,7 +3,7 @@
 #ifndef LT_LUA_IO_H
 #define LT_LUA_IO_H
 
-#include "lua/types.h"
+#include "lua/check.h"
 
 // A string that can be a path: no zero byte inside.
 const char *lt_arg_path(lua_State *L, int arg);

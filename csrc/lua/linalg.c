@@ -1,7 +1,7 @@
 // Linear algebra.
 #include "op/linalg.h"
 
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/frechet.h"
 
 /*** Logarithm of the absolute determinant, and its sign (torch.slogdet the other way round). Differentiable.

@@ -1,6 +1,6 @@
 // Matrix products and linear layers.
 #include "op/linear.h"
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/matmul.h"
 
 /*** Matrix product. Leading axes are a batch and broadcast; a vector on the left is a row, on the right a column, and

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 
 static lt_reduction read_options(lua_State *L, int arg, double *delta)
 {

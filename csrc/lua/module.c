@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "kernel/kernel.h"
-#include "lua/types.h"
+#include "lua/check.h"
 
 int luaopen_laterna_core(lua_State *L);
 

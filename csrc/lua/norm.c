@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/dropout.h"
 #include "op/embedding.h"
 #include "op/softmax.h"

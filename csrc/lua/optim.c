@@ -1,10 +1,10 @@
 // Optimizer steps and gradient clipping over lists of parameters, in place.
 #include "optim/muon.h"
-#include "optim/sweep.h"
+#include "optim/update.h"
 
 #include <math.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 
 // The list of tensors at arg. The array stays on the stack above the arguments, the table keeps the tensors alive.
 static lt_tensors list(lua_State *L, int arg, const char *name)
@@ -212,7 +212,7 @@ static int clip_grad_value(lua_State *L)
     return 0;
 }
 
-void lt_open_update(lua_State *L)
+void lt_open_optim(lua_State *L)
 {
     static const lt_function functions[] = {
         {"sgd_update", sgd_update, LT_IN_MODULE},

@@ -1,10 +1,10 @@
 // Pictures that are data: scenes drawn from numbers, batches gathered from bytes, one picture cut to a size.
-#include "op/pictures.h"
-#include "lua/types.h"
-#include "op/scene.h"
+#include "data/pictures.h"
+#include "data/scene.h"
+#include "lua/check.h"
 
 /*** Draws scenes from a table of numbers, one row a picture. `laterna.data.scenes` writes such tables; the columns are
-described in csrc/op/scene.h. A picture depends on its row, size and channels only.
+described in csrc/data/scene.h. A picture depends on its row, size and channels only.
 @function draw_scenes
 @tparam Tensor scenes (n,21) float32
 @tparam integer size side of the pictures, 8 to 512

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 
 enum { EDGE = 3, FEW = 8, MOST = 1000 }; // places shown at each end of an axis that is longer than FEW
 
@@ -110,12 +110,11 @@ static void measure(printer *p, int axis, int64_t at)
 
 static int to_text(lua_State *L)
 {
-    lt_tensor **box = luaL_testudata(L, 1, LT_TENSOR_TYPE);
-    if (!box || !*box) {
-        lua_pushstring(L, box ? "freed tensor" : "no tensor");
+    const lt_tensor *t = lt_test_tensor(L, 1);
+    if (!t) {
+        lua_pushstring(L, luaL_testudata(L, 1, LT_TENSOR_TYPE) ? "freed tensor" : "no tensor");
         return 1;
     }
-    const lt_tensor *t = *box;
     luaL_Buffer b;
     char text[64];
     printer p = {.b = &b, .t = t, .digits = digits_for(t), .cut = t->size > MOST};

@@ -5,7 +5,7 @@
 // no hook tells of), or handed on. That is all the bookkeeping there is, and errors need none of their own.
 #include "base/profile.h"
 
-#include "lua/types.h"
+#include "lua/check.h"
 
 static void hook(lua_State *L, lua_Debug *ar);
 

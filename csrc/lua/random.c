@@ -1,20 +1,9 @@
-// Generators: explicit ones, and the default one of this Lua state.
-#include "base/random.h"
+// Generators, explicit ones and the default one of this Lua state, and noise that each picture draws from its own.
+#include "op/random.h"
 
 #include <string.h>
 
-#include "lua/types.h"
-
-static const char default_key = 0; // its address is the registry key
-
-lt_random *lt_default_generator(lua_State *L)
-{
-    luaL_checkstack(L, 2, "generator");
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
-    lt_random *r = lua_touserdata(L, -1);
-    lua_pop(L, 1); // the registry keeps it
-    return r;
-}
+#include "lua/check.h"
 
 static lt_random *self(lua_State *L)
 {
@@ -23,21 +12,13 @@ static lt_random *self(lua_State *L)
     return lt_arg_generator_or_default(L, 1, "self");
 }
 
-static lt_random *push_generator(lua_State *L, int64_t seed)
-{
-    lt_random *r = lua_newuserdatauv(L, sizeof *r, 0);
-    lt_random_seed(r, (uint64_t)seed);
-    luaL_setmetatable(L, LT_GENERATOR_TYPE);
-    return r;
-}
-
 /*** A random generator of its own (mt19937, PyTorch's CPU streams).
 @function generator
 @tparam[opt=5489] integer seed
 @treturn Generator */
 static int generator(lua_State *L)
 {
-    push_generator(L, lt_arg_integer_or(L, 1, "seed", INT64_MIN, INT64_MAX, 5489));
+    lt_push_generator(L, lt_arg_integer_or(L, 1, "seed", INT64_MIN, INT64_MAX, 5489));
     return 1;
 }
 
@@ -46,7 +27,7 @@ static int generator(lua_State *L)
 @treturn Generator */
 static int default_generator(lua_State *L)
 {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
+    lt_push_default_generator(L);
     return 1;
 }
 
@@ -133,12 +114,50 @@ static int set_state(lua_State *L)
     return 1;
 }
 
+/*** Standard normals (n, sizes...), item i from generator i: the very numbers that `lt.randn(sizes, { generator = g })`
+gives for each, so that a picture does not depend on those beside it.
+@function randn_each
+@tparam {Generator,...} generators n of them, all different
+@tparam table|number ... sizes of one item
+@treturn Tensor */
+static int randn_each(lua_State *L)
+{
+    int64_t sizes[LT_MAX_DIM];
+    int next;
+    if (!lua_istable(L, 1))
+        return lt_bad_argument(L, 1, "generators: expected table of generators, got %s", lt_type_name(L, 1));
+    const lua_Unsigned n = lua_rawlen(L, 1);
+    if (n > 1 << 24)
+        return lt_bad_argument(L, 1, "generators: too many");
+    const int ndim = lt_arg_shape(L, 2, "sizes", sizes, &next);
+    if (!lua_isnoneornil(L, next))
+        return lt_bad_argument(L, next, "sizes: expected table or numbers, got %s", lt_type_name(L, next));
+    lt_random **list = lua_newuserdatauv(L, (n ? n : 1) * sizeof *list, 0);
+    lua_newtable(L); // those that were seen: two threads must not draw from one
+    for (lua_Unsigned i = 0; i < n; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        list[i] = lt_test_generator(L, -1);
+        if (!list[i])
+            return lt_bad_argument(L, 1, "generators: item %I: expected generator, got %s", (LUAI_UACINT)i + 1,
+                                   lt_type_name(L, -1));
+        if (lua_rawgetp(L, -2, list[i]) != LUA_TNIL)
+            return lt_bad_argument(L, 1, "generators: item %I is item %I again", (LUAI_UACINT)i + 1,
+                                   (LUAI_UACINT)lua_tointeger(L, -1));
+        lua_pop(L, 2);
+        lua_pushinteger(L, (lua_Integer)i + 1);
+        lua_rawsetp(L, -2, list[i]);
+    }
+    LT_PUSH(L, lt_randn_each((int)n, list, ndim, sizes));
+    return 1;
+}
+
 void lt_open_random(lua_State *L)
 {
     static const lt_function functions[] = {
         {"generator", generator, LT_IN_MODULE},
         {"default_generator", default_generator, LT_IN_MODULE},
         {"manual_seed", manual_seed, LT_IN_MODULE},
+        {"randn_each", randn_each, LT_IN_MODULE},
         {NULL, NULL, 0},
     };
     static const lt_function methods[] = {
@@ -155,6 +174,4 @@ void lt_open_random(lua_State *L)
     }
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
-    push_generator(L, 5489);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
 }

@@ -1,7 +1,7 @@
 // Sums and the like.
 #include "op/reduce.h"
 
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/arith.h"
 #include "op/index.h"
 #include "op/shape.h"

@@ -91,11 +91,11 @@ static void fill(lua_State *L, content *c)
     for (lua_pushnil(L); c->count < room && lua_next(L, 2); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
             lt_bad_argument(L, 2, "tensors: names are strings, got a %s", lt_type_name(L, -2));
-        lt_tensor **box = luaL_testudata(L, -1, LT_TENSOR_TYPE);
-        if (!box || !*box)
+        lt_tensor *t = lt_test_tensor(L, -1);
+        if (!t)
             lt_bad_argument(L, 2, "tensors: expected tensor for '%s', got %s", lua_tostring(L, -2),
                             lt_type_name(L, -1));
-        c->items[c->count++] = (lt_st_item){text_at(L, -2), *box};
+        c->items[c->count++] = (lt_st_item){text_at(L, -2), t};
     }
     for (lua_pushnil(L); c->pairs < pair_room && lua_next(L, 3); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 
 // The number of the name at argument 1 among `names` (two of them); `current` without an argument.
 static int named(lua_State *L, const char *const *names, int current)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lua/types.h"
+#include "lua/check.h"
 
 static int axis_at(lua_State *L, int arg, const lt_tensor *t)
 {

@@ -1,6 +1,6 @@
 // Splines.
 #include "op/spline.h"
-#include "lua/types.h"
+#include "lua/check.h"
 
 /*** Runs every number through a monotone rational-quadratic spline of its own, a bijection of [-bound,bound] with k
 bins and the identity outside (Durkan et al. 2019, arXiv 1906.04032, eq. 4 to 8). Of said, k widths and k heights become

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/threads.h"
-#include "lua/types.h"
+#include "lua/check.h"
 
 /*** Bytes that tensors use: live, cached (freed, kept for reuse), peak (most live since the last reset), and the number
 of blocks.

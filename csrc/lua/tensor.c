@@ -1,8 +1,10 @@
 // What a tensor is made of, as scripts see it: shape, type, values in and out.
+#include "lua/tensor.h"
+
 #include <string.h>
 
 #include "kernel/kernel.h"
-#include "lua/types.h"
+#include "lua/check.h"
 #include "op/cast.h"
 #include "tensor/tape.h"
 
@@ -21,6 +23,23 @@ void lt_push_element(lua_State *L, const lt_tensor *t, int64_t i)
         lua_pushnumber(L, (lua_Number)lt_f32(t)[i]);
     else
         lua_pushinteger(L, t->dtype == LT_UINT8 ? lt_u8(t)[i] : lt_i32(t)[i]);
+}
+
+void lt_set_element(lt_tensor *t, int64_t i, double v)
+{
+    if (t->dtype == LT_FLOAT32)
+        lt_f32(t)[i] = (float)v;
+    else if (t->dtype == LT_INT32)
+        lt_i32(t)[i] = v >= 2147483647.0 ? INT32_MAX : v <= -2147483648.0 ? INT32_MIN : v != v ? 0 : (int32_t)v;
+    else
+        lt_u8(t)[i] = v >= 255 ? 255 : v > 0 ? (uint8_t)(v + 0.5) : 0;
+}
+
+void lt_fill(lt_tensor *t, double v)
+{
+    for (int64_t i = 0; i < t->size; i++)
+        lt_set_element(t, i, v);
+    lt_touch(t);
 }
 
 /*** Sizes of a tensor: all of them as a table, or one.
@@ -176,7 +195,6 @@ static int to_byte(lua_State *L)
     return 1;
 }
 
-// Properties: t.shape, t.dtype, t.grad, t.requires_grad, t.is_leaf. 0 when `key` is none of them.
 int lt_push_property(lua_State *L, lt_tensor *t, const char *key)
 {
     if (strcmp(key, "shape") == 0)
@@ -197,21 +215,30 @@ int lt_push_property(lua_State *L, lt_tensor *t, const char *key)
     return 1;
 }
 
+/*** Gives a tensor's memory back now instead of when Lua collects it. Views of it stay valid; any further use of the
+freed one is an error. `local t <close> = ...` does the same at the end of the block. In a finalizer (`__gc`) both do
+nothing: Lua is collecting already.
+@function free
+@tparam Tensor self */
+static int free_tensor(lua_State *L)
+{
+    if (!luaL_testudata(L, 1, LT_TENSOR_TYPE)) // one that was freed already is fine
+        lt_arg_tensor(L, 1, "self");
+    // Finalizers run in the middle of other functions, which may be using this very tensor. lua_gc refuses in them.
+    if (lua_gc(L, LUA_GCISRUNNING) >= 0)
+        lt_empty_box(L, 1);
+    return 0;
+}
+
 void lt_open_tensor(lua_State *L)
 {
     static const lt_function functions[] = {
-        {"size", size, LT_AS_METHOD},
-        {"dim", dim, LT_AS_METHOD},
-        {"numel", numel, LT_AS_METHOD},
-        {"item", item, LT_AS_METHOD},
-        {"rows", rows, LT_AS_METHOD},
-        {"totable", totable, LT_AS_METHOD},
-        {"to_string", to_string, LT_AS_METHOD},
-        {"float", to_float, LT_AS_METHOD},
-        {"int", to_int, LT_AS_METHOD},
-        {"byte", to_byte, LT_AS_METHOD},
-        {NULL, NULL, 0},
+        {"size", size, LT_AS_METHOD},           {"dim", dim, LT_AS_METHOD},          {"numel", numel, LT_AS_METHOD},
+        {"item", item, LT_AS_METHOD},           {"rows", rows, LT_AS_METHOD},        {"totable", totable, LT_AS_METHOD},
+        {"to_string", to_string, LT_AS_METHOD}, {"float", to_float, LT_AS_METHOD},   {"int", to_int, LT_AS_METHOD},
+        {"byte", to_byte, LT_AS_METHOD},        {"free", free_tensor, LT_AS_METHOD}, {NULL, NULL, 0},
     };
     lt_register(L, functions);
     lt_metamethod(L, "__len", length);
+    lt_metamethod(L, "__close", free_tensor);
 }

@@ -2,7 +2,7 @@
 #ifndef LT_OPTIM_MUON_H
 #define LT_OPTIM_MUON_H
 
-#include "optim/sweep.h"
+#include "optim/update.h"
 
 typedef struct {
     float lr, momentum, weight_decay, eps;

@@ -28,7 +28,7 @@ local function arguments(from, to)
   return list
 end
 
-local function log1p(u) return u < 1e-5 and u - u * u / 2 + u ^ 3 / 3 or math.log(1 + u) end
+local function log1p(u) return math.abs(u) < 1e-5 and u - u * u / 2 + u ^ 3 / 3 or math.log(1 + u) end
 local function erfc_far(x) -- continued fraction, x > 2
   local f = 0
   for n = 60, 1, -1 do f = n / 2 / (x + f) end
@@ -58,6 +58,7 @@ local function sigmoid(x) return 1 / (1 + math.exp(-x)) end
 local functions = {
   { "exp", math.exp, 1.5 },
   { "log", math.log, 1.5, 0 },
+  { "log1p", log1p, 2, -1 },
   { "sqrt", math.sqrt, 0.51, 0 },
   { "rsqrt", function(x) return 1 / math.sqrt(x) end, 1.5, 0 },
   { "reciprocal", function(x) return 1 / x end, 0.51 },
@@ -147,7 +148,8 @@ describe("elementary functions", function()
 
   local inf, nan = math.huge, 0 / 0
   local edges = { -- at 0, -0, infinity, -infinity
-    exp = { 1, 1, inf, 0 }, log = { -inf, -inf, inf, nan }, sqrt = { 0, 0, inf, nan }, rsqrt = { inf, -inf, 0, nan },
+    exp = { 1, 1, inf, 0 }, log = { -inf, -inf, inf, nan },
+    log1p = { 0, 0, inf, nan }, sqrt = { 0, 0, inf, nan }, rsqrt = { inf, -inf, 0, nan },
     reciprocal = { inf, -inf, 0, 0 }, sin = { 0, 0, nan, nan }, cos = { 1, 1, nan, nan }, tanh = { 0, 0, 1, -1 },
     sigmoid = { 0.5, 0.5, 1, 0 }, relu = { 0, 0, inf, 0 }, silu = { 0, 0, inf, 0 }, gelu = { 0, 0, inf, 0 },
     erf = { 0, 0, 1, -1 }, abs = { 0, 0, inf, inf }, sign = { 0, 0, 1, -1 }, floor = { 0, 0, inf, -inf },
@@ -172,6 +174,12 @@ describe("elementary functions", function()
     local y = core.softplus(core.tensor { -inf, inf, nan }):totable()
     assert.same({ 0, inf }, { y[1], y[2] })
     assert(y[3] ~= y[3])
+  end)
+
+  it("log1p ends at -1", function()
+    assert.equal(-inf, core.tensor({ -1 }):log1p():item())
+    local y = core.tensor({ -1.0000001 }):log1p():item()
+    assert(y ~= y)
   end)
 
   it("round halves to even", function()

@@ -28,7 +28,7 @@ end
 for _, name in ipairs { "exp", "square", "sin", "cos", "tanh", "sigmoid", "silu", "softplus", "erf", "neg" } do
   case(name, core[name], one(core.randn, 3, 5, 1))
 end
-for _, name in ipairs { "log", "sqrt", "rsqrt", "reciprocal" } do
+for _, name in ipairs { "log", "log1p", "sqrt", "rsqrt", "reciprocal" } do
   case(name, core[name], one(positive, 2, 7), { tolerance = 3e-3, h = 0.01 })
 end
 for _, name in ipairs { "abs", "relu", "leaky_relu" } do

@@ -1,4 +1,4 @@
---- Scenes as csrc/op/scene.h wants them: a row of floats each.
+--- Scenes as csrc/data/scene.h wants them: a row of floats each.
 -- @module laterna.data.scenes.pack
 local check = require "laterna.check"
 local words = require "laterna.data.scenes.words"

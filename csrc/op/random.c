@@ -1,4 +1,4 @@
-#include "sampler/noise.h"
+#include "op/random.h"
 
 #include <string.h>
 

@@ -1,10 +1,11 @@
-// The userdata behind lt tensors and generators: made, named, collected.
-#include "lua/types.h"
+#include "lua/box.h"
 
-#include <string.h>
+#include <lauxlib.h>
 
 #include "base/profile.h"
-#include "tensor/tape.h"
+#include "lua/callback.h"
+
+static const char default_key = 0; // its address is the registry key of the default generator
 
 const char *lt_type_name(lua_State *L, int index)
 {
@@ -54,6 +55,27 @@ lt_tensor **lt_box(lua_State *L)
     return box;
 }
 
+lt_tensor *lt_test_tensor(lua_State *L, int index)
+{
+    lt_tensor **box = luaL_testudata(L, index, LT_TENSOR_TYPE);
+    return box ? *box : NULL;
+}
+
+void lt_empty_box(lua_State *L, int index)
+{
+    lt_tensor **box = lua_touserdata(L, index), *t = *box;
+    *box = NULL;
+    lt_release(t);
+    lt_forget_functions(L);
+}
+
+static int collect_tensor(lua_State *L)
+{
+    luaL_checkudata(L, 1, LT_TENSOR_TYPE);
+    lt_empty_box(L, 1);
+    return 0;
+}
+
 bool lt_collect_for_memory(lua_State *L)
 {
     if (!lt_error_is_memory())
@@ -63,52 +85,34 @@ bool lt_collect_for_memory(lua_State *L)
     return true;
 }
 
-lt_tensor **lt_arg_tensors(lua_State *L, int arg, const char *name, int *n)
+lt_random *lt_push_generator(lua_State *L, int64_t seed)
 {
-    if (!lua_istable(L, arg))
-        lt_bad_argument(L, arg, "%s: expected table of tensors, got %s", name, lt_type_name(L, arg));
-    lua_Unsigned length = lua_rawlen(L, arg);
-    if (length > 1 << 24)
-        lt_bad_argument(L, arg, "%s: too many tensors", name);
-    lt_tensor **list = lua_newuserdatauv(L, (length ? length : 1) * sizeof *list, 0);
-    for (lua_Unsigned i = 0; i < length; i++) {
-        lua_rawgeti(L, arg, (lua_Integer)i + 1);
-        lt_tensor **box = luaL_testudata(L, -1, LT_TENSOR_TYPE);
-        if (!box || !*box)
-            lt_bad_argument(L, arg, "%s: item %I: expected tensor, got %s", name, (LUAI_UACINT)i + 1,
-                            lt_type_name(L, -1));
-        list[i] = *box;
-        lua_pop(L, 1);
-    }
-    *n = (int)length;
-    return list;
+    lt_random *r = lua_newuserdatauv(L, sizeof *r, 0);
+    lt_random_seed(r, (uint64_t)seed);
+    luaL_setmetatable(L, LT_GENERATOR_TYPE);
+    return r;
 }
 
-static int collect_tensor(lua_State *L)
+lt_random *lt_test_generator(lua_State *L, int index)
 {
-    lt_tensor **box = luaL_checkudata(L, 1, LT_TENSOR_TYPE);
-    lt_tensor *t = *box;
-    *box = NULL;
-    lt_release(t);
-    lt_forget_functions(L);
-    return 0;
+    return luaL_testudata(L, index, LT_GENERATOR_TYPE);
 }
 
-/*** Gives a tensor's memory back now instead of when Lua collects it. Views of it stay valid; any further use of the
-freed one is an error. `local t <close> = ...` does the same at the end of the block. In a finalizer (`__gc`) both do
-nothing: Lua is collecting already.
-@function free
-@tparam Tensor self */
-static int free_tensor(lua_State *L)
+void lt_push_default_generator(lua_State *L)
 {
-    lt_tensor **box = luaL_testudata(L, 1, LT_TENSOR_TYPE);
-    if (!box)
-        lt_arg_tensor(L, 1, "self");
-    // Finalizers run in the middle of other functions, which may be using this very tensor. lua_gc refuses in them.
-    return lua_gc(L, LUA_GCISRUNNING) < 0 ? 0 : collect_tensor(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
 }
 
-// A metatable with a table of methods; scripts see neither.
+lt_random *lt_default_generator(lua_State *L)
+{
+    luaL_checkstack(L, 2, "generator");
+    lt_push_default_generator(L);
+    lt_random *r = lua_touserdata(L, -1);
+    lua_pop(L, 1); // the registry keeps it
+    return r;
+}
+
+// A metatable with a table of methods.
 static void new_type(lua_State *L, const char *name)
 {
     luaL_newmetatable(L, name);
@@ -118,16 +122,13 @@ static void new_type(lua_State *L, const char *name)
     lua_setfield(L, -2, "__metatable");
 }
 
-void lt_open_types(lua_State *L)
+void lt_open_box(lua_State *L)
 {
     new_type(L, LT_TENSOR_TYPE);
     lua_pushcfunction(L, collect_tensor);
     lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, free_tensor);
-    lua_setfield(L, -2, "__close");
-    lua_pop(L, 1);
     new_type(L, LT_GENERATOR_TYPE);
-    lua_pop(L, 1);
-    static const lt_function functions[] = {{"free", free_tensor, LT_AS_METHOD}, {NULL, NULL, 0}};
-    lt_register(L, functions);
+    lua_pop(L, 2);
+    lt_push_generator(L, 5489);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
 }

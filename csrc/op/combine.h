@@ -1,6 +1,6 @@
 // What a step of a solver does to memory: a linear combination whose numbers are the solver's formula.
-#ifndef LT_SAMPLER_COMBINE_H
-#define LT_SAMPLER_COMBINE_H
+#ifndef LT_OP_COMBINE_H
+#define LT_OP_COMBINE_H
 
 #include "tensor/tape.h"
 

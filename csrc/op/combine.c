@@ -1,7 +1,7 @@
 // y = c_1 t_1 + c_2 t_2 + ... + c_k t_k, shapes equal, numbers c: one pass over memory.
 //
 //   dt_i = c_i dy                                                                          saved: nothing but c
-#include "sampler/combine.h"
+#include "op/combine.h"
 
 #include <string.h>
 

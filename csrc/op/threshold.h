@@ -1,6 +1,6 @@
 // Dynamic thresholding of guessed pictures.
-#ifndef LT_SAMPLER_THRESHOLD_H
-#define LT_SAMPLER_THRESHOLD_H
+#ifndef LT_OP_THRESHOLD_H
+#define LT_OP_THRESHOLD_H
 
 #include "tensor/tape.h"
 

@@ -1,6 +1,6 @@
 // Pictures in memory: batches out of a set of bytes, and one picture cut to a size. No tape: pictures are data.
-#ifndef LT_OP_PICTURES_H
-#define LT_OP_PICTURES_H
+#ifndef LT_DATA_PICTURES_H
+#define LT_DATA_PICTURES_H
 
 #include "tensor/tensor.h"
 

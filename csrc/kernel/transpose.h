@@ -2,9 +2,9 @@
 //
 // A block is LT_LANES rows by 16 columns, a cache line of each row, so that no line is fetched twice however far apart
 // rows lie. Four columns at a time: a vector gathers, for each of its quads, four columns of one row (rows 0, 4, 8, 12;
-// then 1, 5, 9, 13; ...), and quads are turned as 4 x 4 matrices, all of them at once.
-#ifndef LT_KERNEL_TURN_H
-#define LT_KERNEL_TURN_H
+// then 1, 5, 9, 13; ...), and quads are transposed as 4 x 4 matrices, all of them at once.
+#ifndef LT_KERNEL_TRANSPOSE_H
+#define LT_KERNEL_TRANSPOSE_H
 
 #include "kernel/tile.h"
 
@@ -40,7 +40,7 @@ LT_INLINE lt_vec lt_quads(const float *from, int64_t ld)
 }
 
 // v[0..4), one row each, -> columns, in every quad.
-LT_INLINE void lt_turn_quads(lt_vec *v)
+LT_INLINE void lt_transpose_quads(lt_vec *v)
 {
 #if defined(__AVX512F__)
     __m512 a = _mm512_unpacklo_ps((__m512)v[0], (__m512)v[1]), b = _mm512_unpackhi_ps((__m512)v[0], (__m512)v[1]);
@@ -67,12 +67,12 @@ LT_INLINE void lt_turn_quads(lt_vec *v)
 }
 
 // LT_LANES rows by 4 columns.
-LT_INLINE void lt_turn_block(const float *from, int64_t from_ld, float scale, float *to, int64_t to_ld)
+LT_INLINE void lt_transpose_block(const float *from, int64_t from_ld, float scale, float *to, int64_t to_ld)
 {
     lt_vec v[4];
     for (int r = 0; r < 4; r++)
         v[r] = lt_quads(from + r * from_ld, from_ld);
-    lt_turn_quads(v);
+    lt_transpose_quads(v);
     for (int c = 0; c < 4; c++)
         *(lt_vec_u *)(to + c * to_ld) = scale * v[c];
 }
@@ -116,11 +116,11 @@ static __attribute__((unused)) void lt_transpose(const float *from, int64_t from
             for (int r = 0; r < LT_LANES; r++)
                 __builtin_prefetch(from + (i + r) * from_ld + j + 16);
             for (int c = 0; c < 16; c += 4)
-                lt_turn_block(from + i * from_ld + j + c, from_ld, scale, to + (j + c) * to_ld + i, to_ld);
+                lt_transpose_block(from + i * from_ld + j + c, from_ld, scale, to + (j + c) * to_ld + i, to_ld);
         }
     for (; j + 4 <= n; j += 4)
         for (int64_t i = 0; i < whole; i += LT_LANES)
-            lt_turn_block(from + i * from_ld + j, from_ld, scale, to + j * to_ld + i, to_ld);
+            lt_transpose_block(from + i * from_ld + j, from_ld, scale, to + j * to_ld + i, to_ld);
     for (; j < n; j++)
         for (int64_t i = 0; i < whole; i++)
             to[j * to_ld + i] = scale * from[i * from_ld + j];

@@ -1,4 +1,4 @@
-#include "op/pictures.h"
+#include "data/pictures.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-#include "op/scene.h"
+#include "data/scene.h"
 
 #include "base/threads.h"
-#include "op/scene_parts.h"
+#include "data/scene_parts.h"
 
 typedef struct {
     int shape, texture;
@@ -58,9 +58,9 @@ static lt_rgb paint(const object *o, lt_rgb under, float x, float y, float pixel
     lt_rgb face = lt_mix_rgb(o->colour, o->second, lt_texture(o->texture, u, v, pixel));
     // Lit from above: a little towards white at the top, towards black at the bottom.
     float tilt = 0.14f * (y - o->y) / o->radius;
-    face = tilt < 0 ? lt_mix_rgb(face, (lt_rgb){1, 1, 1}, lt_min(-tilt, 0.2f))
-                    : lt_mix_rgb(face, (lt_rgb){0, 0, 0}, lt_min(tilt, 0.2f));
-    float width = lt_max(0.014f, 0.5f * pixel);
+    face = tilt < 0 ? lt_mix_rgb(face, (lt_rgb){1, 1, 1}, lt_minf(-tilt, 0.2f))
+                    : lt_mix_rgb(face, (lt_rgb){0, 0, 0}, lt_minf(tilt, 0.2f));
+    float width = lt_maxf(0.014f, 0.5f * pixel);
     face = lt_mix_rgb(o->outline, face, lt_cover(d + width, pixel));
     return lt_mix_rgb(under, face, inside);
 }

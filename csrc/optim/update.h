@@ -1,8 +1,8 @@
 // Optimizer steps over a list of parameters: checked as a whole before the first number is touched, then done in one
-// parallel sweep over all of them. Parameters without a gradient are skipped. Arguments of messages: 1 the parameters,
+// parallel pass over all of them. Parameters without a gradient are skipped. Arguments of messages: 1 the parameters,
 // 2 and 3 the state.
-#ifndef LT_OPTIM_SWEEP_H
-#define LT_OPTIM_SWEEP_H
+#ifndef LT_OPTIM_UPDATE_H
+#define LT_OPTIM_UPDATE_H
 
 #include "kernel/update.h"
 #include "tensor/tape.h"

@@ -1,6 +1,6 @@
 // Captioned scenes: one or two flat objects on a background, drawn from a table of numbers. No tape: pictures are data.
-#ifndef LT_OP_SCENE_H
-#define LT_OP_SCENE_H
+#ifndef LT_DATA_SCENE_H
+#define LT_DATA_SCENE_H
 
 #include "tensor/tensor.h"
 

@@ -1,30 +1,22 @@
 // The parts of a scene as functions of a place: signed distances of shapes, textures, backgrounds. Private to scene.c.
-#ifndef LT_OP_SCENE_PARTS_H
-#define LT_OP_SCENE_PARTS_H
+#ifndef LT_DATA_SCENE_PARTS_H
+#define LT_DATA_SCENE_PARTS_H
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/minmax.h"
+
 typedef struct {
     float r, g, b;
 } lt_rgb;
 
-// Without SSE4.1 the library's floorf, fminf and fmaxf are calls, and these are most of what drawing does.
+// Without SSE4.1 the library's floorf is a call, and this is most of what drawing does.
 static inline float lt_floor(float x) // |x| below 2^31
 {
     float t = (float)(int32_t)x;
     return t - (float)(t > x);
-}
-
-static inline float lt_min(float a, float b)
-{
-    return a < b ? a : b;
-}
-
-static inline float lt_max(float a, float b)
-{
-    return a > b ? a : b;
 }
 
 static inline float lt_clamp01(float x)

@@ -1,4 +1,4 @@
-#include "optim/sweep.h"
+#include "optim/update.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,12 +23,12 @@ typedef struct {
     const float *g;
 } part;
 
-typedef struct sweep sweep;
-struct sweep {
+typedef struct job job;
+struct job {
     int n;
     part *part; // those with something to do
     settings set;
-    void (*update)(const sweep *s, const part *part, int64_t at, int64_t n);
+    void (*update)(const job *s, const part *part, int64_t at, int64_t n);
 };
 
 // ---- checks ---------------------------------------------------------------------------------------------------------
@@ -114,9 +114,9 @@ int lt_check_update(lt_tensors params, lt_tensors a, const char *a_name, lt_tens
     return status;
 }
 
-// ---- the sweep ------------------------------------------------------------------------------------------------------
+// ---- the pass over all parameters -----------------------------------------------------------------------------------
 
-static const part *part_of(const sweep *s, int64_t piece) // the last part that begins at or before the piece
+static const part *part_of(const job *s, int64_t piece) // the last part that begins at or before the piece
 {
     int low = 0, high = s->n - 1;
     while (low < high) {
@@ -131,7 +131,7 @@ static const part *part_of(const sweep *s, int64_t piece) // the last part that 
 
 static void run_pieces(void *context, int64_t begin, int64_t end)
 {
-    const sweep *s = context;
+    const job *s = context;
     for (int64_t i = begin; i < end; i++) {
         const part *p = part_of(s, i);
         const int64_t at = (i - p->first_piece) * CHUNK;
@@ -145,7 +145,7 @@ static float *state_of(lt_tensors list, int i)
 }
 
 // Everything has been checked. sources: where g comes from instead of the gradients (ema).
-static int run(sweep *s, lt_tensors params, lt_tensors a, lt_tensors b, lt_tensors sources)
+static int run(job *s, lt_tensors params, lt_tensors a, lt_tensors b, lt_tensors sources)
 {
     int64_t pieces = 0, total = 0;
     s->n = 0;
@@ -172,69 +172,68 @@ static int run(sweep *s, lt_tensors params, lt_tensors a, lt_tensors b, lt_tenso
 
 static const lt_tensors none = {0, NULL};
 
-// ---- one function an optimizer
-// ------------------------------------------------------------------------------------------
+// ---- one function an optimizer --------------------------------------------------------------------------------------
 
-static void sgd(const sweep *s, const part *p, int64_t at, int64_t n)
+static void sgd(const job *s, const part *p, int64_t at, int64_t n)
 {
     lt_k.update->sgd(n, p->p + at, p->g + at, p->a ? p->a + at : NULL, &s->set.sgd);
 }
 
 int lt_sgd_update(lt_tensors params, lt_tensors momenta, lt_sgd set)
 {
-    sweep s = {.set = {.sgd = set}, .update = sgd};
+    job s = {.set = {.sgd = set}, .update = sgd};
     if (lt_check_update(params, momenta, "momenta", none, "") != LT_OK)
         return LT_FAIL;
     return run(&s, params, momenta, none, none);
 }
 
-static void adam(const sweep *s, const part *p, int64_t at, int64_t n)
+static void adam(const job *s, const part *p, int64_t at, int64_t n)
 {
     lt_k.update->adam(n, p->p + at, p->g + at, p->a + at, p->b + at, &s->set.adam);
 }
 
 int lt_adam_update(lt_tensors params, lt_tensors exp_avg, lt_tensors exp_avg_sq, lt_adam set)
 {
-    sweep s = {.set = {.adam = set}, .update = adam};
+    job s = {.set = {.adam = set}, .update = adam};
     if (lt_check_update(params, exp_avg, "exp_avg", exp_avg_sq, "exp_avg_sq") != LT_OK)
         return LT_FAIL;
     return run(&s, params, exp_avg, exp_avg_sq, none);
 }
 
-static void rmsprop(const sweep *s, const part *p, int64_t at, int64_t n)
+static void rmsprop(const job *s, const part *p, int64_t at, int64_t n)
 {
     lt_k.update->rmsprop(n, p->p + at, p->g + at, p->a + at, p->b ? p->b + at : NULL, &s->set.rmsprop);
 }
 
 int lt_rmsprop_update(lt_tensors params, lt_tensors square_avg, lt_tensors momenta, lt_rmsprop set)
 {
-    sweep s = {.set = {.rmsprop = set}, .update = rmsprop};
+    job s = {.set = {.rmsprop = set}, .update = rmsprop};
     if (lt_check_update(params, square_avg, "square_avg", momenta, "momenta") != LT_OK)
         return LT_FAIL;
     return run(&s, params, square_avg, momenta, none);
 }
 
-static void lion(const sweep *s, const part *p, int64_t at, int64_t n)
+static void lion(const job *s, const part *p, int64_t at, int64_t n)
 {
     lt_k.update->lion(n, p->p + at, p->g + at, p->a + at, &s->set.lion);
 }
 
 int lt_lion_update(lt_tensors params, lt_tensors exp_avg, lt_lion set)
 {
-    sweep s = {.set = {.lion = set}, .update = lion};
+    job s = {.set = {.lion = set}, .update = lion};
     if (lt_check_update(params, exp_avg, "exp_avg", none, "") != LT_OK)
         return LT_FAIL;
     return run(&s, params, exp_avg, none, none);
 }
 
-static void ema(const sweep *s, const part *p, int64_t at, int64_t n)
+static void ema(const job *s, const part *p, int64_t at, int64_t n)
 {
     lt_k.update->ema(n, p->p + at, p->g + at, s->set.number);
 }
 
 int lt_ema_update(lt_tensors targets, lt_tensors sources, float decay)
 {
-    sweep s = {.set = {.number = decay}, .update = ema};
+    job s = {.set = {.number = decay}, .update = ema};
     if (sources.n != targets.n)
         return lt_fail_arg(2, "sources: expected %d tensors, got %d", targets.n, sources.n);
     for (int i = 0; i < targets.n; i++) {

@@ -1,5 +1,5 @@
 // Signed distances of shapes and the patterns on them, as functions of a place.
-#include "op/scene_parts.h"
+#include "data/scene_parts.h"
 
 static float length(float x, float y)
 {
@@ -8,7 +8,7 @@ static float length(float x, float y)
 
 static float box(float x, float y, float half_width, float half_height)
 {
-    return lt_max(fabsf(x) - half_width, fabsf(y) - half_height);
+    return lt_maxf(fabsf(x) - half_width, fabsf(y) - half_height);
 }
 
 // Reflects (x, y) into the half plane on the far side of the line through 0 with unit normal (nx, ny).
@@ -44,7 +44,7 @@ static float heart(float x, float y)
     y = 0.18f - y;
     float square = (x + fabsf(y) - s) * half_root;
     float disc = length(x - s / 2, y - s / 2) - s * half_root;
-    return lt_min(square, disc);
+    return lt_minf(square, disc);
 }
 
 float lt_shape_distance(int shape, float x, float y)
@@ -56,21 +56,21 @@ float lt_shape_distance(int shape, float x, float y)
     case 2: // square
         return box(x, y, 0.82f, 0.82f);
     case 3: // triangle, point up
-        return lt_max(y - 0.2f, ax * 0.8660254f - (y - 0.2f) * 0.5f) - 0.625f;
+        return lt_maxf(y - 0.2f, ax * 0.8660254f - (y - 0.2f) * 0.5f) - 0.625f;
     case 4:
         return star(x, y);
     case 5:
         return heart(x, y);
     case 6: // cross
-        return lt_min(box(x, y, 1, 0.34f), box(x, y, 0.34f, 1));
+        return lt_minf(box(x, y, 1, 0.34f), box(x, y, 0.34f, 1));
     case 7: // ring
         return fabsf(length(x, y) - 0.69f) - 0.29f;
     case 8: // diamond
         return (ax * 1.15f + ay * 0.8f - 0.92f) * 0.713808f;
     case 9: // moon
-        return lt_max(length(x - 0.12f, y) - 1, 0.83f - length(x - 0.62f, y + 0.22f));
+        return lt_maxf(length(x - 0.12f, y) - 1, 0.83f - length(x - 0.62f, y + 0.22f));
     default: // hexagon
-        return lt_max(ax * 0.8660254f + ay * 0.5f, ay) - 0.86f;
+        return lt_maxf(ax * 0.8660254f + ay * 0.5f, ay) - 0.86f;
     }
 }
 

@@ -1,6 +1,6 @@
 // Noise of which every picture has a stream of its own: a picture does not depend on those beside it.
-#ifndef LT_SAMPLER_NOISE_H
-#define LT_SAMPLER_NOISE_H
+#ifndef LT_OP_RANDOM_H
+#define LT_OP_RANDOM_H
 
 #include "base/random.h"
 #include "tensor/tensor.h"

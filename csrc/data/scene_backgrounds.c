@@ -1,6 +1,6 @@
 // Backgrounds are functions of the place and a seed, made of gradients, value noise and jittered grids, so that a
 // picture of 8 and one of 512 pixels show the same scene. Only + - * / floor: the same bits on every machine.
-#include "op/scene_parts.h"
+#include "data/scene_parts.h"
 
 // A number in [0, 1) for a cell of a grid; `salt` tells the uses apart.
 static float cell(uint32_t seed, int32_t i, int32_t j, uint32_t salt)
@@ -64,12 +64,12 @@ static float spots(const lt_ground *g, float x, float y, float pixel, float step
     if (cell(g->seed, i, j, 4) >= chance)
         return 0;
     float r = radius * (0.6f + 0.8f * cell(g->seed, i, j, 5));
-    float room = 1 - 2 * lt_min(0.5f, (r + pixel / 2) / step);
+    float room = 1 - 2 * lt_minf(0.5f, (r + pixel / 2) / step);
     float dx = (u - (float)i - 0.5f - room * (cell(g->seed, i, j, 6) - 0.5f)) * step;
     float dy = (v - (float)j - 0.5f - room * (cell(g->seed, i, j, 7) - 0.5f)) * step;
     // A spot smaller than a pixel is drawn one pixel wide and fainter.
-    float wide = lt_max(r, pixel * 0.5f);
-    return lt_cover(sqrtf(dx * dx + dy * dy) - wide, pixel) * lt_min(1, 0.35f + 0.65f * r / wide);
+    float wide = lt_maxf(r, pixel * 0.5f);
+    return lt_cover(sqrtf(dx * dx + dy * dy) - wide, pixel) * lt_minf(1, 0.35f + 0.65f * r / wide);
 }
 
 static lt_rgb night_sky(lt_ground *g, float x, float y, float pixel)
@@ -105,7 +105,7 @@ static lt_rgb sea(lt_ground *g, float x, float y, float pixel)
     float row = lt_floor(y / spacing + shift);
     float phase = cell(g->seed, 0, (int32_t)row, 2);
     float crest = (row + 0.55f - shift) * spacing + 0.026f * wave(x * 3.3f + phase);
-    float foam = lt_cover(fabsf(y - crest) - 0.011f, lt_max(pixel, 0.012f));
+    float foam = lt_cover(fabsf(y - crest) - 0.011f, lt_maxf(pixel, 0.012f));
     float trough = ramp(y, crest, crest + 0.09f);
     water = lt_mix_rgb(water, (lt_rgb){0.03f, 0.20f, 0.42f}, 0.35f * (y > crest ? 1 - trough : 0));
     return lt_mix_rgb(water, (lt_rgb){0.82f, 0.94f, 0.96f}, 0.75f * foam);
@@ -133,10 +133,10 @@ static lt_rgb bricks(lt_ground *g, float x, float y, float pixel)
     const float height = 0.125f, width = 0.27f, mortar = 0.010f;
     float v = y / height + g->chance[0], row = lt_floor(v);
     float u = x / width + g->chance[1] + 0.5f * ((int)row & 1), column = lt_floor(u);
-    float dx = lt_min(u - column, column + 1 - u) * width, dy = lt_min(v - row, row + 1 - v) * height;
+    float dx = lt_minf(u - column, column + 1 - u) * width, dy = lt_minf(v - row, row + 1 - v) * height;
     float tone = cell(g->seed, (int32_t)column, (int32_t)row, 3);
     lt_rgb brick = lt_mix_rgb((lt_rgb){0.50f, 0.27f, 0.22f}, (lt_rgb){0.68f, 0.41f, 0.32f}, tone);
-    return lt_mix_rgb(brick, (lt_rgb){0.80f, 0.76f, 0.70f}, lt_cover(lt_min(dx, dy) - mortar, pixel));
+    return lt_mix_rgb(brick, (lt_rgb){0.80f, 0.76f, 0.70f}, lt_cover(lt_minf(dx, dy) - mortar, pixel));
 }
 
 static lt_rgb tiles(lt_ground *g, float x, float y, float pixel)
@@ -144,10 +144,10 @@ static lt_rgb tiles(lt_ground *g, float x, float y, float pixel)
     const float side = 0.25f;
     float u = x / side + g->chance[0], v = y / side + g->chance[1];
     float i = lt_floor(u), j = lt_floor(v);
-    float dx = lt_min(u - i, i + 1 - u) * side, dy = lt_min(v - j, j + 1 - v) * side;
+    float dx = lt_minf(u - i, i + 1 - u) * side, dy = lt_minf(v - j, j + 1 - v) * side;
     float light = ((int)i + (int)j) & 1 ? 0.74f : 0.54f;
     // Halfway to the neighbour's tone at the edge, so that the edge is a pixel wide.
-    light = lt_mix(light, 0.64f, lt_cover(lt_min(dx, dy), pixel));
+    light = lt_mix(light, 0.64f, lt_cover(lt_minf(dx, dy), pixel));
     light += 0.04f * (cell(g->seed, (int32_t)i, (int32_t)j, 3) - 0.5f);
     return (lt_rgb){light, light * 0.97f, light * 0.92f};
 }

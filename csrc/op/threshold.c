@@ -2,7 +2,7 @@
 // (Saharia et al. 2022, arXiv 2205.11487, section 2.3).
 //
 //   dx = dy / s where |x| <= s, else 0: s counts as a constant                                          saved: x, s
-#include "sampler/threshold.h"
+#include "op/threshold.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,0 +1,97 @@
+#include "lua/function.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "lua/box.h"
+
+// Tells our functions from those of others: their last value, after the name and what else they need.
+static const char ours;
+
+void lt_push_function(lua_State *L, lua_CFunction function, int values)
+{
+    lua_pushlightuserdata(L, (void *)&ours);
+    lua_pushcclosure(L, function, values + 1);
+}
+
+const char *lt_registered_name(lua_State *L, int index)
+{
+    bool found = false;
+    index = lua_absindex(L, index);
+    for (int i = 2; i <= 3 && !found && lua_getupvalue(L, index, i); i++) {
+        found = lua_touserdata(L, -1) == &ours;
+        lua_pop(L, 1);
+    }
+    if (!found)
+        return NULL;
+    lua_getupvalue(L, index, 1);
+    const char *name = lua_tostring(L, -1);
+    lua_pop(L, 1);
+    return name;
+}
+
+void lt_register(lua_State *L, const lt_function *functions)
+{
+    luaL_getmetatable(L, LT_TENSOR_TYPE);
+    lua_getfield(L, -1, "methods");
+    for (; functions->name; functions++) {
+        lua_pushstring(L, functions->name);
+        lt_push_function(L, functions->function, 1); // the name, for messages
+        if (functions->where & LT_IN_MODULE) {
+            lua_pushvalue(L, -1);
+            lua_setfield(L, -5, functions->name);
+        }
+        if (functions->where & LT_AS_METHOD) {
+            lua_pushvalue(L, -1);
+            lua_setfield(L, -3, functions->name);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+}
+
+static const char *function_name(lua_State *L)
+{
+    const char *name = lua_tostring(L, lua_upvalueindex(1));
+    return name ? name : "?";
+}
+
+static int raise_argument(lua_State *L, int arg, const char *message)
+{
+    lua_Debug ar;
+    if (lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "method") == 0 && --arg == 0)
+        return luaL_error(L, "calling '%s' on bad self (%s)", function_name(L), message);
+    return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, function_name(L), message);
+}
+
+int lt_bad_argument(lua_State *L, int arg, const char *format, ...)
+{
+    va_list va;
+    va_start(va, format);
+    const char *message = lua_pushvfstring(L, format, va);
+    va_end(va);
+    return raise_argument(L, arg, message);
+}
+
+int lt_raise(lua_State *L)
+{
+    if (lt_error_is_memory()) {
+        lua_pushfstring(L, "%s: %s, %I bytes live", function_name(L), lt_error_message(),
+                        (LUAI_UACINT)lt_memory().live);
+        return lua_error(L);
+    }
+    lua_pushstring(L, lt_error_message());
+    if (lt_error_arg())
+        return raise_argument(L, lt_error_arg(), lua_tostring(L, -1));
+    return luaL_error(L, "%s: %s", function_name(L), lua_tostring(L, -1));
+}
+
+void lt_metamethod(lua_State *L, const char *name, lua_CFunction function)
+{
+    luaL_getmetatable(L, LT_TENSOR_TYPE);
+    lua_pushstring(L, name + 2); // messages say "add", not "__add"
+    lt_push_function(L, function, 1);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
+}
