@@ -8,6 +8,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+typedef uint32_t four __attribute__((may_alias)); // the bytes of a float or an int32_t
+
 // Runs are often as short as the channels of a picture: they go by without a call, and without loops that compilers
 // would turn into one. What is left at the end is copied with some of what stands before it once more.
 INLINE void copy_bytes(char *restrict to, const char *restrict from, int64_t n)
@@ -44,7 +46,7 @@ static void fill(int64_t n, int64_t item, const void *value, void *y)
         memset(y, *(const uint8_t *)value, (size_t)n);
         return;
     }
-    uint32_t v, *to = y;
+    four v, *to = y;
     memcpy(&v, value, sizeof v);
     for (int64_t i = 0; i < n; i++)
         to[i] = v;
@@ -64,7 +66,7 @@ INLINE void copy_apart(const bool put, int64_t n, int64_t step, int64_t item, ch
             *(put ? window : packed) = *(put ? packed : window);
 }
 
-static void copy_backwards(int64_t n, const float *restrict from, float *restrict to) // from[0], from[-1], ..
+static void copy_backwards(int64_t n, const four *restrict from, four *restrict to) // from[0], from[-1], ..
 {
     for (int64_t i = 0; i < n; i++)
         to[i] = from[-i];
@@ -77,7 +79,7 @@ INLINE void copy_run(const bool put, int64_t n, int64_t step, int64_t item, char
     else if (step == 0 && !put)
         fill(n, item, window, packed);
     else if (step == -1 && !put && item == 4)
-        copy_backwards(n, (const float *)window, (float *)packed);
+        copy_backwards(n, (const four *)window, (four *)packed);
     else
         copy_apart(put, n, step, item, window, packed);
 }
