@@ -52,8 +52,8 @@ static void fill(int64_t n, int64_t item, const void *value, void *y)
         to[i] = v;
 }
 
-// n items, the window's `step` apart, not all in one piece. The loop is over the window's pointer, as long as the
-// number of its turns is not known beforehand compilers make no vectors of single items, which would cost more.
+// n items, the window's `step` (not 0) apart. The loop goes by the window's pointer: a compiler that cannot count its
+// turns beforehand makes no vectors of single items, which would cost more than they save.
 INLINE void copy_apart(const bool put, int64_t n, int64_t step, int64_t item, char *window, char *packed)
 {
     const int64_t apart = step * item;

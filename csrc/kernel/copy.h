@@ -18,7 +18,7 @@ typedef struct {
 
 typedef struct {
     // Runs begin .. end - 1 of a window, and the array in which all runs lie one after another: take reads the window,
-    // put writes into it. Both arrays are named by their first item, that of run 0.
+    // put writes into it, and no step of its window is 0. Both arrays are named by their first item, that of run 0.
     void (*take)(const lt_window *w, int64_t begin, int64_t end, const void *window, void *packed);
     void (*put)(const lt_window *w, int64_t begin, int64_t end, void *window, const void *packed);
 
