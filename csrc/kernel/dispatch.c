@@ -15,8 +15,12 @@
 
 #define TABLES(set)                                                                                                    \
     extern const lt_pointwise_kernels lt_pointwise_##set;                                                              \
+    extern const lt_copy_kernels lt_copy_##set;                                                                        \
+    extern const lt_index_kernels lt_index_##set;                                                                      \
     extern const lt_reduce_kernels lt_reduce_##set;                                                                    \
     extern const lt_softmax_kernels lt_softmax_##set;                                                                  \
+    extern const lt_loss_kernels lt_loss_##set;                                                                        \
+    extern const lt_moments_kernels lt_moments_##set;                                                                  \
     extern const lt_norm_kernels lt_norm_##set;                                                                        \
     extern const lt_update_kernels lt_update_##set;                                                                    \
     extern const lt_gemm_kernels lt_gemm_##set;                                                                        \
@@ -29,8 +33,12 @@
     extern const lt_product_kernels lt_rounded_##set;                                                                  \
     static const lt_kernels kernels_##set = {                                                                          \
         .pointwise = &lt_pointwise_##set,                                                                              \
+        .copy = &lt_copy_##set,                                                                                        \
+        .index = &lt_index_##set,                                                                                      \
         .reduce = &lt_reduce_##set,                                                                                    \
         .softmax = &lt_softmax_##set,                                                                                  \
+        .loss = &lt_loss_##set,                                                                                        \
+        .moments = &lt_moments_##set,                                                                                  \
         .norm = &lt_norm_##set,                                                                                        \
         .update = &lt_update_##set,                                                                                    \
         .gemm = &lt_gemm_##set,                                                                                        \

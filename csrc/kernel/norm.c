@@ -185,4 +185,5 @@ const lt_norm_kernels LT_NAME(lt_norm) = {
     .layer = LT_NAME(lt_norm_layer),
     .layer_grad = LT_NAME(lt_norm_layer_grad),
     .affine = affine,
+    .running = LT_NAME(lt_norm_running),
 };

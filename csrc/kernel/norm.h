@@ -51,6 +51,11 @@ typedef struct {
 
     // y = activation((x - mean[c]) * gain[c] + bias[c]), bias may be NULL. Batch norm with running statistics.
     int (*affine)(const lt_norm_call *a, const float *x, const float *mean, const float *gain, float *y);
+
+    // What those become, n channels, after a batch of `count` values a channel: running = (1 - momentum) * running +
+    // momentum * batch. rstd tells the batch's variance, which is made unbiased (times count / (count - 1)).
+    void (*running)(int64_t n, int64_t count, float eps, float momentum, const float *mean, const float *rstd,
+                    float *running_mean, float *running_var);
 } lt_norm_kernels;
 
 extern const lt_norm_kernels lt_norm_portable, lt_norm_avx2, lt_norm_avx512;

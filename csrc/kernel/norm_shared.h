@@ -106,5 +106,7 @@ int LT_NAME(lt_norm_group_grad)(const lt_norm_call *a, const float *x, const flo
 int LT_NAME(lt_norm_layer)(const lt_norm_call *a, const float *x, float *y, float *mean, float *rstd);
 int LT_NAME(lt_norm_layer_grad)(const lt_norm_call *a, const float *x, const float *dy, const float *mean,
                                 const float *rstd, const lt_norm_grads *out);
+void LT_NAME(lt_norm_running)(int64_t n, int64_t count, float eps, float momentum, const float *mean, const float *rstd,
+                              float *running_mean, float *running_var);
 
 #endif

@@ -1,11 +1,8 @@
 // y = x + a * b in one pass: a residual branch behind a gate.
 //
 //   dx = dy, da = sum of dy * b, db = sum of dy * a, each over what was stretched         saved: a, b
-#include "base/threads.h"
 #include "op/broadcast.h"
 #include "op/compose.h"
-
-enum { GRAIN = 1 << 15 };
 
 typedef struct {
     lt_broadcast plan;
@@ -13,31 +10,12 @@ typedef struct {
     float *y;
 } job;
 
-static void run(const job *j, int64_t n, const int64_t *at, float *y)
+static void run(const void *context, int64_t n, const int64_t *at, int64_t out)
 {
+    const job *j = context;
     const int last = j->plan.ndim - 1;
     lt_k.pointwise->add_products(n, j->x + at[0], j->plan.step[0][last], j->a + at[1], j->plan.step[1][last],
-                                 j->b + at[2], j->plan.step[2][last], y);
-}
-
-static void runs_piece(void *context, int64_t begin, int64_t end)
-{
-    const job *j = context;
-    const int64_t n = j->plan.size[j->plan.ndim - 1];
-    int64_t at[LT_OPERANDS];
-    for (int64_t i = begin; i < end; i++) {
-        lt_broadcast_at(&j->plan, i, at);
-        run(j, n, at, j->y + i * n);
-    }
-}
-
-static void flat_piece(void *context, int64_t begin, int64_t end)
-{
-    const job *j = context;
-    int64_t at[LT_OPERANDS];
-    for (int k = 0; k < 3; k++)
-        at[k] = begin * j->plan.step[k][0];
-    run(j, end - begin, at, j->y + begin);
+                                 j->b + at[2], j->plan.step[2][last], j->y + out);
 }
 
 static int addcmul_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
@@ -77,11 +55,7 @@ lt_tensor *lt_addcmul(lt_tensor *x, lt_tensor *a, lt_tensor *b)
     lt_tensor *y = lt_tensor_new(LT_FLOAT32, ndim, shape);
     if (y && y->size) {
         job j = {lt_broadcast_plan(3, in, ndim, shape), lt_f32(x), lt_f32(a), lt_f32(b), lt_f32(y)};
-        const int64_t n = j.plan.size[j.plan.ndim - 1];
-        if (j.plan.ndim == 1)
-            lt_parallel(n, GRAIN, flat_piece, &j);
-        else
-            lt_parallel(lt_broadcast_runs(&j.plan), GRAIN / (n < GRAIN ? n + 1 : GRAIN) + 1, runs_piece, &j);
+        lt_broadcast_each(&j.plan, run, &j);
     }
     return lt_record(y, &op, 3, in, LT_LIST(b->node ? a : NULL, a->node ? b : NULL), NULL, 0);
 }

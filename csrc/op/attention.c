@@ -56,9 +56,8 @@ static lt_tensor *visible(workshop *w, lt_tensor *mask, bool causal, int64_t lq,
     if (mask && (!seen || !causal))
         return seen;
     lt_tensor *triangle = keep(w, lt_tensor_new(LT_FLOAT32, 4, (int64_t[]){1, 1, lq, lk}));
-    for (int64_t i = 0; triangle && i < lq; i++)
-        for (int64_t j = 0; j < lk; j++)
-            lt_f32(triangle)[i * lk + j] = !causal || j <= i + lk - lq;
+    if (triangle)
+        lt_k.index->triangle(lq, lk, causal ? lk - lq : lk, lt_f32(triangle));
     return seen && triangle ? keep(w, lt_mul(seen, triangle)) : triangle;
 }
 

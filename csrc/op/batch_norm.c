@@ -1,6 +1,4 @@
 // Batch norm: each channel over every other axis, with running statistics for when there is no batch to ask.
-#include <math.h>
-
 #include "op/norm.h"
 #include "op/norm_shared.h"
 
@@ -27,20 +25,6 @@ static int check(const lt_tensor *x, const lt_tensor *weight, const lt_tensor *b
     return LT_OK;
 }
 
-// running = (1 - momentum) * running + momentum * batch; rstd says the batch's variance, which is made unbiased
-static void follow(lt_tensor *running_mean, lt_tensor *running_var, const lt_tensor *mean, const lt_tensor *rstd,
-                   int64_t count, const lt_batch_norm_settings *set)
-{
-    const float keep = 1.0f - set->momentum, unbias = (float)count / (float)(count - 1);
-    for (int64_t i = 0; i < mean->size; i++) {
-        const double r = (double)lt_f32(rstd)[i], var = fmax(1.0 / (r * r) - (double)set->eps, 0.0);
-        lt_f32(running_mean)[i] = keep * lt_f32(running_mean)[i] + set->momentum * lt_f32(mean)[i];
-        lt_f32(running_var)[i] = keep * lt_f32(running_var)[i] + set->momentum * unbias * (float)var;
-    }
-    lt_touch(running_mean);
-    lt_touch(running_var);
-}
-
 static lt_tensor *train(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, lt_tensor *running_mean,
                         lt_tensor *running_var, const lt_batch_norm_settings *set)
 {
@@ -60,8 +44,12 @@ static lt_tensor *train(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, lt_ten
                        .weight_shape = {c}};
     lt_tensor *mean = NULL, *rstd = NULL, *y;
     y = lt_norm_run(&a, &(lt_norm_inputs){.x = x, .weight = weight, .bias = bias}, &mean, &rstd);
-    if (y && running_mean && x->size)
-        follow(running_mean, running_var, mean, rstd, rows, set);
+    if (y && running_mean && x->size) {
+        lt_k.norm->running(c, rows, set->eps, set->momentum, lt_f32(mean), lt_f32(rstd), lt_f32(running_mean),
+                           lt_f32(running_var));
+        lt_touch(running_mean);
+        lt_touch(running_var);
+    }
     lt_release(mean);
     lt_release(rstd);
     return y;

@@ -62,8 +62,7 @@ static void tiled_piece(void *context, int64_t begin, int64_t end)
         const int64_t k = TILE / n < left ? TILE / n : left;
         lt_broadcast_at(p, i, at);
         const float *row = turned ? j->a + at[0] : j->b + at[1], *full = turned ? j->b + at[1] : j->a + at[0];
-        for (int64_t r = 0; r < k; r++)
-            memcpy(tile + r * n, row, (size_t)n * sizeof *tile);
+        lt_k.copy->repeat(k, n, row, tile);
         for (int64_t m; left > 0; left -= m, i += m, full += m * n) {
             m = k < left ? k : left;
             j->f(m * n, turned ? tile : full, 1, turned ? full : tile, 1, j->y + i * n);

@@ -1,5 +1,9 @@
 #include "op/broadcast.h"
 
+#include "base/threads.h"
+
+enum { GRAIN = 1 << 15 };
+
 static int64_t size_at(const lt_tensor *t, int ndim, int axis)
 {
     int own = axis - (ndim - t->ndim); // aligned at the last axis
@@ -84,4 +88,57 @@ void lt_broadcast_at(const lt_broadcast *b, int64_t i, int64_t *offset)
         for (int k = 0; k < b->operands; k++)
             offset[k] += place * b->step[k][axis];
     }
+}
+
+typedef struct {
+    const lt_broadcast *plan;
+    lt_broadcast_piece f;
+    const void *context;
+} job;
+
+// The places of a run's operands, from those of the run before it: an axis that is at its end starts again, and the
+// one before it goes on.
+static void next_run(const lt_broadcast *b, int64_t *place, int64_t *at)
+{
+    for (int axis = b->ndim - 2; axis >= 0; axis--) {
+        const bool goes_on = ++place[axis] < b->size[axis];
+        for (int k = 0; k < LT_OPERANDS; k++)
+            at[k] += goes_on ? b->step[k][axis] : -(b->size[axis] - 1) * b->step[k][axis];
+        if (goes_on)
+            return;
+        place[axis] = 0;
+    }
+}
+
+static void runs_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const int64_t n = j->plan->size[j->plan->ndim - 1];
+    int64_t at[LT_OPERANDS] = {0}, place[LT_MAX_DIM], rest = begin;
+    for (int axis = j->plan->ndim - 2; axis >= 0; axis--) {
+        place[axis] = rest % j->plan->size[axis];
+        rest /= j->plan->size[axis];
+    }
+    lt_broadcast_at(j->plan, begin, at);
+    for (int64_t i = begin; i < end; i++, next_run(j->plan, place, at))
+        j->f(j->context, n, at, i * n);
+}
+
+static void flat_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    int64_t at[LT_OPERANDS] = {0};
+    for (int k = 0; k < j->plan->operands; k++)
+        at[k] = begin * j->plan->step[k][0];
+    j->f(j->context, end - begin, at, begin);
+}
+
+void lt_broadcast_each(const lt_broadcast *b, lt_broadcast_piece f, const void *context)
+{
+    job j = {b, f, context};
+    const int64_t n = b->size[b->ndim - 1];
+    if (b->ndim == 1)
+        lt_parallel(n, GRAIN, flat_piece, &j);
+    else
+        lt_parallel(lt_broadcast_runs(b), GRAIN / (n < GRAIN ? n + 1 : GRAIN) + 1, runs_piece, &j);
 }

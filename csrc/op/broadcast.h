@@ -22,4 +22,10 @@ lt_broadcast lt_broadcast_plan(int n, lt_tensor *const *x, int ndim, const int64
 int64_t lt_broadcast_runs(const lt_broadcast *b);
 void lt_broadcast_at(const lt_broadcast *b, int64_t i, int64_t *offset);
 
+// n neighbouring outputs from place `out` on, whose operands start at the places `at` and go on with the last axis's
+// steps.
+typedef void (*lt_broadcast_piece)(const void *context, int64_t n, const int64_t *at, int64_t out);
+// Calls f for every run, or for pieces of the only one, on the threads that there are.
+void lt_broadcast_each(const lt_broadcast *b, lt_broadcast_piece f, const void *context);
+
 #endif

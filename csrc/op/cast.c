@@ -19,12 +19,9 @@ lt_tensor *lt_cast(lt_tensor *x, lt_dtype dtype)
         k->f32_to_u8(x->size, lt_f32(x), 1, 0, lt_u8(y));
     else if (dtype == LT_INT32 && x->dtype == LT_FLOAT32)
         k->f32_to_i32(x->size, lt_f32(x), lt_i32(y));
+    else if (dtype == LT_INT32)
+        lt_k.copy->u8_to_i32(x->size, lt_u8(x), lt_i32(y));
     else
-        for (int64_t i = 0; i < x->size; i++) {
-            if (dtype == LT_INT32)
-                lt_i32(y)[i] = lt_u8(x)[i];
-            else
-                lt_u8(y)[i] = (uint8_t)(lt_i32(x)[i] < 0 ? 0 : lt_i32(x)[i] > 255 ? 255 : lt_i32(x)[i]);
-        }
+        lt_k.copy->i32_to_u8(x->size, lt_i32(x), lt_u8(y));
     return y;
 }

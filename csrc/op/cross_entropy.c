@@ -21,7 +21,7 @@ typedef struct {
     const float *y, *dy; // log softmax(x)
     const int32_t *ids;
     float *dx, scale;
-    bool single; // one dy for all rows
+    int64_t dy_step; // 0: one dy for all rows
 } job;
 
 static void backward_piece(void *context, int64_t begin, int64_t end)
@@ -29,12 +29,8 @@ static void backward_piece(void *context, int64_t begin, int64_t end)
     const job *j = context;
     const int64_t n = j->classes;
     lt_k.pointwise->exp.forward((end - begin) * n, j->y + begin * n, j->dx + begin * n, NULL);
-    for (int64_t r = begin; r < end; r++) {
-        const float g = (j->single ? j->dy[0] : j->dy[r]) * j->scale;
-        float *dx = j->dx + r * n;
-        dx[j->ids[r] - 1] -= 1.0f;
-        lt_k.pointwise->mul_scalar.forward(n, dx, dx, &g);
-    }
+    lt_k.loss->of_classes_slope(end - begin, n, j->ids + begin, j->dy + begin * j->dy_step, j->dy_step, j->scale,
+                                j->dx + begin * n);
 }
 
 static int backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
@@ -46,7 +42,7 @@ static int backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
     if (!lt_grad_mode()) {
         if (!(dx[0] = lt_tensor_like(x)))
             return LT_FAIL;
-        job j = {classes, lt_f32(y), lt_f32(dy), lt_i32(ids), lt_f32(dx[0]), scale, set->reduction != LT_NO_REDUCTION};
+        job j = {classes, lt_f32(y), lt_f32(dy), lt_i32(ids), lt_f32(dx[0]), scale, set->reduction == LT_NO_REDUCTION};
         if (x->size)
             lt_parallel(rows, PIECE / classes + 1, backward_piece, &j);
         return LT_OK;
@@ -71,12 +67,12 @@ static lt_tensor *of_classes(lt_tensor *x, lt_tensor *ids, lt_reduction reductio
         lt_fail_arg(2, "target: expected %s, got %s", lt_shape_text_of(x->ndim - 1, x->shape), lt_shape_text(ids));
         return NULL;
     }
-    for (int64_t i = 0; i < ids->size; i++)
-        if (lt_i32(ids)[i] < 1 || lt_i32(ids)[i] > classes) {
-            lt_fail_arg(2, "target: class %d at place %lld is outside 1..%lld", lt_i32(ids)[i], (long long)i + 1,
-                        (long long)classes);
-            return NULL;
-        }
+    const int64_t bad = lt_k.index->outside(ids->size, lt_i32(ids), classes);
+    if (bad < ids->size) {
+        lt_fail_arg(2, "target: class %d at place %lld is outside 1..%lld", lt_i32(ids)[bad], (long long)bad + 1,
+                    (long long)classes);
+        return NULL;
+    }
     const bool each = reduction == LT_NO_REDUCTION;
     lt_tensor *y = lt_tensor_like(x),
               *loss = each ? lt_tensor_new(LT_FLOAT32, ids->ndim, ids->shape) : lt_tensor_scalar(0);
@@ -87,13 +83,7 @@ static lt_tensor *of_classes(lt_tensor *x, lt_tensor *ids, lt_reduction reductio
     }
     if (x->size)
         lt_k.softmax->log_softmax(ids->size, classes, 1, lt_f32(x), lt_f32(y));
-    double sum = 0;
-    for (int64_t r = 0; r < ids->size; r++) {
-        const float value = -lt_f32(y)[r * classes + lt_i32(ids)[r] - 1];
-        sum += (double)value;
-        if (each)
-            lt_f32(loss)[r] = value;
-    }
+    const double sum = lt_k.loss->of_classes(ids->size, classes, lt_f32(y), lt_i32(ids), each ? lt_f32(loss) : NULL);
     if (!each)
         *lt_f32(loss) = (float)(reduction == LT_MEAN ? sum / (double)ids->size : sum);
     const settings set = {reduction};

@@ -9,18 +9,12 @@
 lt_tensor *lt_embedding(lt_tensor *weight, lt_tensor *ids)
 {
     if (lt_want_float(weight, 1, "weight") != LT_OK || lt_want_ndim(weight, 2, 1, "weight") != LT_OK ||
-        lt_want_dtype(ids, LT_INT32, 2, "ids") != LT_OK)
+        lt_want_index(ids, weight->shape[0], 2, "ids") != LT_OK)
         return NULL;
     if (ids->ndim == LT_MAX_DIM) {
         lt_fail_arg(2, "ids: expected at most %d axes, got %s", LT_MAX_DIM - 1, lt_shape_text(ids));
         return NULL;
     }
-    for (int64_t i = 0; i < ids->size; i++)
-        if (lt_i32(ids)[i] < 1 || lt_i32(ids)[i] > weight->shape[0]) {
-            lt_fail_arg(2, "ids: %d at place %lld is outside 1..%lld", lt_i32(ids)[i], (long long)i + 1,
-                        (long long)weight->shape[0]);
-            return NULL;
-        }
     int64_t shape[LT_MAX_DIM];
     memcpy(shape, ids->shape, sizeof shape);
     shape[ids->ndim] = weight->shape[1];

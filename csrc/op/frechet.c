@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/kernel.h"
+
 // From OpenBLAS, as in linalg.c. Columns come first there: row r of ours is column r of theirs.
 void dsyevd_(const char *job, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
              const int *lwork, int *iwork, const int *liwork, int *info, size_t job_length, size_t uplo_length);
@@ -26,10 +28,8 @@ static int check_set(const lt_tensor *x, int arg, const char *name)
     if (x->ndim != 2 || x->shape[0] < 2 || x->shape[1] < 1 || x->shape[1] > MOST)
         return lt_fail_arg(arg, "%s: expected (n,d) with n of at least 2 and d of 1 to %d, got %s", name, MOST,
                            lt_shape_text(x));
-    for (int64_t i = 0; i < x->size; i++)
-        if (!isfinite(lt_f32(x)[i]))
-            return lt_fail_arg(arg, "%s: its values are not all finite", name);
-    return LT_OK;
+    return lt_k.moments->finite(x->size, lt_f32(x)) ? LT_OK
+                                                    : lt_fail_arg(arg, "%s: its values are not all finite", name);
 }
 
 // The mean (d) and the covariance (d,d, both triangles), n - 1 in its denominator. `block` is (ROWS,d).
@@ -39,17 +39,13 @@ static void moments(const lt_tensor *x, double *mean, double *covariance, double
     const int size = (int)d;
     memset(mean, 0, (size_t)d * sizeof *mean);
     memset(covariance, 0, (size_t)(d * d) * sizeof *covariance);
-    for (int64_t r = 0; r < n; r++)
-        for (int64_t j = 0; j < d; j++)
-            mean[j] += lt_f32(x)[r * d + j];
+    lt_k.moments->add_rows(n, d, lt_f32(x), mean);
     for (int64_t j = 0; j < d; j++)
         mean[j] /= (double)n;
     const double scale = 1.0 / (double)(n - 1), one = 1;
     for (int64_t first = 0; first < n; first += ROWS) {
         const int rows = (int)(n - first < ROWS ? n - first : ROWS);
-        const float *from = lt_f32(x) + first * d;
-        for (int64_t i = 0; i < rows * d; i++)
-            block[i] = from[i] - mean[i % d];
+        lt_k.moments->centre(rows, d, lt_f32(x) + first * d, mean, block);
         dsyrk_("U", "N", &size, &rows, &scale, block, &size, &one, covariance, &size, 1, 1);
     }
     for (int64_t i = 0; i < d; i++)

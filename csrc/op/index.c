@@ -1,22 +1,29 @@
 #include "op/index.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "kernel/kernel.h"
 
 typedef struct {
     int axis;
     int64_t size; // of x's axis
 } settings;
 
-static int check_index(const lt_tensor *index, int64_t size, int arg)
+int lt_want_index(const lt_tensor *index, int64_t size, int arg, const char *name)
 {
-    if (lt_want_dtype(index, LT_INT32, arg, "index") != LT_OK)
+    if (lt_want_dtype(index, LT_INT32, arg, name) != LT_OK)
         return LT_FAIL;
-    for (int64_t i = 0; i < index->size; i++)
-        if (lt_i32(index)[i] < 1 || lt_i32(index)[i] > size)
-            return lt_fail_arg(arg, "index: %d at place %lld is outside 1..%lld", lt_i32(index)[i], (long long)i + 1,
-                               (long long)size);
-    return LT_OK;
+    const int64_t bad = lt_k.index->outside(index->size, lt_i32(index), size);
+    return bad == index->size ? LT_OK
+                              : lt_fail_arg(arg, "%s: %d at place %lld is outside 1..%lld", name, lt_i32(index)[bad],
+                                            (long long)bad + 1, (long long)size);
+}
+
+// The array with `size` places on the axis, as the other one is to have `count` of them.
+static lt_index_shape shape_of(const lt_tensor *x, int axis, int64_t size, int64_t count)
+{
+    return (lt_index_shape){lt_sizes_product(x->shape, 0, axis), size, count,
+                            lt_sizes_product(x->shape, axis + 1, x->ndim)};
 }
 
 // ---- index_select: y(.., i, ..) = x(.., index[i], ..)         dx = index_add(dy)         saved: index
@@ -30,20 +37,16 @@ static int index_select_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 lt_tensor *lt_index_select(lt_tensor *x, int axis, lt_tensor *index)
 {
     static const lt_op op = {"index_select", index_select_backward};
-    if (lt_want_ndim(index, 1, 3, "index") != LT_OK || check_index(index, x->shape[axis], 3) != LT_OK)
+    if (lt_want_ndim(index, 1, 3, "index") != LT_OK || lt_want_index(index, x->shape[axis], 3, "index") != LT_OK)
         return NULL;
-    int64_t shape[LT_MAX_DIM], outer = lt_sizes_product(x->shape, 0, axis),
-                               inner = lt_sizes_product(x->shape, axis + 1, x->ndim);
+    const lt_index_shape s = shape_of(x, axis, x->shape[axis], index->size);
+    int64_t shape[LT_MAX_DIM];
     memcpy(shape, x->shape, sizeof shape);
     shape[axis] = index->size;
     lt_tensor *y = lt_tensor_new(x->dtype, x->ndim, shape);
     if (!y)
         return NULL;
-    size_t bytes = (size_t)inner * lt_dtype_size(x->dtype);
-    char *to = y->data;
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < index->size; i++, to += bytes)
-            memcpy(to, (char *)x->data + (size_t)(o * x->shape[axis] + lt_i32(index)[i] - 1) * bytes, bytes);
+    lt_k.index->select(&s, (int64_t)lt_dtype_size(x->dtype), x->data, lt_i32(index), y->data);
     settings set = {axis, x->shape[axis]};
     return lt_record(y, &op, LT_LIST(x), LT_LIST(index), &set, sizeof set);
 }
@@ -60,26 +63,20 @@ lt_tensor *lt_index_add(lt_tensor *x, int axis, lt_tensor *index, int64_t size)
 {
     static const lt_op op = {"index_add", index_add_backward};
     if (lt_want_float(x, 1, "x") != LT_OK || lt_want_ndim(index, 1, 3, "index") != LT_OK ||
-        check_index(index, size, 3) != LT_OK)
+        lt_want_index(index, size, 3, "index") != LT_OK)
         return NULL;
     if (index->size != x->shape[axis]) {
         lt_fail_arg(3, "index: expected %lld of them, got %lld", (long long)x->shape[axis], (long long)index->size);
         return NULL;
     }
-    int64_t shape[LT_MAX_DIM], outer = lt_sizes_product(x->shape, 0, axis),
-                               inner = lt_sizes_product(x->shape, axis + 1, x->ndim);
+    const lt_index_shape s = shape_of(x, axis, size, index->size);
+    int64_t shape[LT_MAX_DIM];
     memcpy(shape, x->shape, sizeof shape);
     shape[axis] = size;
     lt_tensor *y = lt_tensor_zeros(LT_FLOAT32, x->ndim, shape);
     if (!y)
         return NULL;
-    const float *from = lt_f32(x);
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < index->size; i++, from += inner) {
-            float *to = lt_f32(y) + (o * size + lt_i32(index)[i] - 1) * inner;
-            for (int64_t k = 0; k < inner; k++)
-                to[k] += from[k];
-        }
+    lt_k.index->add(&s, lt_f32(x), lt_i32(index), lt_f32(y));
     settings set = {axis, x->shape[axis]};
     return lt_record(y, &op, LT_LIST(x), LT_LIST(index), &set, sizeof set);
 }
@@ -100,7 +97,7 @@ static int check_gather(const lt_tensor *x, int axis, const lt_tensor *index, in
     if (!fits)
         return lt_fail_arg(3, "index: shape %s does not go with %s but for axis %d", lt_shape_text(index),
                            lt_shape_text(x), axis + 1);
-    return check_index(index, size, 3);
+    return lt_want_index(index, size, 3, "index");
 }
 
 lt_tensor *lt_gather(lt_tensor *x, int axis, lt_tensor *index)
@@ -111,12 +108,9 @@ lt_tensor *lt_gather(lt_tensor *x, int axis, lt_tensor *index)
     lt_tensor *y = lt_tensor_new(LT_FLOAT32, index->ndim, index->shape);
     if (!y)
         return NULL;
-    int64_t inner = lt_sizes_product(x->shape, axis + 1, x->ndim), count = index->shape[axis], size = x->shape[axis];
-    for (int64_t i = 0; i < y->size; i++) {
-        int64_t outer = i / (inner * count), k = i % inner;
-        lt_f32(y)[i] = lt_f32(x)[(outer * size + lt_i32(index)[i] - 1) * inner + k];
-    }
-    settings set = {axis, size};
+    const lt_index_shape s = shape_of(x, axis, x->shape[axis], index->shape[axis]);
+    lt_k.index->gather(&s, lt_f32(x), lt_i32(index), lt_f32(y));
+    settings set = {axis, x->shape[axis]};
     return lt_record(y, &op, LT_LIST(x), LT_LIST(index), &set, sizeof set);
 }
 
@@ -142,62 +136,34 @@ lt_tensor *lt_scatter_add(lt_tensor *x, int axis, lt_tensor *index, int64_t size
     lt_tensor *y = lt_tensor_zeros(LT_FLOAT32, x->ndim, shape);
     if (!y)
         return NULL;
-    int64_t inner = lt_sizes_product(x->shape, axis + 1, x->ndim), count = x->shape[axis];
-    for (int64_t i = 0; i < x->size; i++) {
-        int64_t outer = i / (inner * count), k = i % inner;
-        lt_f32(y)[(outer * size + lt_i32(index)[i] - 1) * inner + k] += lt_f32(x)[i];
-    }
+    const lt_index_shape s = shape_of(x, axis, size, x->shape[axis]);
+    lt_k.index->scatter_add(&s, lt_f32(x), lt_i32(index), lt_f32(y));
     settings set = {axis, size};
     return lt_record(y, &op, LT_LIST(x), LT_LIST(index), &set, sizeof set);
-}
-
-// ---- argsort: pairs of value and place, so that equal values keep their order
-typedef struct {
-    float value;
-    int32_t place;
-} keyed;
-
-static int ascending(const void *a, const void *b)
-{
-    const keyed *x = a, *y = b;
-    int nan = (x->value != x->value) - (y->value != y->value); // NaN after everything
-    if (nan)
-        return nan;
-    if (x->value < y->value)
-        return -1;
-    return x->value > y->value ? 1 : x->place - y->place;
 }
 
 lt_tensor *lt_argsort(lt_tensor *x, int axis, bool descending)
 {
     if (lt_want_float(x, 1, "x") != LT_OK)
         return NULL;
-    int64_t n = x->shape[axis], inner = lt_sizes_product(x->shape, axis + 1, x->ndim),
-            outer = lt_sizes_product(x->shape, 0, axis);
+    const int64_t n = x->shape[axis];
     if (n > INT32_MAX) {
         lt_fail_arg(1, "x: %lld places are too many to number", (long long)n);
         return NULL;
     }
-    keyed *row = lt_alloc((size_t)n * sizeof *row);
-    lt_tensor *y = row ? lt_tensor_new(LT_INT32, x->ndim, x->shape) : NULL;
-    for (int64_t r = 0; y && r < outer * inner; r++) {
-        int64_t at = r / inner * n * inner + r % inner;
-        for (int64_t i = 0; i < n; i++) {
-            float value = lt_f32(x)[at + i * inner];
-            row[i] = (keyed){descending ? -value : value, (int32_t)i + 1};
-        }
-        qsort(row, (size_t)n, sizeof *row, ascending);
-        for (int64_t i = 0; i < n; i++)
-            lt_i32(y)[at + i * inner] = row[i].place;
+    lt_tensor *y = lt_tensor_new(LT_INT32, x->ndim, x->shape);
+    if (y && lt_k.index->argsort(lt_sizes_product(x->shape, 0, axis), n, lt_sizes_product(x->shape, axis + 1, x->ndim),
+                                 lt_f32(x), descending, lt_i32(y)) != LT_OK) {
+        lt_release(y);
+        return NULL;
     }
-    lt_free(row);
     return y;
 }
 
 lt_tensor *lt_one_hot(lt_tensor *ids, int64_t classes)
 {
     int64_t shape[LT_MAX_DIM];
-    if (check_index(ids, classes, 1) != LT_OK)
+    if (lt_want_index(ids, classes, 1, "ids") != LT_OK)
         return NULL;
     if (ids->ndim == LT_MAX_DIM) {
         lt_fail_arg(1, "ids: at most %d axes", LT_MAX_DIM - 1);
@@ -206,7 +172,7 @@ lt_tensor *lt_one_hot(lt_tensor *ids, int64_t classes)
     memcpy(shape, ids->shape, sizeof shape);
     shape[ids->ndim] = classes;
     lt_tensor *y = lt_tensor_zeros(LT_FLOAT32, ids->ndim + 1, shape);
-    for (int64_t i = 0; y && i < ids->size; i++)
-        lt_f32(y)[i * classes + lt_i32(ids)[i] - 1] = 1;
+    if (y)
+        lt_k.index->mark(ids->size, classes, lt_i32(ids), lt_f32(y));
     return y;
 }

@@ -4,6 +4,9 @@
 
 #include "tensor/tape.h"
 
+// LT_FAIL with the argument's name unless it is int32 and every number of it within 1 .. size.
+int lt_want_index(const lt_tensor *index, int64_t size, int arg, const char *name);
+
 // y = the slices x[.., index[i], ..] along an axis; index has one axis. Any element type.
 lt_tensor *lt_index_select(lt_tensor *x, int axis, lt_tensor *index);
 // The adjoint: zeros with `size` places on the axis, x's slice i added at index[i] (in the order of i).

@@ -9,7 +9,6 @@
 //   kl       (x^2 + e^t - t - 1) / 2  x                      (e^t - 1) / 2       x the mean, t the log of the variance
 #include "op/loss.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/threads.h"
@@ -40,7 +39,6 @@ static void values(const settings *set, int64_t n, // n <= BLOCK
                    const float *x, const float *t, float *out)
 {
     const lt_pointwise_kernels *k = lt_k.pointwise;
-    const float delta = set->delta;
     float product[BLOCK];
     switch (set->kind) {
     case MSE:
@@ -52,10 +50,7 @@ static void values(const settings *set, int64_t n, // n <= BLOCK
         k->abs.forward(n, out, out, NULL);
         break;
     case HUBER:
-        for (int64_t i = 0; i < n; i++) {
-            const float d = fabsf(x[i] - t[i]);
-            out[i] = d > delta ? delta * (d - 0.5f * delta) : 0.5f * d * d;
-        }
+        lt_k.loss->huber(n, x, t, set->delta, out);
         break;
     case BCE:
         k->softplus.forward(n, x, out, NULL);
@@ -63,9 +58,9 @@ static void values(const settings *set, int64_t n, // n <= BLOCK
         k->sub(n, out, 1, product, 1, out);
         break;
     case KL:
+        k->square.forward(n, x, product, NULL);
         k->exp.forward(n, t, out, NULL);
-        for (int64_t i = 0; i < n; i++)
-            out[i] = 0.5f * (x[i] * x[i] + (out[i] - t[i] - 1.0f));
+        lt_k.loss->kl(n, product, t, out, out);
         break;
     }
 }
@@ -106,10 +101,10 @@ static void slopes(const settings *set, int64_t n, const float *x, const float *
     }
     if (set->kind == KL) {
         memcpy(d, x, (size_t)n * sizeof *x);
-        if (other)
+        if (other) {
             k->exp.forward(n, t, other, NULL);
-        for (int64_t i = 0; other && i < n; i++)
-            other[i] = 0.5f - 0.5f * other[i];
+            lt_k.loss->kl_slope(n, other, other);
+        }
         return;
     }
     k->sub(n, x, 1, t, 1, d);

@@ -7,6 +7,7 @@
 #include "op/arith.h"
 #include "op/compose.h"
 #include "op/shape.h"
+#include "op/strided.h"
 
 typedef struct {
     int n, axes[LT_MAX_DIM]; // sorted
@@ -67,9 +68,7 @@ static lt_tensor *reduce(lt_tensor *x, const axis_set *s, lt_reduce_kernel f, lt
     }
     if (y == x) { // no axis at all: a scalar reduced to itself
         lt_release(y);
-        y = lt_tensor_like(x);
-        if (y)
-            memcpy(y->data, x->data, (size_t)x->size * sizeof(float));
+        y = lt_copy_of(x);
     }
     return y;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kernel/kernel.h"
 #include "op/broadcast.h"
 #include "op/reduce.h"
 #include "op/strided.h"
@@ -147,14 +148,12 @@ static int pad_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 
 static void fill(lt_tensor *y, float value)
 {
-    if (y->dtype == LT_FLOAT32)
-        for (int64_t i = 0; i < y->size; i++)
-            lt_f32(y)[i] = value;
-    else if (y->dtype == LT_INT32)
-        for (int64_t i = 0; i < y->size; i++)
-            lt_i32(y)[i] = (int32_t)value;
-    else
-        memset(y->data, (int)value, (size_t)y->size);
+    const int32_t whole = (int32_t)value;
+    const uint8_t byte = (uint8_t)whole;
+    const void *item = y->dtype == LT_FLOAT32 ? (const void *)&value
+                       : y->dtype == LT_INT32 ? (const void *)&whole
+                                              : &byte;
+    lt_k.copy->fill(y->size, (int64_t)lt_dtype_size(y->dtype), item, y->data);
 }
 
 lt_tensor *lt_pad(lt_tensor *x, const int64_t *before, const int64_t *after, float value)
@@ -242,9 +241,7 @@ static int clone_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 lt_tensor *lt_clone(lt_tensor *x)
 {
     static const lt_op op = {"clone", clone_backward};
-    lt_tensor *y = lt_tensor_like(x);
-    if (y)
-        memcpy(y->data, x->data, (size_t)x->size * lt_dtype_size(x->dtype));
+    lt_tensor *y = lt_copy_of(x);
     return lt_record(y, &op, LT_LIST(x), LT_NONE, NULL, 0);
 }
 

@@ -9,6 +9,8 @@
 void lt_strided_copy(lt_tensor *y, const lt_tensor *x, int64_t offset, const int64_t *step);
 // The other direction: x's elements, contiguous, into a window of y.
 void lt_strided_paste(lt_tensor *y, const lt_tensor *x, int64_t offset, const int64_t *step);
+// The same values in memory of their own; not recorded.
+lt_tensor *lt_copy_of(const lt_tensor *x);
 // Steps of a contiguous shape.
 void lt_contiguous_steps(int ndim, const int64_t *shape, int64_t *step);
 

@@ -3,22 +3,33 @@
 #include "op/broadcast.h"
 #include "op/reduce.h"
 
+enum { BLOCK = 512 };
+
 typedef struct {
     lt_broadcast plan;
-    const float *c, *a, *b;
+    const float *x[LT_OPERANDS]; // condition, a, b
+    float *y;
 } job;
 
-static void choose(const job *j, float *y)
+// n values of a run. An operand that is one value all along is first written out in a block.
+static void run(const void *context, int64_t n, const int64_t *at, int64_t out)
 {
-    int last = j->plan.ndim - 1;
-    int64_t n = j->plan.size[last], runs = lt_broadcast_runs(&j->plan), at[LT_OPERANDS];
-    const int64_t cs = j->plan.step[0][last], as = j->plan.step[1][last], bs = j->plan.step[2][last];
-    for (int64_t run = 0; run < runs; run++, y += n) {
-        lt_broadcast_at(&j->plan, run, at);
-        const float *c = j->c + at[0], *a = j->a + at[1], *b = j->b + at[2];
-        for (int64_t i = 0; i < n; i++)
-            y[i] = c[i * cs] != 0 ? a[i * as] : b[i * bs];
+    const job *j = context;
+    const int64_t most = n < BLOCK ? n : BLOCK;
+    float block[LT_OPERANDS][BLOCK];
+    const float *x[LT_OPERANDS];
+    int64_t step[LT_OPERANDS];
+    for (int k = 0; k < LT_OPERANDS; k++) {
+        x[k] = j->x[k] + at[k];
+        step[k] = j->plan.step[k][j->plan.ndim - 1];
+        if (step[k] == 0) {
+            lt_k.pointwise->fill(most, *x[k], block[k]);
+            x[k] = block[k];
+        }
     }
+    for (int64_t i = 0; i < n; i += BLOCK)
+        lt_k.pointwise->where(n - i < BLOCK ? n - i : BLOCK, x[0] + i * step[0], x[1] + i * step[1], x[2] + i * step[2],
+                              j->y + out + i);
 }
 
 // da = dy where the condition holds, db = dy elsewhere          saved: condition
@@ -54,8 +65,8 @@ lt_tensor *lt_where(lt_tensor *condition, lt_tensor *a, lt_tensor *b)
         return NULL;
     lt_tensor *y = lt_tensor_new(LT_FLOAT32, ndim, shape);
     if (y && y->size) {
-        job j = {lt_broadcast_plan(3, x, ndim, shape), lt_f32(condition), lt_f32(a), lt_f32(b)};
-        choose(&j, lt_f32(y));
+        job j = {lt_broadcast_plan(3, x, ndim, shape), {lt_f32(condition), lt_f32(a), lt_f32(b)}, lt_f32(y)};
+        lt_broadcast_each(&j.plan, run, &j);
     }
     return lt_record(y, &op, 3, x, LT_LIST(condition), NULL, 0);
 }

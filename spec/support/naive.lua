@@ -103,6 +103,38 @@ function naive.attention(s, q, k, v, scale, see)
   return y
 end
 
+--- The values of an array at the places of a window: place (i, j, ..) is offset + i * step[1] + j * step[2] + .., from
+-- 1, the last axis fastest.
+function naive.window(values, offset, sizes, step)
+  local y = {}
+  local function walk(axis, at)
+    if axis > #sizes then
+      y[#y + 1] = values[at]
+      return
+    end
+    for i = 0, sizes[axis] - 1 do walk(axis + 1, at + i * step[axis]) end
+  end
+  walk(1, offset)
+  return y
+end
+
+--- Gathering along the middle axis of long (outer,size,inner), and the sums that flow back: index and dy are
+-- (outer,count,inner). An index for a whole slice (count) is the same with that index at all its places.
+function naive.gather(s, long, index, dy)
+  local y, back = {}, zeros(s.outer * s.size * s.inner)
+  for o = 0, s.outer - 1 do
+    for i = 0, s.count - 1 do
+      for k = 1, s.inner do
+        local at = (o * s.count + i) * s.inner + k
+        local from = (o * s.size + index[at] - 1) * s.inner + k
+        y[at] = long[from]
+        back[from] = back[from] + dy[at]
+      end
+    end
+  end
+  return y, back
+end
+
 --- Bilinear resampling of one axis as a matrix (to x from): rows hold the weights of the inputs.
 function naive.bilinear_matrix(from, to)
   local rows = {}
