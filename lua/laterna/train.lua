@@ -13,7 +13,7 @@ local check = require "laterna.check"
 local checkpoint = require "laterna.train.checkpoint"
 local budget = require "laterna.train.budget"
 local core = require "laterna.core"
-local finite = require "laterna.train.finite"
+local finite = require "laterna.finite"
 local folder = require "laterna.train.folder"
 local guard = require "laterna.guard"
 local Log = require "laterna.train.log"
@@ -49,7 +49,8 @@ end
 
 local function is_length(v)
   local n = type(v) == "number" and math.tointeger(v)
-  return budget.is(v) or n ~= nil and n ~= false and n >= 0, "an integer of at least 0, or a budget of time from train.budget"
+  return budget.is(v) or n ~= nil and n ~= false and n >= 0,
+    "an integer of at least 0, or a budget of time from train.budget"
 end
 
 local function asked_to_resume()
@@ -127,13 +128,29 @@ function train.run(options)
   return self
 end
 
+-- A few words about the last checkpoint, for the end of an error.
+local function kept(self)
+  if not self.saved_step then return "" end
+  return ("; %s holds step %d"):format(self.checkpoint, self.saved_step)
+end
+
+-- The message for a logged number that is not finite: step, name, and the first parameter that suffers.
+local function explain(self, name, v)
+  local value = v ~= v and "nan" or v > 0 and "inf" or "-inf"
+  local gradient, parameter = finite.first_gradient(self.model), finite.first_value(self.model)
+  local where = gradient and ("; the gradient of %s is not finite"):format(gradient)
+    or parameter and ("; parameter %s is not finite"):format(parameter)
+    or "; all parameters and gradients are finite"
+  return ("step %d: %s is %s%s%s"):format(self.step, name, value, where, kept(self))
+end
+
 --- Writes the checkpoint now, counting the present step as done. The run does this by itself every `every` steps, at
 -- the end and after Ctrl-C. Weights with NaN or infinity are not written over good ones, unless they are to be ignored.
 function Run:save()
   if not self.save_folder then check.fail("save", nil, "this run has no folder: give train.run the option save") end
   if self.nonfinite ~= "ignore" then
     local name = finite.first_value(self.model)
-    if name then error(("step %d: parameter %s is not finite%s"):format(self.step, name, finite.kept(self)), 0) end
+    if name then error(("step %d: parameter %s is not finite%s"):format(self.step, name, kept(self)), 0) end
   end
   checkpoint.save(self.checkpoint, self)
   self.saved_step = self.step
@@ -162,7 +179,7 @@ function Run:log(values)
     local v = self.values[name]
     if v ~= v or v == math.huge or v == -math.huge then
       fine = false
-      if self.nonfinite == "stop" then error(finite.explain(self, name, v), 0) end
+      if self.nonfinite == "stop" then error(explain(self, name, v), 0) end
     end
   end
   return fine
@@ -231,7 +248,7 @@ end
 local function leave(self)
   if self.budget then self.budget:stop() end
   core.catch_interrupt(false)
-  self.running, self.in_step, finite.step = false, false, nil
+  self.running, self.in_step, finite.step = false, false, self.outer_step
   if self.bar then self.bar:finish() end
   self.bar = nil
   if self.log_file then self.log_file:close() end
@@ -243,7 +260,7 @@ end
 function Run:steps()
   if self.running then check.fail("steps", nil, "this run is in its loop already") end
   if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
-  self.running, self.finished_once = true, true
+  self.running, self.finished_once, self.outer_step = true, true, finite.step
   core.catch_interrupt(true)
   if self.budget then self.budget:start() end
   if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
