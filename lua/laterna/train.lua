@@ -16,6 +16,7 @@ local core = require "laterna.core"
 local finite = require "laterna.finite"
 local folder = require "laterna.train.folder"
 local guard = require "laterna.guard"
+local interrupt = require "laterna.train.interrupt"
 local Log = require "laterna.train.log"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
@@ -65,7 +66,7 @@ local KNOWN = {
   model = { nn.module_rule, required = true }, optimizer = is_optimizers, ema = is_ema,
   every = { "integer", 1000, min = 1 }, log_every = { "integer", 1, min = 1 },
   resume = "boolean", seed = "integer", on_step = "callable", progress = { "boolean", true },
-  nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = "string",
+  exit = { "boolean", true }, nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = "string",
 }
 
 local function say(self, text, ...)
@@ -108,6 +109,7 @@ end
 --  - on_step: function(step, run), called after each step
 --  - nonfinite="stop": what NaN and infinity in run:log do: "stop" with an error, "skip" (optimizers skip steps with
 --    such gradients), "ignore"
+--  - exit=true: whether a script ends when Ctrl-C has ended the loop, with status 130; see run:steps
 --  - progress=true: a progress bar and messages on stderr; label: before the bar
 -- @treturn table a run: steps, log, save; fields step, interrupted
 function train.run(options)
@@ -230,10 +232,13 @@ local function next_batch(self, step)
   return data:next()
 end
 
+-- The run whose loop is the innermost one, and whether Ctrl-C has ended a loop within it.
+local innermost, passed_on
+
 local function advance(self)
   if self.in_step then finish_step(self) end
   self.in_step = false
-  if core.interrupted() then return stop_early(self) end
+  if core.interrupted() or passed_on == self then return stop_early(self) end
   local batch
   if self.total and self.step < self.total or self.budget and self.budget:done() < 1 then
     if not self.data then batch = true else batch = next_batch(self, self.step + 1) end
@@ -247,24 +252,37 @@ end
 -- However the loop ends, by an error or a break too: the signal and the terminal are given back.
 local function leave(self)
   if self.budget then self.budget:stop() end
-  core.catch_interrupt(false)
-  self.running, self.in_step, finite.step = false, false, self.outer_step
+  innermost, passed_on = self.outer, self.interrupted and self.outer or nil
+  core.catch_interrupt(innermost ~= nil)
+  self.running, self.in_step, finite.step = false, false, self.outer and self.outer.step
   if self.bar then self.bar:finish() end
   self.bar = nil
   if self.log_file then self.log_file:close() end
 end
 
---- `for step, batch in run:steps() do ... end`, from the step after the last one done. Ctrl-C ends the loop after the
--- present step, with a checkpoint and `run.interrupted`; a second Ctrl-C kills. So does the end of the data. Leaving
--- with break writes no checkpoint: call run:save() before it.
+local function close(self)
+  leave(self)
+  if self.interrupted and self.exit and not self.outer and interrupt.in_script() then os.exit(130, true) end
+end
+
+--- `for step, batch in run:steps() do ... end`, from the step after the last one done. Leaving with break writes no
+-- checkpoint: call run:save() before it. The end of the data ends the loop too, with a checkpoint.
+--
+-- Ctrl-C ends the loop after the present step, with a checkpoint and `run.interrupted`; a second Ctrl-C kills. If the
+-- loop stands in a script, the process then ends with status 130, as after any Ctrl-C, and what follows the loop is not
+-- run. It does so only where nobody else can be waiting: the script was started by the stand-alone interpreter, without
+-- -i; the loop is in its main chunk, or in functions that it calls by Lua alone (no pcall, xpcall, dofile, require or
+-- callback from C in between), in the main coroutine, and in no other run's loop. Everywhere else, which includes the
+-- prompt and programs that embed Lua, and with `exit = false`, the loop just ends; ask run.interrupted. A loop within a
+-- loop passes the interrupt on to the outer one.
 function Run:steps()
   if self.running then check.fail("steps", nil, "this run is in its loop already") end
   if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
-  self.running, self.finished_once, self.outer_step = true, true, finite.step
+  self.running, self.finished_once, self.outer, innermost = true, true, innermost, self
   core.catch_interrupt(true)
   if self.budget then self.budget:start() end
   if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
-  local closer = setmetatable({}, { __close = function() leave(self) end })
+  local closer = setmetatable({}, { __close = function() close(self) end })
   return function() return advance(self) end, nil, nil, closer
 end
 
