@@ -24,13 +24,6 @@ lt.manual_seed(o.seed)
 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
 
-local function improve(opt, parameters, loss)
-  opt:zero_grad()
-  loss:backward()
-  lt.optim.clip_norm(parameters, 100)
-  opt:step()
-end
-
 -- Trains a model for some minutes on loss(model, x, cond); or, with a judge, on that and what the critic says, which
 -- learns in turns with it.
 local function learn(name, model, lr, loss, judge)
@@ -46,23 +39,22 @@ local function learn(name, model, lr, loss, judge)
                              label = name, resume = false }
   for _, batch in run:steps() do
     local x, cond = batch.x, { text = batch.captions }
-    if judge then improve(its, critic:parameters(), (judge:critic_loss(x, cond))) end
-    improve(mine, model:parameters(), judge and judge:loss(x, cond) or loss(model, x, cond))
+    if judge then its:update(judge:critic_loss(x, cond), nil, { clip_norm = 100 }) end
+    mine:update(judge and judge:loss(x, cond) or loss(model, x, cond), nil, { clip_norm = 100 })
     ema:update()
   end
-  if run.interrupted then os.exit(130) end
   return { name = name, model = ema.model }
 end
 
 -- The same start twice: without a judge, and with one. last: the name of the layer that paints.
 local function compare(name, model, lr, loss, last, options)
-  local twin, layer = model:clone(), nil
-  for path, m in twin:named_modules() do layer = path == last and m or layer end
+  local copy, layer = model:clone(), nil
+  for path, m in copy:named_modules() do layer = path == last and m or layer end
   local net = nn.Critic { size = 28, channels = 1, width = 3 * o.width, multipliers = { 1, 2 }, text = 64,
                           block = "dcgan" }
   options.critic, options.last = lt.gan.Critic { net = net, text = encoder() }, layer.weight
   options.r1, options.r2, options.penalty_every = o.gamma, o.gamma, o.every
-  return learn(name, model, lr, loss), learn(name .. ", critic", twin, lr, loss, lt.gan.judge(twin, options))
+  return learn(name, model, lr, loss), learn(name .. ", critic", copy, lr, loss, lt.gan.judge(copy, options))
 end
 
 local painters = {}
@@ -79,7 +71,7 @@ if o.only ~= "vae" then
     return lt.diffusion.distil.progressive(student, teacher, x, cond, how)
   end
   local student, options = first:clone():unfreeze():train(), { rsample = { steps = 1 }, weight = o.student_weight }
-  -- Most of the time goes to the teacher's lessons: who has a critic as well is given fewer.
+  -- Most of the time goes to the teacher's lessons: who has a critic as well gets fewer.
   function options.base(x, cond, model)
     local n = math.min(o.lessons, o.batch)
     return distil(model, x:narrow(1, 1, n), { text = table.move(cond.text, 1, n, 1, {}) })
@@ -97,7 +89,7 @@ for k, p in ipairs(painters) do
   for _ = 1, o.samples // 50 do
     local part = {}
     for i = 1, 50 do part[i] = train.classes[(i - 1) % 10 + 1] end
-    pictures[#pictures + 1] = (p.model:sample({ text = part }, how) * 127.5 + 127.5):byte()
+    pictures[#pictures + 1] = lt.pictures.to_bytes(p.model:sample({ text = part }, how))
     table.move(part, 1, 50, #captions + 1, captions)
   end
   pictures = lt.cat(pictures)
