@@ -27,15 +27,15 @@ local function train()
   local data = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
   local eyes = reader.learned(data, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
   local model = Pair(painter.new(o, eyes.critic), eyes.teller(64 + o.detail))
-  local clock = lt.train.budget(o.minutes)
-  local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 50 }) })
+  local budget = lt.train.budget(o.minutes)
+  local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 50 }) })
   local ema = lt.optim.Ema(model, 0.998)
   local run = lt.train.run {
-    save = o.out, steps = clock, data = data:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
+    save = o.out, steps = budget, data = data:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
     ema = ema, log_every = 10, resume = o.resume,
   }
   for _, batch in run:steps() do
-    model.ae.regulariser.rate = rate_schedule(o.rate, clock:done())
+    model.ae.regulariser.rate = rate_schedule(o.rate, budget:done())
     local some = {}
     for k, i in ipairs(batch.index:totable()) do some[k] = painter.some(data.attributes(i), lt.default_generator()) end
     local extracted = model.ae:extract(batch.x, { text = some })

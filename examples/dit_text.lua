@@ -43,11 +43,11 @@ local ema = lt.optim.Ema(model)
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
-  local clock = lt.train.budget(o.minutes)
+  local budget = lt.train.budget(o.minutes)
   local opt = lt.optim.Muon(model:parameters(), {
-    lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.01 * o.lr }) })
+    lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 200, final = 0.01 * o.lr }) })
   local run = lt.train.run {
-    save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
+    save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
     ema = ema, resume = o.resume,
   }
   for _, batch in run:steps() do

@@ -31,11 +31,11 @@ local vae = lt.vae {
 
 -- Trains for some minutes; loss(batch) gives what to minimise, and numbers to log.
 local function fit(name, model, ema, minutes, lr, loss)
-  local clock = lt.train.budget(minutes)
+  local budget = lt.train.budget(minutes)
   local opt = lt.optim.Muon(model:parameters(), {
-    lr = lt.optim.schedule.cosine(lr, clock, { warmup = 200, final = 0.01 * lr }) })
+    lr = lt.optim.schedule.cosine(lr, budget, { warmup = 200, final = 0.01 * lr }) })
   local run = lt.train.run {
-    save = o.out .. "/" .. name, steps = clock, model = model, optimizer = opt, ema = ema, label = name,
+    save = o.out .. "/" .. name, steps = budget, model = model, optimizer = opt, ema = ema, label = name,
     data = train:batches(o.batch, { seed = o.seed, augment = words.vary(train) }),
   }
   for _, part in run:steps() do

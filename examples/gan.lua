@@ -21,8 +21,8 @@ local shape = { size = 28, channels = 1, width = o.width, multipliers = { 1, 2 }
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = o.detail
-local clock = lt.train.budget(o.minutes)
-local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
+local budget = lt.train.budget(o.minutes)
+local gamma = lt.optim.schedule.cosine(o.gamma, budget, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
   r1 = gamma, r2 = gamma, penalty_every = o.every,
@@ -32,11 +32,11 @@ local ema = lt.optim.Ema(gan, 0.998)
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
-  local rate = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.05 * o.lr })
+  local rate = lt.optim.schedule.cosine(o.lr, budget, { warmup = 200, final = 0.05 * o.lr })
   local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = { 0, 0.99 } })
   local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = { 0, 0.99 } })
   local run = lt.train.run {
-    save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
+    save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
     optimizer = { painting = painting, judging = judging }, resume = o.resume,
   }
   for _, batch in run:steps() do

@@ -20,8 +20,8 @@ local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 2, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = 0
-local clock = lt.train.budget(o.minutes)
-local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
+local budget = lt.train.budget(o.minutes)
+local gamma = lt.optim.schedule.cosine(o.gamma, budget, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = 0, r1 = gamma, r2 = gamma,
   penalty_every = o.every, negative_weight = o.negative_weight,
@@ -33,7 +33,7 @@ end)
 function Regressor:forward(captions) return self.generator(nil, self.text(captions)) end
 local both = nn.class("Both", function(self) self.gan, self.regressor = gan, Regressor() end)()
 
-local rate = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.05 * o.lr })
+local rate = lt.optim.schedule.cosine(o.lr, budget, { warmup = 200, final = 0.05 * o.lr })
 local betas = { 0, 0.99 }
 local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = betas })
 local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = betas })
@@ -41,7 +41,7 @@ local regressing = lt.optim.Adam(both.regressor:parameters(), { lr = rate })
 local ema = lt.optim.Ema(both, 0.998)
 
 local run = lt.train.run {
-  save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = both, ema = ema,
+  save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = both, ema = ema,
   optimizer = { painting = painting, judging = judging, regressing = regressing }, resume = o.resume,
 }
 for _, batch in run:steps() do

@@ -27,15 +27,15 @@ local function encoder() return lt.text.Encoder(train.captions, { dim = 64, dept
 -- Trains a model for some minutes on loss(model, x, cond); or, with a judge, on that and what the critic says, which
 -- learns in turns with it.
 local function learn(name, model, lr, loss, judge)
-  local clock = lt.train.budget(o.minutes)
+  local budget = lt.train.budget(o.minutes)
   local function adam(parameters, most, beta)
-    local rate = lt.optim.schedule.cosine(most, clock, { warmup = 100, final = 0.05 * most })
+    local rate = lt.optim.schedule.cosine(most, budget, { warmup = 100, final = 0.05 * most })
     return lt.optim.Adam(parameters, { lr = rate, betas = { beta, 0.99 } })
   end
   local mine, critic = adam(model:parameters(), lr, judge and 0.5 or 0.9), judge and judge.critic
   local its = critic and adam(critic:parameters(), o.critic_lr, 0)
   local ema = lt.optim.Ema(model, 0.995)
-  local run = lt.train.run { steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
+  local run = lt.train.run { steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = model,
                              label = name, resume = false }
   for _, batch in run:steps() do
     local x, cond = batch.x, { text = batch.captions }

@@ -26,8 +26,8 @@ local critic = lt.gan.Critic {
   net = lt.nn.Critic { size = 32, channels = 3, multipliers = { 1, 2, 4 }, text = 64, width = o.critic_width,
                        block = "vgg", blocks = { 1, 2, 2 } }, text = encoder(),
 }
-local clock, playing = lt.train.budget(o.minutes - o.reading), false
-local smooth = lt.optim.schedule.cosine(o.gamma, clock, { final = o.sharp }) -- first stable, then sharp
+local budget, playing = lt.train.budget(o.minutes - o.reading), false
+local smooth = lt.optim.schedule.cosine(o.gamma, budget, { final = o.sharp }) -- first stable, then sharp
 local function gamma(call) return playing and smooth(call) or o.sharp end
 local gan = lt.gan {
   generator = lt.nn.Generator { size = 32, channels = 3, multipliers = { 1, 2, 4 }, text = 64, width = o.width,
@@ -59,9 +59,9 @@ if o.paint then
 else
   if o.reading > 0 then learn_to_read() end
   playing = true
-  local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate(o.lr, clock), betas = { 0, 0.99 } })
-  local judging = lt.optim.Adam(critic:parameters(), { lr = rate(o.lr, clock), betas = { 0, 0.99 } })
-  local run = lt.train.run { save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed + 1 }),
+  local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate(o.lr, budget), betas = { 0, 0.99 } })
+  local judging = lt.optim.Adam(critic:parameters(), { lr = rate(o.lr, budget), betas = { 0, 0.99 } })
+  local run = lt.train.run { save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed + 1 }),
     model = gan, ema = ema, optimizer = { painting = painting, judging = judging }, resume = o.resume }
   for _, batch in run:steps() do
     local cond = condition(batch)

@@ -27,8 +27,8 @@ local flow = lt.flow {
 }
 if o.from ~= "" then flow:load_state((lt.load(o.from))) end
 
-local clock = lt.train.budget(o.minutes)
-local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
+local budget = lt.train.budget(o.minutes)
+local lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 100, final = 0.02 * o.lr })
 local opt = lt.optim[o.optimizer](flow:parameters(), { lr = lr })
 local ema = lt.optim.Ema(flow)
 
@@ -41,15 +41,15 @@ local function bits(n)
   return sum / (n * 784 * math.log(2))
 end
 
-local run = lt.train.run { save = o.out, steps = clock, model = flow, optimizer = opt, ema = ema,
+local run = lt.train.run { save = o.out, steps = budget, model = flow, optimizer = opt, ema = ema,
                            data = train:batches(o.batch, { seed = o.seed }), every = 5000, log_every = 20 }
 local due = o.every
 for _, batch in run:steps() do
   local loss, log = flow:loss(batch.x, { text = o.text and batch.captions or nil, contrast = o.contrast })
   run:log(opt:update(loss, log, { clip_norm = 1 }))
   ema:update()
-  if clock:minutes() >= due then
-    print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, run.step, clock:aside(bits, 1000)))
+  if budget:minutes() >= due then
+    print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, run.step, budget:aside(bits, 1000)))
     due = due + o.every
   end
 end

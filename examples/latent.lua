@@ -30,11 +30,11 @@ local vae = lt.vae {
 
 -- Trains for some minutes; loss(batch) gives what to minimise, and numbers to log.
 local function fit(name, model, ema, minutes, lr, limit, loss)
-  local clock = lt.train.budget(minutes)
+  local budget = lt.train.budget(minutes)
   local opt = lt.optim.Muon(model:parameters(), {
-    lr = lt.optim.schedule.cosine(lr, clock, { warmup = 200, final = 0.01 * lr }) })
+    lr = lt.optim.schedule.cosine(lr, budget, { warmup = 200, final = 0.01 * lr }) })
   local run = lt.train.run {
-    save = o.out .. "/" .. name, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
+    save = o.out .. "/" .. name, steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = model,
     optimizer = opt, ema = ema, label = name,
   }
   for _, part in run:steps() do

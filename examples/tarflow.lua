@@ -37,18 +37,18 @@ local function bits(n)
 end
 
 local function learn()
-  local clock = lt.train.budget(o.minutes)
-  local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
+  local budget = lt.train.budget(o.minutes)
+  local lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 100, final = 0.02 * o.lr })
   local opt = lt.optim.AdamW(flow:parameters(), { lr = lr, betas = { 0.9, 0.95 }, weight_decay = 1e-4 })
-  local run = lt.train.run { save = o.out, steps = clock, model = flow, optimizer = opt, ema = ema,
+  local run = lt.train.run { save = o.out, steps = budget, model = flow, optimizer = opt, ema = ema,
                              data = train:batches(o.batch, { seed = o.seed }), every = 5000, log_every = 20 }
   local due = o.every
   for step, batch in run:steps() do
     local loss, log = flow:loss(batch.x, { text = batch.captions })
     run:log(opt:update(loss, log, { clip_norm = 1 }))
     ema:update()
-    if clock:minutes() >= due then
-      print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, step, clock:aside(bits, 1000)))
+    if budget:minutes() >= due then
+      print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, step, budget:aside(bits, 1000)))
       due = due + o.every
     end
   end

@@ -28,10 +28,10 @@ o.reader = reader.learned(train, { reading = o.reading, seed = o.seed, keep = o.
 print "An extractor and four painters, trained together on scenes with captions:"
 local model = painters.Model(painters.names, o)
 local ema = lt.optim.Ema(model, 0.995)
-local clock = lt.train.budget(o.minutes - o.reading)
-local lesson = lessons(model, painters.names, clock)
-local run = lt.train.run { save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
-  ema = ema, optimizer = lesson.optimizers, resume = o.resume }
+local budget = lt.train.budget(o.minutes - o.reading)
+local lesson = lessons(model, painters.names, budget)
+local run = lt.train.run { save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed }),
+  model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume }
 for step, batch in run:steps() do
   run:log(lesson:step(step, batch, o))
   ema:update()

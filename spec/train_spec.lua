@@ -310,7 +310,7 @@ describe("a run", function()
   end)
 end)
 
-describe("a script's options", function()
+describe("a script's arguments", function()
   local defaults = { steps = 100, rate = 0.5, out = "runs/x", fast = false, log_every = 1 }
 
   it("are the defaults, and what the command line says", function()
@@ -323,8 +323,8 @@ describe("a script's options", function()
   end)
 
   it("must be of a kind that a command line can say", function()
-    assert.error_matches(function() train.arguments { steps = print } end, "bad argument #1 to 'options'")
-    assert.error_matches(function() train.arguments { 3 } end, "bad argument #1 to 'options'")
+    assert.error_matches(function() train.arguments { steps = print } end, "bad argument #1 to 'arguments'")
+    assert.error_matches(function() train.arguments { 3 } end, "bad argument #1 to 'arguments'")
     assert.has_error(function() train.arguments() end)
   end)
 end)

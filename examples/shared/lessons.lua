@@ -1,6 +1,6 @@
 -- How the painters of painters.lua are taught: lessons(model, names, length) has the optimizers, as lt.train.run takes
--- them, and step(number, batch, o, data), which gives numbers to log. length: steps or a clock. One painter or several,
--- with an extractor or without: the same loop.
+-- them, and step(number, batch, o, data), which gives numbers to log. length: steps or a budget. One painter or
+-- several, with an extractor or without: the same loop.
 local lt = require "laterna"
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
 local promises, rate_schedule = dofile(here .. "promises.lua"), dofile(here .. "rate_schedule.lua")

@@ -70,10 +70,10 @@ local function choose(critic, train, batch, said)
 end
 
 local function learn(critic, game, train, o)
-  local clock, g, said = lt.train.budget(o.reading), lt.generator(o.seed), train.mentions and captions_of_words(train)
+  local budget, g, said = lt.train.budget(o.reading), lt.generator(o.seed), train.mentions and captions_of_words(train)
   local optimizer = lt.optim.Muon(critic:parameters(), {
-    lr = lt.optim.schedule.cosine(RATE, clock, { warmup = 50, final = 0.02 * RATE }) })
-  local run = lt.train.run { steps = clock, model = critic, optimizer = optimizer,
+    lr = lt.optim.schedule.cosine(RATE, budget, { warmup = 50, final = 0.02 * RATE }) })
+  local run = lt.train.run { steps = budget, model = critic, optimizer = optimizer,
     data = train:batches(math.min(32, #train), { seed = o.seed }), label = "reading", resume = false,
     progress = not o.quiet }
   for step, batch in run:steps() do

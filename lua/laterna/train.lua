@@ -3,10 +3,11 @@
 --     local run = lt.train.run { save = "runs/late", steps = 5000, data = batches, model = model, optimizer = opt,
 --                                ema = ema }
 --     for step, batch in run:steps() do
---       local loss = model:loss(batch.x, { text = batch.captions })
---       opt:zero_grad(); loss:backward(); opt:step(); ema:update()
---       run:log { loss = loss }
+--       run:log(opt:update(model:loss(batch.x, { text = batch.captions })))
+--       ema:update()
 --     end
+--
+-- opt:update is short for opt:zero_grad(), loss:backward() and opt:step(); see laterna.optim.
 --
 -- @module laterna.train
 local check = require "laterna.check"
