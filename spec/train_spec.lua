@@ -218,6 +218,17 @@ describe("a run", function()
     assert.is_false(it.run.running)
   end)
 
+  it("names the loss before what suffers from it", function()
+    local function message(values)
+      local run = train.run { model = nn.Linear(1, 1), steps = 1, progress = false }
+      local ok, text = pcall(run.log, run, values)
+      assert.is_false(ok)
+      return text
+    end
+    assert.matches("loss is inf;", message { grad_norm = 0 / 0, loss = math.huge, mse = 1 })
+    assert.matches("grad_norm is nan;", message { grad_norm = 0 / 0, loss = 1, mse = 0 / 0 })
+  end)
+
   it("never writes bad weights over good ones", function()
     local it = setup { save = folder, every = 2 }
     assert.error_matches(function()

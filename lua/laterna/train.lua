@@ -170,7 +170,7 @@ end
 -- @treturn boolean whether all of them are finite
 function Run:log(values)
   check.type("log", 1, "values", values, "table")
-  local names, fine = {}, true
+  local names, bad = {}, nil
   for name, v in pairs(values) do
     check_name(name)
     if check.is_tensor(v) then v = v:item() end
@@ -180,12 +180,11 @@ function Run:log(values)
   table.sort(names, walk.before)
   for _, name in ipairs(names) do
     local v = self.values[name]
-    if v ~= v or v == math.huge or v == -math.huge then
-      fine = false
-      if self.nonfinite == "stop" then error(explain(self, name, v), 0) end
-    end
+    local infinite = v ~= v or v == math.huge or v == -math.huge
+    if infinite and (not bad or name == "loss") then bad = name end -- the loss is what the others suffer from
   end
-  return fine
+  if bad and self.nonfinite == "stop" then error(explain(self, bad, self.values[bad]), 0) end
+  return bad == nil
 end
 
 local function sorted_names(values)
