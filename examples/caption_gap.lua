@@ -1,7 +1,7 @@
 -- How much does a caption leave out? An extractor and a vae's decoder are trained on scenes with captions that say
 -- anything from nothing to all; pictures are compared as a critic sees them that has learned to read
 -- (shared/reader.lua). Then captions of fresh scenes are completed word by word, in random order: each true word must
--- lower the gap, KL(detail seen | detail drawn), in nats, as it lowers the entropy of what is unsaid.
+-- lower the gap, KL(detail of the picture | detail drawn), in nats, as it lowers the entropy of what is unsaid.
 --
 --   lua5.4 examples/caption_gap.lua                      twenty minutes of training on two cores
 --   lua5.4 examples/caption_gap.lua --minutes 2          less
@@ -12,10 +12,10 @@
 local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painter, reader = dofile(here .. "shared/scene_painter.lua"), dofile(here .. "shared/reader.lua")
-local room = dofile(here .. "shared/room.lua")
+local rate_schedule = dofile(here .. "shared/rate_schedule.lua")
 
 local o = lt.train.arguments {
-  minutes = 20.0, reading = 6.0, seen = 0.7, tell = 3.0, batch = 32, width = 24, detail = 48, rate = 12.0,
+  minutes = 20.0, reading = 6.0, feature_part = 0.7, tell = 3.0, batch = 32, width = 24, detail = 48, rate = 12.0,
   prior = "flow", lr = 4e-3, pictures = 60000, seed = 1, n = 500, draws = 16, model = "", out = "runs/caption_gap",
 }
 
@@ -27,32 +27,26 @@ local function train()
   local data = lt.data.scenes { n = o.pictures, objects = 1, seed = o.seed }
   local eyes = reader.learned(data, { reading = o.reading, seed = o.seed, keep = o.out .. "/reader.safetensors" })
   local model = Pair(painter.new(o, eyes.critic), eyes.teller(64 + o.detail))
-  local clock = lt.train.budget(o.minutes)
-  local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 50 }) })
-  local ema = lt.optim.Ema(model, function(update) return math.min(0.998, update / (10 + update)) end)
+  local budget = lt.train.budget(o.minutes)
+  local opt = lt.optim.Muon(model:parameters(), { lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 50 }) })
+  local ema = lt.optim.Ema(model, 0.998)
   local run = lt.train.run {
-    save = o.out, steps = clock, data = data:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
+    save = o.out, steps = budget, data = data:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
     ema = ema, log_every = 10, resume = o.resume,
   }
   for _, batch in run:steps() do
-    model.ae.regulariser.rate = room(o.rate, clock:done())
+    model.ae.regulariser.rate = rate_schedule(o.rate, budget:done())
     local some = {}
     for k, i in ipairs(batch.index:totable()) do some[k] = painter.some(data.attributes(i), lt.default_generator()) end
-    local seen = model.ae:extract(batch.x, { text = some })
-    local loss, log = model.ae:loss(batch.x, { seen = seen, likelihood = eyes.eye(some, o.seen) })
-    local cost, said = model.ae:penalty(seen, { loss = loss })
-    local untold = model.teller:loss(seen, data, batch.index)
+    local extracted = model.ae:extract(batch.x, { text = some })
+    local loss, log = model.ae:loss(batch.x, { seen = extracted, likelihood = eyes.eye(some, o.feature_part) })
+    local cost, said = model.ae:penalty(extracted, { loss = loss })
+    local untold = model.teller:loss(extracted, data, batch.index)
     loss = loss + cost + untold * (o.tell * said.beta)
     log.kl, log.beta, log.untold = said.kl, said.beta, untold
-    opt:zero_grad()
-    loss:backward()
-    lt.optim.clip_norm(model:parameters(), 100)
-    opt:step()
+    run:log(opt:update(loss, log, { clip_norm = 100 }))
     ema:update()
-    log.loss = loss
-    run:log(log)
   end
-  if run.interrupted then os.exit(130) end
   painter.save(o.out .. "/model.safetensors", ema.model.ae, o)
   return ema.model.ae:eval():freeze()
 end
@@ -111,9 +105,8 @@ lt.plot.save(o.out .. "/caption_gap.png", {
 
 local rows, labels = {}, {}
 for k = 0, most do
-  local caption, many = painter.caption(scenes[1], table.move(painter.attributes, 1, k, 1, {})), {}
-  for i = 1, 8 do many[i] = caption end
-  rows[k + 1] = { x[1], model:sample({ text = many }, { generator = lt.generator(o.seed) }) }
+  local caption = painter.caption(scenes[1], table.move(painter.attributes, 1, k, 1, {}))
+  rows[k + 1] = { x[1], model:sample({ text = lt.text.repeated(caption, 8) }, { generator = lt.generator(o.seed) }) }
   labels[k + 1] = caption == "" and "(no caption)" or caption
 end
 local picture = lt.grid(rows, { row_labels = labels })

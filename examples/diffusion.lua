@@ -11,8 +11,8 @@ local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.arguments { steps = 8000, batch = 32, width = 32, lr = 1e-3, seed = 1, out = "runs/diffusion",
-                             guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 1000,
-                             precision = "float32", paint = false }
+                               guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 1000,
+                               precision = "float32", paint = false }
 lt.precision(o.precision)
 
 lt.manual_seed(o.seed)
@@ -25,22 +25,16 @@ else
   local learner = garments.model(train.captions, o.width)
   local opt = lt.optim.AdamW(learner:parameters(), {
     lr = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(200, o.steps // 10), final = 0.01 * o.lr }) })
-  -- Early on the average must not remember the untrained net.
-  local ema = lt.optim.Ema(learner, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
+  local ema = lt.optim.Ema(learner)
   local run = lt.train.run {
     save = o.out, steps = o.steps, data = train:batches(o.batch, { seed = o.seed }), model = learner, optimizer = opt,
     ema = ema, resume = o.resume,
   }
   for _, batch in run:steps() do
-    local loss = learner:loss(batch.x, { text = batch.captions })
-    opt:zero_grad()
-    loss:backward()
-    lt.optim.clip_norm(learner:parameters(), 1)
-    opt:step()
+    local loss, log = learner:loss(batch.x, { text = batch.captions })
+    run:log(opt:update(loss, log, { clip_norm = 1 }))
     ema:update()
-    run:log { loss = loss }
   end
-  if run.interrupted then os.exit(130) end
   model = ema.model
   lt.save(o.out .. "/model.safetensors", model:state())
 end
@@ -51,9 +45,7 @@ model:sample({ text = { "ankle boot" } }, { sampler = "ddim", steps = 10, guidan
   callback = function(at) way[#way + 1] = at.x0 end })
 rows[1] = lt.cat(way)
 for _, caption in ipairs(train.classes) do
-  local same = {}
-  for i = 1, 10 do same[i] = caption end
-  rows[#rows + 1], labels[#labels + 1] = model:sample({ text = same }, how), caption
+  rows[#rows + 1], labels[#labels + 1] = model:sample({ text = lt.text.repeated(caption, 10) }, how), caption
 end
 local picture = lt.grid(rows, { row_labels = labels })
 lt.save_png(o.out .. "/diffusion.png", picture)

@@ -38,28 +38,23 @@ local model = lt.diffusion {
   net = net, text = lt.text.Encoder(train.captions, { dim = 96, depth = 2 }), schedule = "cosine", predict = "v",
   time_sampler = lt.diffusion.time_sampler.logit_normal { mean = o.mean, std = 1.4 },
 }
-local ema = lt.optim.Ema(model, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
+local ema = lt.optim.Ema(model)
 
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
-  local clock = lt.train.budget(o.minutes)
+  local budget = lt.train.budget(o.minutes)
   local opt = lt.optim.Muon(model:parameters(), {
-    lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.01 * o.lr }) })
+    lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 200, final = 0.01 * o.lr }) })
   local run = lt.train.run {
-    save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
+    save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = model, optimizer = opt,
     ema = ema, resume = o.resume,
   }
   for _, batch in run:steps() do
-    local loss = model:loss(batch.x, { text = batch.captions })
-    opt:zero_grad()
-    loss:backward()
-    lt.optim.clip_norm(model:parameters(), 1)
-    opt:step()
+    local loss, log = model:loss(batch.x, { text = batch.captions })
+    run:log(opt:update(loss, log, { clip_norm = 1 }))
     ema:update()
-    run:log { loss = loss }
   end
-  if run.interrupted then os.exit(130) end
   lt.save(o.out .. "/model.safetensors", ema.model:state())
 end
 

@@ -42,11 +42,11 @@ end
 
 -- For each attribute: how many pictures show the scenes' word, by those that are (or are not) to change.
 local function judged(pictures, list, changes)
-  local seen = judge:describe(pictures.dtype == "uint8" and pictures or (pictures * 127.5 + 127.5):byte())
+  local found = judge:describe(pictures.dtype == "uint8" and pictures or lt.pictures.to_bytes(pictures))
   local result = {}
   for k, part in ipairs(parts) do
     local count = { changed = 0, right = 0, others = 0, kept = 0 }
-    for i, words in ipairs(seen) do
+    for i, words in ipairs(found) do
       local ok = words[part.attribute] == painter.word(list[i], part.attribute) and 1 or 0
       if changes[i] == part then
         count.changed, count.right = count.changed + 1, count.right + ok

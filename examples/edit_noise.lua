@@ -9,8 +9,8 @@
 local lt = require "laterna"
 
 local o = lt.train.arguments { model = "runs/glow/model.safetensors", flow_steps = 8, width = 128, depth = 1, seed = 1,
-                             words = "dress,boot,bag", amounts = 1.5, look_at = 2000, columns = 8,
-                             temperature = 0.7, out = "runs/glow" }
+                               words = "dress,boot,bag", amounts = 1.5, look_at = 2000, columns = 8,
+                               temperature = 0.7, out = "runs/glow" }
 
 lt.manual_seed(o.seed)
 local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
@@ -31,7 +31,7 @@ local function row(label, pictures)
   rows[#rows + 1], labels[#labels + 1] = pictures, label
 end
 
--- Nothing is told to the flow, so that all of a picture is in its noise.
+-- The flow gets no caption, so that all of a picture is in its noise.
 local few = test:batches(o.columns, { shuffle = false }):next()
 local z = flow:encode(few.x)
 local back = flow:decode(z)

@@ -31,24 +31,18 @@ local vae = lt.vae {
 
 -- Trains for some minutes; loss(batch) gives what to minimise, and numbers to log.
 local function fit(name, model, ema, minutes, lr, loss)
-  local clock = lt.train.budget(minutes)
+  local budget = lt.train.budget(minutes)
   local opt = lt.optim.Muon(model:parameters(), {
-    lr = lt.optim.schedule.cosine(lr, clock, { warmup = 200, final = 0.01 * lr }) })
+    lr = lt.optim.schedule.cosine(lr, budget, { warmup = 200, final = 0.01 * lr }) })
   local run = lt.train.run {
-    save = o.out .. "/" .. name, steps = clock, model = model, optimizer = opt, ema = ema, label = name,
+    save = o.out .. "/" .. name, steps = budget, model = model, optimizer = opt, ema = ema, label = name,
     data = train:batches(o.batch, { seed = o.seed, augment = words.vary(train) }),
   }
   for _, part in run:steps() do
     local value, log = loss(part)
-    opt:zero_grad()
-    value:backward()
-    lt.optim.clip_norm(model:parameters(), name == "vae" and 100 or 1)
-    opt:step()
+    run:log(opt:update(value, log, { clip_norm = name == "vae" and 100 or 1 }))
     ema:update()
-    log.loss = value
-    run:log(log)
   end
-  if run.interrupted then os.exit(130) end
   lt.save(o.out .. "/" .. name .. ".safetensors", ema.model:state())
 end
 
@@ -67,11 +61,11 @@ local model = lt.autoencoder {
   generator = lt.diffusion {
     net = nn.UNet { channels = o.channels, size = 12, width = o.width, multipliers = { 1, 2 }, blocks = 1,
                     text = TEXT.dim, detail = o.detail },
-    schedule = "cosine", predict = "v", time_sampler = lt.diffusion.time_sampler.logit_normal { mean = o.mean, std = 1.4 },
-    space = average.model,
+    time_sampler = lt.diffusion.time_sampler.logit_normal { mean = o.mean, std = 1.4 },
+    schedule = "cosine", predict = "v", space = average.model,
   },
 }
-local ema = lt.optim.Ema(model, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
+local ema = lt.optim.Ema(model)
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
@@ -90,9 +84,7 @@ for _, caption in ipairs {
   "red apple", "green apple", "dog face", "clown face", "rocket", "pizza", "octopus", "red heart", "apple", "heart",
   "face", "fruit", "blue apple", "green dog face", "purple cat face", "red octopus", "clown apple",
 } do
-  local same = {}
-  for k = 1, 8 do same[k] = caption end
-  rows[#rows + 1] = painter:sample({ text = same }, options(1))
+  rows[#rows + 1] = painter:sample({ text = lt.text.repeated(caption, 8) }, options(1))
   labels[#labels + 1] = caption .. (words.unseen(train, caption) and " (unseen)" or "")
 end
 local picture = lt.grid(rows, { row_labels = labels })

@@ -10,7 +10,7 @@ local lt = require "laterna"
 local painter = dofile((arg[0]:match "^(.*/)" or "") .. "shared/scene_painter.lua")
 
 local o = lt.train.arguments { model = "runs/caption_gap/model.safetensors", n = 200, said = 3, shown = 3, strips = 4,
-                             by = "coordinates", draws = 32, seed = 1, out = "runs/caption_gap" }
+                               by = "coordinates", draws = 32, seed = 1, out = "runs/caption_gap" }
 
 local model = painter.load(o.model)
 local x, scenes = painter.fresh(o.n, o.seed + 2)

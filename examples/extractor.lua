@@ -3,11 +3,11 @@
 --
 --   lua5.4 examples/extractor.lua --family vae           or flow, diffusion, gan; all: one after another
 --   lua5.4 examples/extractor.lua --family together      one extractor for four generators, trained at once
---   lua5.4 examples/extractor.lua --extractor false      the same painters, told captions alone
+--   lua5.4 examples/extractor.lua --extractor false      the same painters, with captions alone
 --   lua5.4 examples/extractor.lua --data fashion_mnist
 --   lua5.4 examples/extractor.lua --paint                no training: paints with what was trained
 --
--- A training takes so many minutes, or so many steps, if they are given. Writes for each family, in
+-- A training takes so many --minutes, or so many --steps if there are any. Writes for each family, in
 -- <out>/<data>[_together|_without]/<family>, a picture extractor.png (originals, painted again, then a row of random
 -- details for each caption), and again.safetensors and samples.safetensors for judge_extractor.lua; together also
 -- gallery.png, one caption and many details by all four.
@@ -15,13 +15,13 @@ local lt = require "laterna"
 local here = arg[0]:match "^(.*/)" or ""
 local painters, prompts = dofile(here .. "shared/painters.lua"), dofile(here .. "shared/prompts.lua")
 local lessons, gallery = dofile(here .. "shared/lessons.lua"), dofile(here .. "shared/gallery.lua")
-local settle, resample = dofile(here .. "shared/settle.lua"), dofile(here .. "shared/resample.lua")
+local fit_prior, resample = dofile(here .. "shared/fit_prior.lua"), dofile(here .. "shared/resample.lua")
 
 local o = lt.train.arguments {
-  family = "all", data = "scenes", minutes = 20.0, steps = 0, reading = 6.0, seen = 0.7, whole = 0.3, tell = 3.0,
-  edit = 1.0, batch = 32, width = 16, text = 64, detail = 48, rate = 16.0, prior = "flow", settle = 3000,
-  compare = 5.0, drawn = 0.5, drop = 0.1, lies = 2, extractor = true, pictures = 60000, samples = 1500,
-  sampling_steps = 20, precision = "bf16", seed = 1, out = "runs/extractor", paint = false,
+  family = "all", data = "scenes", minutes = 20.0, steps = 0, reading = 6.0, feature_part = 0.7, pooled_part = 0.3,
+  tell = 3.0, edit = 1.0, batch = 32, width = 16, text = 64, detail = 48, rate = 16.0, prior = "flow",
+  fit_prior = 3000, nll_weight = 5.0, drawn = 0.5, drop = 0.1, negatives = 2, extractor = true, pictures = 60000,
+  samples = 1500, sampling_steps = 20, precision = "bf16", seed = 1, out = "runs/extractor", paint = false,
 }
 lt.precision(o.precision)
 local scenes, together = o.data == "scenes", o.family == "together"
@@ -33,7 +33,7 @@ local base = o.out .. "/" .. o.data .. (together and "_together" or o.extractor 
 local function learn(names, folder)
   lt.manual_seed(o.seed)
   local model = painters.Model(names, o)
-  local ema = lt.optim.Ema(model, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
+  local ema = lt.optim.Ema(model)
   local file, g = folder .. "/model.safetensors", lt.generator(o.seed)
   if o.paint then
     ema.model:load_state((lt.load(file)))
@@ -44,12 +44,11 @@ local function learn(names, folder)
   local run = lt.train.run { save = folder, steps = length, data = train:batches(o.batch, { seed = o.seed }),
     model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume, label = table.concat(names, " + ") }
   for step, batch in run:steps() do
-    if scenes and model.gan then batch.lies = prompts.lies(train, batch.index, o.lies, g) end
+    if scenes and model.gan then batch.negatives = prompts.negatives(train, batch.index, o.negatives, g) end
     run:log(lesson:step(step, batch, o, train))
     ema:update()
   end
-  if run.interrupted then os.exit(130) end
-  if o.extractor and o.settle > 0 then settle(ema.model[names[1]], train, o) end
+  if o.extractor and o.fit_prior > 0 then fit_prior(ema.model[names[1]], train, o) end
   painters.save(file, ema.model, names, o)
   return ema.model
 end
@@ -65,8 +64,8 @@ local function again(painter, folder, how)
   for i, scene in ipairs(scenes and test.attributes or {}) do wanted[i] = prompts.all(scene) end
   real, painted = lt.cat(real), lt.cat(painted)
   print(("squared error of %d pictures painted again: %.4f"):format(#real, (painted - real):square():mean():item()))
-  lt.save(folder .. "/again.safetensors", { originals = (real * 127.5 + 127.5):byte(), exact = painted,
-    pictures = (painted * 127.5 + 127.5):byte() },
+  lt.save(folder .. "/again.safetensors", { originals = lt.pictures.to_bytes(real), exact = painted,
+    pictures = lt.pictures.to_bytes(painted) },
     { captions = table.concat(said, "\n"), wanted = table.concat(wanted, "\n") })
   return { real[{ 1, 8 }], painted[{ 1, 8 }] }, { "originals", "painted again" }
 end

@@ -36,16 +36,11 @@ local function distil(from, parts, substeps, guidance, steps)
     optimizer = opt, ema = ema, resume = o.resume, label = name,
   }
   for _, batch in run:steps() do
-    local loss = lt.diffusion.distil.progressive(student, from, batch.x, { text = batch.captions }, {
+    local loss, log = lt.diffusion.distil.progressive(student, from, batch.x, { text = batch.captions }, {
       steps = parts, substeps = substeps, guidance = guidance })
-    opt:zero_grad()
-    loss:backward()
-    lt.optim.clip_norm(student:parameters(), 1)
-    opt:step()
+    run:log(opt:update(loss, log, { clip_norm = 1 }))
     ema:update()
-    run:log { loss = loss }
   end
-  if run.interrupted then os.exit(130) end
   lt.save(("%s/%s_model.safetensors"):format(o.out, name), ema.model:state())
   return ema.model
 end
@@ -80,7 +75,7 @@ for _, painter in ipairs(painters) do
     local part = {}
     for i = first, math.min(first + 49, o.samples) do part[#part + 1] = train.classes[(i - 1) % 10 + 1] end
     local painted = paint(painter, part, lt.randn(#part, 28, 28, 1, { generator = generator }))
-    pictures[#pictures + 1] = (painted * 127.5 + 127.5):byte()
+    pictures[#pictures + 1] = lt.pictures.to_bytes(painted)
     table.move(part, 1, #part, #captions + 1, captions)
   end
   print(("%-10s %6.1f ms a picture"):format(painter[1], (lt.clock() - clock) * 1000 / math.max(1, o.samples)))

@@ -8,8 +8,8 @@
 local lt = require "laterna"
 local plane = dofile((arg[0]:match "^(.*/)" or "") .. "shared/plane.lua")
 
-local o = lt.train.arguments { steps = 2500, batch = 512, coupling = "SplineCoupling", hidden = 64, layers = 4, lr = 5e-3,
-                             seed = 1, out = "runs/flow_2d" }
+local o = lt.train.arguments { steps = 2500, batch = 512, coupling = "SplineCoupling", hidden = 64, layers = 4,
+                               lr = 5e-3, seed = 1, out = "runs/flow_2d" }
 
 lt.manual_seed(o.seed)
 local shapes = { "two moons", "checkerboard" }
@@ -38,33 +38,18 @@ local flow = lt.flow {
   net = lt.flow.layers.Sequence(layers), size = { 2 }, drop = 0,
   text = lt.text.Encoder(shapes, { dim = 8, depth = 1, heads = 2 }),
 }
-local ema = lt.optim.Ema(flow, function(step) return math.min(0.99, (1 + step) / (10 + step)) end)
+local ema = lt.optim.Ema(flow, 0.99)
 local opt = lt.optim.Adam(flow:parameters(), {
   lr = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(50, o.steps // 10), final = 0.01 * o.lr }) })
 
-local function captions(shape, n)
-  local list = {}
-  for i = 1, n do list[i] = shape end
-  return list
-end
-
 local run = lt.train.run { save = o.out, steps = o.steps, model = flow, optimizer = opt, ema = ema }
 for _ in run:steps() do
-  local x, text = {}, {}
-  for _, shape in ipairs(shapes) do
-    local n = o.batch // #shapes
-    x[#x + 1] = draw[shape](n)
-    table.move(captions(shape, n), 1, n, #text + 1, text)
-  end
-  local loss = flow:loss(lt.cat(x), { text = text })
-  opt:zero_grad()
-  loss:backward()
-  lt.optim.clip_norm(flow:parameters(), 1)
-  opt:step()
+  local x, n = {}, o.batch // #shapes
+  for i, shape in ipairs(shapes) do x[i] = draw[shape](n) end
+  local loss, log = flow:loss(lt.cat(x), { text = lt.text.repeated(shapes, n) })
+  run:log(opt:update(loss, log, { clip_norm = 1 }))
   ema:update()
-  run:log { bits = loss }
 end
-if run.interrupted then os.exit(130) end
 
 -- The square [-4.5,4.5]^2 as side x side points, and points counted on it; grey is the square root of the density.
 local side, edge = 96, 4.5
@@ -76,12 +61,12 @@ local function grey(d) return (d * (1 / d:max():item())):sqrt():view(side, side)
 
 local function counted(x) return grey(plane.counted(x, side, edge, 8)) end
 
-local rows = {}
+local rows, repeated = {}, lt.text.repeated
 for i, shape in ipairs(shapes) do
-  local density = ema.model:log_prob(points:view(-1, 2), { text = captions(shape, side * side) }):exp()
+  local density = ema.model:log_prob(points:view(-1, 2), { text = repeated(shape, side * side) }):exp()
   rows[i] = { counted(draw[shape](20000)), grey(density),
-              counted(ema.model:sample({ text = captions(shape, 20000) }, { seed = 1 })) }
-  local nats = -ema.model:log_prob(draw[shape](10000), { text = captions(shape, 10000) }):mean():item()
+              counted(ema.model:sample({ text = repeated(shape, 20000) }, { seed = 1 })) }
+  local nats = -ema.model:log_prob(draw[shape](10000), { text = repeated(shape, 10000) }):mean():item()
   print(("%-14s %.3f nats a point; the density adds up to %.3f on the picture"):format(shape, nats,
     density:sum():item() * (2 * edge / side) ^ 2))
 end

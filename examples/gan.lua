@@ -13,7 +13,7 @@ local nn = lt.nn
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.arguments { minutes = 2.5, batch = 64, width = 48, detail = 64, lr = 1e-3, gamma = 10.0, every = 2,
-                             seed = 1, out = "runs/gan", samples = 1000, paint = false }
+                               seed = 1, out = "runs/gan", samples = 1000, paint = false }
 
 lt.manual_seed(o.seed)
 local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
@@ -21,54 +21,43 @@ local shape = { size = 28, channels = 1, width = o.width, multipliers = { 1, 2 }
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = o.detail
-local clock = lt.train.budget(o.minutes)
-local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
+local budget = lt.train.budget(o.minutes)
+local gamma = lt.optim.schedule.cosine(o.gamma, budget, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = o.detail,
   r1 = gamma, r2 = gamma, penalty_every = o.every,
 }
-local ema = lt.optim.Ema(gan, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
+local ema = lt.optim.Ema(gan, 0.998)
 
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else
-  local rate = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.05 * o.lr })
+  local rate = lt.optim.schedule.cosine(o.lr, budget, { warmup = 200, final = 0.05 * o.lr })
   local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = { 0, 0.99 } })
   local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = { 0, 0.99 } })
   local run = lt.train.run {
-    save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
+    save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = gan, ema = ema,
     optimizer = { painting = painting, judging = judging }, resume = o.resume,
   }
   for _, batch in run:steps() do
     local cond = { text = batch.captions }
-    local loss, log = gan:critic_loss(batch.x, cond)
-    judging:zero_grad()
-    loss:backward()
-    judging:step()
-    run:log(log)
-    loss, log = gan:loss(batch.x, cond)
-    painting:zero_grad()
-    loss:backward()
-    painting:step()
+    run:log(judging:update(gan:critic_loss(batch.x, cond)))
+    run:log(painting:update(gan:loss(batch.x, cond)))
     ema:update()
-    run:log(log)
   end
-  if run.interrupted then os.exit(130) end
   lt.save(o.out .. "/model.safetensors", ema.model:state())
 end
 
 local rows = {}
 for i, caption in ipairs(train.classes) do
-  local same = {}
-  for k = 1, 10 do same[k] = caption end
-  rows[i] = ema.model:sample({ text = same }, { seed = 1 })
+  rows[i] = ema.model:sample({ text = lt.text.repeated(caption, 10) }, { seed = 1 })
 end
 local picture = lt.grid(rows, { row_labels = train.classes })
 lt.save_png(o.out .. "/gan.png", picture)
 lt.show(picture)
 
 local first = test:subset(1, 1000)
-local order = ema.model.critic:rank(first.images:float() * (2 / 255) - 1, train.classes)
+local order = ema.model.critic:rank(lt.pictures.from_bytes(first.images), train.classes)
 local right = 0
 for i, k in ipairs(order:narrow(2, 1, 1):flatten():totable()) do
   right = right + (train.classes[k] == first.captions[i] and 1 or 0)

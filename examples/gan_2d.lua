@@ -9,9 +9,9 @@
 local lt = require "laterna"
 local plane = dofile((arg[0]:match "^(.*/)" or "") .. "shared/plane.lua")
 
-local o = lt.train.arguments { steps = 16000, batch = 512, hidden = 128, lr = 2e-3, gamma = 0.3, final = 1e-3, seeds = 1,
-                             sigma = 0.05, losses = "relativistic,non_saturating,hinge,wasserstein",
-                             sets = "ring,grid", out = "runs/gan_2d" }
+local o = lt.train.arguments { steps = 16000, batch = 512, hidden = 128, lr = 2e-3, gamma = 0.3, final = 1e-3,
+                               seeds = 1, sigma = 0.05, losses = "relativistic,non_saturating,hinge,wasserstein",
+                               sets = "ring,grid", out = "runs/gan_2d" }
 
 local sets = { ring = {}, grid = {} } -- the places of the modes
 for i = 0, 7 do sets.ring[i + 1] = { 2 * math.cos(i * math.pi / 4), 2 * math.sin(i * math.pi / 4) } end
@@ -57,19 +57,10 @@ local function train(name, game, seed)
   local run = lt.train.run { save = ("%s/%s_%s_%d"):format(o.out, name, game, seed), steps = o.steps, every = o.steps,
                              model = gan, optimizer = { generator = og, critic = oc }, ema = ema }
   for _ in run:steps() do
-    local loss, log = gan:critic_loss(draw(centres, o.batch))
-    oc:zero_grad()
-    loss:backward()
-    oc:step()
-    run:log(log)
-    loss, log = gan:loss(draw(centres, o.batch))
-    og:zero_grad()
-    loss:backward()
-    og:step()
+    run:log(oc:update(gan:critic_loss(draw(centres, o.batch))))
+    run:log(og:update(gan:loss(draw(centres, o.batch))))
     ema:update()
-    run:log(log)
   end
-  if run.interrupted then os.exit(130) end
   return ema.model:sample({ n = 10000 }, { generator = lt.generator(seed) })
 end
 

@@ -10,8 +10,8 @@
 local lt = require "laterna"
 local nn = lt.nn
 
-local o = lt.train.arguments { minutes = 4.0, batch = 64, width = 48, lr = 1e-3, gamma = 3.0, every = 2, negative_weight = 1,
-                             pictures = 60000, test = 500, seed = 1, out = "runs/gan_no_noise" }
+local o = lt.train.arguments { minutes = 4.0, batch = 64, width = 48, lr = 1e-3, gamma = 3.0, every = 2,
+                               negative_weight = 1, pictures = 60000, test = 500, seed = 1, out = "runs/gan_no_noise" }
 
 lt.manual_seed(o.seed)
 local train = lt.data.scenes { n = o.pictures, seed = o.seed, objects = 1 }
@@ -20,48 +20,38 @@ local shape = { size = 32, channels = 3, width = o.width, multipliers = { 1, 2, 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 2 }) end
 local critic = lt.gan.Critic { net = nn.Critic(shape), text = encoder() }
 shape.detail = 0
-local clock = lt.train.budget(o.minutes)
-local gamma = lt.optim.schedule.cosine(o.gamma, clock, { final = o.gamma / 2 }) -- first stable, then sharp
+local budget = lt.train.budget(o.minutes)
+local gamma = lt.optim.schedule.cosine(o.gamma, budget, { final = o.gamma / 2 }) -- first stable, then sharp
 local gan = lt.gan {
   generator = nn.Generator(shape), text = encoder(), critic = critic, detail = 0, r1 = gamma, r2 = gamma,
   penalty_every = o.every, negative_weight = o.negative_weight,
 }
--- The twin: the same generator with the same start, and an encoder of its own.
-local Twin = nn.class("Twin", function(self) self.generator, self.text = gan.generator:clone(), gan.text:clone() end)
-function Twin:forward(captions) return self.generator(nil, self.text(captions)) end
-local both = nn.class("Both", function(self) self.gan, self.twin = gan, Twin() end)()
+-- The same generator with the same start, and an encoder of its own, for the error of pixels.
+local Regressor = nn.class("Regressor", function(self)
+  self.generator, self.text = gan.generator:clone(), gan.text:clone()
+end)
+function Regressor:forward(captions) return self.generator(nil, self.text(captions)) end
+local both = nn.class("Both", function(self) self.gan, self.regressor = gan, Regressor() end)()
 
-local rate = lt.optim.schedule.cosine(o.lr, clock, { warmup = 200, final = 0.05 * o.lr })
+local rate = lt.optim.schedule.cosine(o.lr, budget, { warmup = 200, final = 0.05 * o.lr })
 local betas = { 0, 0.99 }
 local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = betas })
 local judging = lt.optim.Adam(critic:parameters(), { lr = rate, betas = betas })
-local copying = lt.optim.Adam(both.twin:parameters(), { lr = rate })
-local ema = lt.optim.Ema(both, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
-
-local function update(optimizer, loss)
-  optimizer:zero_grad()
-  loss:backward()
-  optimizer:step()
-end
+local regressing = lt.optim.Adam(both.regressor:parameters(), { lr = rate })
+local ema = lt.optim.Ema(both, 0.998)
 
 local run = lt.train.run {
-  save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = both, ema = ema,
-  optimizer = { painting = painting, judging = judging, copying = copying }, resume = o.resume,
+  save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = both, ema = ema,
+  optimizer = { painting = painting, judging = judging, regressing = regressing }, resume = o.resume,
 }
 for _, batch in run:steps() do
   local cond = { text = batch.captions }
-  local loss, log = gan:critic_loss(batch.x, cond)
-  update(judging, loss)
-  run:log(log)
-  loss, log = gan:loss(batch.x, cond)
-  update(painting, loss)
-  run:log(log)
-  loss = lt.mse_loss(both.twin(batch.captions), batch.x)
-  update(copying, loss)
+  local pixel_error = lt.mse_loss(both.regressor(batch.captions), batch.x)
+  run:log(regressing:update(pixel_error, { pixel_error = pixel_error }))
+  run:log(judging:update(gan:critic_loss(batch.x, cond)))
+  run:log(painting:update(gan:loss(batch.x, cond)))
   ema:update()
-  run:log { pixel_error = loss }
 end
-if run.interrupted then os.exit(130) end
 
 -- The mean over pixels of the length of (difference to the right, difference below), channels together.
 local function sharpness(x)
@@ -76,7 +66,7 @@ local batches = test:batches(50, { shuffle = false })
 for i = 1, #test.captions // 50 do
   local batch = batches:next()
   real[i], choice[i] = batch.x, ema.model.gan:sample { text = batch.captions }
-  average[i] = lt.no_grad(ema.model.twin, batch.captions):clamp(-1, 1)
+  average[i] = lt.no_grad(ema.model.regressor, batch.captions):clamp(-1, 1)
 end
 real, average, choice = lt.cat(real), lt.cat(average), lt.cat(choice)
 local sharp = sharpness(real)

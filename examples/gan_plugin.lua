@@ -24,45 +24,37 @@ lt.manual_seed(o.seed)
 
 local function encoder() return lt.text.Encoder(train.captions, { dim = 64, depth = 1 }) end
 
-local function improve(opt, parameters, loss)
-  opt:zero_grad()
-  loss:backward()
-  lt.optim.clip_norm(parameters, 100)
-  opt:step()
-end
-
 -- Trains a model for some minutes on loss(model, x, cond); or, with a judge, on that and what the critic says, which
 -- learns in turns with it.
 local function learn(name, model, lr, loss, judge)
-  local clock = lt.train.budget(o.minutes)
+  local budget = lt.train.budget(o.minutes)
   local function adam(parameters, most, beta)
-    local rate = lt.optim.schedule.cosine(most, clock, { warmup = 100, final = 0.05 * most })
+    local rate = lt.optim.schedule.cosine(most, budget, { warmup = 100, final = 0.05 * most })
     return lt.optim.Adam(parameters, { lr = rate, betas = { beta, 0.99 } })
   end
   local mine, critic = adam(model:parameters(), lr, judge and 0.5 or 0.9), judge and judge.critic
   local its = critic and adam(critic:parameters(), o.critic_lr, 0)
   local ema = lt.optim.Ema(model, 0.995)
-  local run = lt.train.run { steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
+  local run = lt.train.run { steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = model,
                              label = name, resume = false }
   for _, batch in run:steps() do
     local x, cond = batch.x, { text = batch.captions }
-    if judge then improve(its, critic:parameters(), (judge:critic_loss(x, cond))) end
-    improve(mine, model:parameters(), judge and judge:loss(x, cond) or loss(model, x, cond))
+    if judge then its:update(judge:critic_loss(x, cond), nil, { clip_norm = 100 }) end
+    mine:update(judge and judge:loss(x, cond) or loss(model, x, cond), nil, { clip_norm = 100 })
     ema:update()
   end
-  if run.interrupted then os.exit(130) end
   return { name = name, model = ema.model }
 end
 
 -- The same start twice: without a judge, and with one. last: the name of the layer that paints.
 local function compare(name, model, lr, loss, last, options)
-  local twin, layer = model:clone(), nil
-  for path, m in twin:named_modules() do layer = path == last and m or layer end
+  local copy, layer = model:clone(), nil
+  for path, m in copy:named_modules() do layer = path == last and m or layer end
   local net = nn.Critic { size = 28, channels = 1, width = 3 * o.width, multipliers = { 1, 2 }, text = 64,
                           block = "dcgan" }
   options.critic, options.last = lt.gan.Critic { net = net, text = encoder() }, layer.weight
   options.r1, options.r2, options.penalty_every = o.gamma, o.gamma, o.every
-  return learn(name, model, lr, loss), learn(name .. ", critic", twin, lr, loss, lt.gan.judge(twin, options))
+  return learn(name, model, lr, loss), learn(name .. ", critic", copy, lr, loss, lt.gan.judge(copy, options))
 end
 
 local painters = {}
@@ -79,7 +71,7 @@ if o.only ~= "vae" then
     return lt.diffusion.distil.progressive(student, teacher, x, cond, how)
   end
   local student, options = first:clone():unfreeze():train(), { rsample = { steps = 1 }, weight = o.student_weight }
-  -- Most of the time goes to the teacher's lessons: who has a critic as well is given fewer.
+  -- Most of the time goes to the teacher's lessons: who has a critic as well gets fewer.
   function options.base(x, cond, model)
     local n = math.min(o.lessons, o.batch)
     return distil(model, x:narrow(1, 1, n), { text = table.move(cond.text, 1, n, 1, {}) })
@@ -97,7 +89,7 @@ for k, p in ipairs(painters) do
   for _ = 1, o.samples // 50 do
     local part = {}
     for i = 1, 50 do part[i] = train.classes[(i - 1) % 10 + 1] end
-    pictures[#pictures + 1] = (p.model:sample({ text = part }, how) * 127.5 + 127.5):byte()
+    pictures[#pictures + 1] = lt.pictures.to_bytes(p.model:sample({ text = part }, how))
     table.move(part, 1, 50, #captions + 1, captions)
   end
   pictures = lt.cat(pictures)

@@ -13,9 +13,9 @@
 local lt = require "laterna"
 
 local o = lt.train.arguments { minutes = 20.0, batch = 16, model = "Glow", flow_steps = 8, width = 128, depth = 1,
-                             lr = 1e-2, text = true, drop = 0.1, temperature = 0.8, guidance = 1.5, samples = 1000,
-                             every = 1.0, seed = 1, optimizer = "Muon", from = "", contrast = 0.0, named = 1000,
-                             out = "runs/glow" }
+                               lr = 1e-2, text = true, drop = 0.1, temperature = 0.8, guidance = 1.5, samples = 1000,
+                               every = 1.0, seed = 1, optimizer = "Muon", from = "", contrast = 0.0, named = 1000,
+                               out = "runs/glow" }
 
 lt.manual_seed(o.seed)
 local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
@@ -27,10 +27,10 @@ local flow = lt.flow {
 }
 if o.from ~= "" then flow:load_state((lt.load(o.from))) end
 
-local clock = lt.train.budget(o.minutes)
-local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
+local budget = lt.train.budget(o.minutes)
+local lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 100, final = 0.02 * o.lr })
 local opt = lt.optim[o.optimizer](flow:parameters(), { lr = lr })
-local ema = lt.optim.Ema(flow, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
+local ema = lt.optim.Ema(flow)
 
 -- Mean bits per dimension of the first n test pictures.
 local function bits(n)
@@ -41,23 +41,18 @@ local function bits(n)
   return sum / (n * 784 * math.log(2))
 end
 
-local run = lt.train.run { save = o.out, steps = clock, model = flow, optimizer = opt, ema = ema,
+local run = lt.train.run { save = o.out, steps = budget, model = flow, optimizer = opt, ema = ema,
                            data = train:batches(o.batch, { seed = o.seed }), every = 5000, log_every = 20 }
 local due = o.every
 for _, batch in run:steps() do
-  local loss = flow:loss(batch.x, { text = o.text and batch.captions or nil, contrast = o.contrast })
-  opt:zero_grad()
-  loss:backward()
-  lt.optim.clip_norm(flow:parameters(), 1)
-  opt:step()
+  local loss, log = flow:loss(batch.x, { text = o.text and batch.captions or nil, contrast = o.contrast })
+  run:log(opt:update(loss, log, { clip_norm = 1 }))
   ema:update()
-  run:log { bits = loss }
-  if clock:minutes() >= due then
-    print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, run.step, clock:aside(bits, 1000)))
+  if budget:minutes() >= due then
+    print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, run.step, budget:aside(bits, 1000)))
     due = due + o.every
   end
 end
-if run.interrupted then os.exit(130) end
 print(("step %d: %.3f bits per dimension of the test set"):format(run.step, bits(#test)))
 local model = ema.model
 lt.save(o.out .. "/model.safetensors", model:state())
@@ -69,12 +64,11 @@ local function paint(captions, seed)
 end
 local rows, labels, pictures, said = {}, {}, {}, {}
 for k, caption in ipairs(train.classes) do
-  local same, n = {}, math.max(10, o.samples // 10)
-  for i = 1, n do same[i] = caption end
+  local same = lt.text.repeated(caption, math.max(10, o.samples // 10))
   local drawn = paint(same, 1000 * k)
   rows[k], labels[k] = drawn[{ 1, 10 }], caption
-  pictures[k] = (drawn * 127.5 + 127.5):byte()
-  table.move(same, 1, n, #said + 1, said)
+  pictures[k] = lt.pictures.to_bytes(drawn)
+  table.move(same, 1, #same, #said + 1, said)
 end
 lt.save(o.out .. "/samples.safetensors", { pictures = lt.cat(pictures) }, { captions = table.concat(said, "\n") })
 

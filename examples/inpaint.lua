@@ -1,13 +1,13 @@
 -- What else a trained denoiser can do, without more training: fill holes, turn one picture into another, and take a
--- picture back to the noise that it comes from, where it can be mixed and told another caption.
+-- picture back to the noise that it comes from, where it can be mixed, or painted under another caption.
 --
 --   lua5.4 examples/diffusion.lua      first: trains the model, ten minutes on two cores
 --   lua5.4 examples/inpaint.lua        writes <out>/inpaint.png, prints how well noise gives pictures back
 local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
-local o = lt.train.arguments { model = "runs/diffusion/model.safetensors", out = "runs/diffusion", width = 32, steps = 50,
-                             resample = 4, guidance = 2, seed = 1 }
+local o = lt.train.arguments { model = "runs/diffusion/model.safetensors", out = "runs/diffusion", width = 32,
+                               steps = 50, resample = 4, guidance = 2, seed = 1 }
 
 local test = lt.data.fashion_mnist "test"
 local model = garments.load(o.model, test, o.width)
@@ -50,7 +50,7 @@ print(("the largest change outside the hole: %g"):format(((filled - x) * (1 - ma
 -- Picture to picture: part of the noise, another caption.
 local others = { "dress", "t-shirt", "trouser", "shirt", "ankle boot", "sandal", "pullover", "sneaker", "bag" }
 for _, strength in ipairs { 0.4, 0.6, 0.8 } do
-  row(("told another caption, %.1f"):format(strength), model:sample({ text = others }, {
+  row(("another caption, %.1f"):format(strength), model:sample({ text = others }, {
     picture = x, strength = strength, guidance = o.guidance, seed = o.seed }))
 end
 row("the captions alone", model:sample({ text = others }, { guidance = o.guidance, seed = o.seed }))
@@ -68,11 +68,10 @@ row("its noise, another caption", model:sample({ text = others }, { noise = nois
 -- From one boot to another along the great circle between their noises, which keeps their length.
 local a, b = noise[{ n - 1, n - 1 }], noise[{ n, n }]
 local cosine = (a * b):sum():item() / ((a * a):sum():item() * (b * b):sum():item()) ^ 0.5
-local angle, mixed, boots = math.acos(cosine), {}, {}
+local angle, mixed, boots = math.acos(cosine), {}, lt.text.repeated("ankle boot", n)
 for i = 1, n do
   local share = (i - 1) / (n - 1)
   mixed[i] = (a * math.sin((1 - share) * angle) + b * math.sin(share * angle)) * (1 / math.sin(angle))
-  boots[i] = "ankle boot"
 end
 row("from boot to boot", model:sample({ text = boots }, { noise = lt.cat(mixed), sampler = "heun", steps = o.steps }))
 

@@ -11,12 +11,12 @@ local lt = require "laterna"
 local judges = dofile((arg[0]:match "^(.*/)" or "") .. "shared/judges.lua")
 
 local o = lt.train.arguments { samples = "runs/paint/samples.safetensors", epochs = 3, seed = 1,
-                             keep = "runs/judge/classifier.safetensors" }
+                               keep = "runs/judge/classifier.safetensors" }
 local judge, train, test = judges.fashion(o)
 
 -- Mean distance between neighbours in a list of pictures, a pixel (0: all the same).
 local function spread(pictures)
-  local x = pictures:float() * (2 / 255) - 1
+  local x = lt.pictures.from_bytes(pictures)
   local n = #x
   return (x[{ 1, n - 1 }] - x[{ 2, n }]):square():mean():sqrt():item()
 end

@@ -11,15 +11,15 @@ local prompts, judges = dofile(here .. "shared/prompts.lua"), dofile(here .. "sh
 local parts = prompts.parts
 
 local o = lt.train.arguments { out = "runs/extractor", steps = 3000, seed = 1, fresh = 4000,
-                             keep = "runs/judge/scenes.safetensors" }
+                               keep = "runs/judge/scenes.safetensors" }
 local judge = judges.scenes(o, parts, prompts.id)
 local real = judge:describe(lt.data.scenes({ n = o.fresh, objects = 1, seed = o.seed + 1 }).images)
 
 -- The part of the pictures in which an attribute is as wanted, in percent, of those for which it was; and of all of
 -- them at once.
-local function right(seen, wanted)
+local function right(found, wanted)
   local count, all, n, every = {}, {}, 0, 0
-  for i, words in ipairs(seen) do
+  for i, words in ipairs(found) do
     local good, asked = true, false
     for attribute, word in pairs(wanted[i]) do
       local ok = words[attribute] == word
@@ -50,17 +50,17 @@ local function judge_one(label, folder)
   local again, both = load "again.safetensors"
   if again then
     row(label .. ", painted again, right %", right(judge:describe(both.pictures), again), "%.1f")
-    local x = both.originals:float() * (2 / 255) - 1
+    local x = lt.pictures.from_bytes(both.originals)
     print(("   squared error %.4f"):format((x - both.exact):square():mean():item()))
   end
-  local seen = judge:describe(painted.pictures)
-  local each, every = right(seen, wanted)
+  local found = judge:describe(painted.pictures)
+  local each, every = right(found, wanted)
   row(label .. ", at random, as said %", each, "%.1f")
   print(("   all that was said %.1f"):format(every))
   local distances, chance = {}, 0
   for _, part in ipairs(parts) do
     local a = part.attribute
-    local far, _, by_chance = judges.distance(seen, real, a, function(i) return not wanted[i][a] end)
+    local far, _, by_chance = judges.distance(found, real, a, function(i) return not wanted[i][a] end)
     distances[a], chance = far, math.max(chance, by_chance or 0)
   end
   row(label .. ", not said, distance", distances, "%.3f")

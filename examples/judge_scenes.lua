@@ -10,7 +10,7 @@ local prompts, judges = dofile(here .. "shared/prompts.lua"), dofile(here .. "sh
 local parts = prompts.parts
 
 local o = lt.train.arguments { samples = "runs/dit_text/samples.safetensors", steps = 3000, seed = 1, fresh = 4000,
-                             keep = "runs/judge/scenes.safetensors" }
+                               keep = "runs/judge/scenes.safetensors" }
 local judge = judges.scenes(o, parts, prompts.id)
 
 local data = lt.data.scenes { n = o.fresh, objects = 1, seed = o.seed + 1 }
@@ -26,11 +26,11 @@ end
 print()
 
 local wanted, painted = prompts.load(o.samples)
-local seen = judge:describe(painted.pictures)
+local found = judge:describe(painted.pictures)
 
 -- Captions that name the same attributes are judged together.
 local sets = {}
-for i in ipairs(seen) do
+for i in ipairs(found) do
   local named = {}
   for _, part in ipairs(parts) do
     if wanted[i][part.attribute] then named[#named + 1] = part.attribute end
@@ -48,7 +48,7 @@ for _, set in ipairs(sets) do
   for _, i in ipairs(set) do
     local ok = true
     for _, a in ipairs(set.named) do
-      local right = seen[i][a] == wanted[i][a]
+      local right = found[i][a] == wanted[i][a]
       ok, each[a] = ok and right, (each[a] or 0) + (right and 1 or 0)
     end
     all = all + (ok and 1 or 0)
@@ -61,6 +61,6 @@ end
 print(("\n%-32s %7s %10s %10s"):format("attributes left open", "number", "distance", "by chance"))
 for _, part in ipairs(parts) do
   local a = part.attribute
-  local far, n, chance = judges.distance(seen, real, a, function(i) return not wanted[i][a] end)
+  local far, n, chance = judges.distance(found, real, a, function(i) return not wanted[i][a] end)
   if far then print(("%-32s %7d %10.3f %10.3f"):format(a, n, far, chance)) end
 end

@@ -30,24 +30,18 @@ local vae = lt.vae {
 
 -- Trains for some minutes; loss(batch) gives what to minimise, and numbers to log.
 local function fit(name, model, ema, minutes, lr, limit, loss)
-  local clock = lt.train.budget(minutes)
+  local budget = lt.train.budget(minutes)
   local opt = lt.optim.Muon(model:parameters(), {
-    lr = lt.optim.schedule.cosine(lr, clock, { warmup = 200, final = 0.01 * lr }) })
+    lr = lt.optim.schedule.cosine(lr, budget, { warmup = 200, final = 0.01 * lr }) })
   local run = lt.train.run {
-    save = o.out .. "/" .. name, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
+    save = o.out .. "/" .. name, steps = budget, data = train:batches(o.batch, { seed = o.seed }), model = model,
     optimizer = opt, ema = ema, label = name,
   }
   for _, part in run:steps() do
     local value, log = loss(part)
-    opt:zero_grad()
-    value:backward()
-    lt.optim.clip_norm(model:parameters(), limit)
-    opt:step()
+    run:log(opt:update(value, log, { clip_norm = limit }))
     ema:update()
-    log.loss = value
-    run:log(log)
   end
-  if run.interrupted then os.exit(130) end
   lt.save(o.out .. "/" .. name .. ".safetensors", ema.model:state())
 end
 
@@ -63,7 +57,7 @@ local model = lt.diffusion {
   text = lt.text.Encoder(train.captions, { dim = 96, depth = 2 }), schedule = "cosine", predict = "v",
   time_sampler = lt.diffusion.time_sampler.logit_normal { mean = 0, std = 1.4 }, space = average.model,
 }
-local ema = lt.optim.Ema(model, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
+local ema = lt.optim.Ema(model, 0.998)
 if o.paint then
   ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
 else

@@ -9,7 +9,7 @@ local lt = require "laterna"
 local nn = lt.nn
 
 local o = lt.train.arguments { steps = 1100, batch = 64, detail = 48, width = 16, lr = 2e-3, beta = 0.5, heed = 50,
-                             seed = 1, data = "auto", out = "runs/paint" }
+                               seed = 1, data = "auto", out = "runs/paint" }
 
 lt.manual_seed(o.seed)
 local found, train
@@ -60,27 +60,18 @@ local run = lt.train.run {
   optimizer = { painting = painting, reading = reading }, resume = o.resume,
 }
 for step, batch in run:steps() do
-  local read = model.reader(batch.x, batch.captions)
-  reading:zero_grad()
-  read:backward()
-  reading:step()
-  local beta = o.beta * math.min(1, step / (0.2 * o.steps)) -- warm-up: first learn to use the detail, then its price
+  local read = reading:update(model.reader(batch.x, batch.captions)).loss
+  local beta = o.beta * math.min(1, step / (0.2 * o.steps)) -- warm-up: first learn to use the detail, then to save it
   local loss, log = painter:loss(batch.x, { text = batch.captions, beta = beta })
   local half = table.move(batch.captions, 1, o.batch // 2, 1, {})
   local heed = model.reader(painter:rsample { text = half }, half)
-  painting:zero_grad()
-  ;(loss + heed * o.heed):backward()
-  lt.optim.clip_norm(painter:parameters(), 100)
-  painting:step()
+  log.read, log.heed = read, heed
+  run:log(painting:update(loss + heed * o.heed, log, { clip_norm = 100 }))
   ema:update()
-  log.loss, log.read, log.heed = loss, read, heed
-  run:log(log)
 end
-if run.interrupted then os.exit(130) end
 
 local function paint(caption, n) -- the same caption, each time with another detail
-  local said = {}
-  for i = 1, n do said[i] = caption end
+  local said = lt.text.repeated(caption, n)
   return ema.model:sample { text = said }, said
 end
 local first = test:subset(1, 10):batches(10, { shuffle = false }):next()
@@ -89,7 +80,7 @@ local labels, pictures, said = { "originals", "painted again" }, {}, {}
 for _, caption in ipairs(captions) do
   rows[#rows + 1], labels[#labels + 1] = paint(caption, 10), caption
   local many, same = paint(caption, 100)
-  pictures[#pictures + 1] = (many * 127.5 + 127.5):byte()
+  pictures[#pictures + 1] = lt.pictures.to_bytes(many)
   table.move(same, 1, #same, #said + 1, said)
 end
 lt.save(o.out .. "/samples.safetensors", { pictures = lt.cat(pictures) }, { captions = table.concat(said, "\n") })

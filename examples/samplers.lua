@@ -11,7 +11,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local judges, garments = dofile(here .. "shared/judges.lua"), dofile(here .. "shared/garments.lua")
 
 local o = lt.train.arguments { model = "runs/diffusion/model.safetensors", out = "runs/samplers", samples = 1000,
-                             guidance = 1.5, only = "", steps = "10,20,50", seed = 1000 }
+                               guidance = 1.5, only = "", steps = "10,20,50", seed = 1000 }
 
 local judge, train, test = judges.fashion { seed = 1, epochs = 3, keep = "runs/judge/classifier.safetensors" }
 local model = garments.load(o.model, train)

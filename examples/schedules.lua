@@ -13,7 +13,7 @@ local here = arg[0]:match "^(.*/)" or ""
 local judges, garments = dofile(here .. "shared/judges.lua"), dofile(here .. "shared/garments.lua")
 
 local o = lt.train.arguments { steps = 2500, batch = 32, width = 16, lr = 2e-3, seed = 1, out = "runs/schedules",
-                             guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 500, only = "" }
+                               guidance = 1.5, sampler = "dpmpp_2m", sampling_steps = 20, samples = 500, only = "" }
 
 local schedules = {
   { name = "linear", lt.schedule.linear() }, -- the first one: DDPM's
@@ -32,24 +32,19 @@ local function trained(name, schedule)
   local model = garments.model(train.captions, o.width, schedule)
   local opt = lt.optim.AdamW(model:parameters(), {
     lr = lt.optim.schedule.cosine(o.lr, o.steps, { warmup = math.min(100, o.steps // 10), final = 0.01 * o.lr }) })
-  local ema = lt.optim.Ema(model, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
+  local ema = lt.optim.Ema(model, 0.998)
   local run = lt.train.run {
     save = o.out .. "/" .. name, steps = o.steps, data = train:batches(o.batch, { seed = o.seed }), model = model,
     optimizer = opt, ema = ema, resume = o.resume, label = name,
   }
-  local last, sum, seen = math.max(1, o.steps // 10), 0, 0
+  local last, sum, count = math.max(1, o.steps // 10), 0, 0
   for step, batch in run:steps() do
-    local loss = model:loss(batch.x, { text = batch.captions })
-    opt:zero_grad()
-    loss:backward()
-    lt.optim.clip_norm(model:parameters(), 1)
-    opt:step()
+    local loss, log = model:loss(batch.x, { text = batch.captions })
+    run:log(opt:update(loss, log, { clip_norm = 1 }))
     ema:update()
-    run:log { loss = loss }
-    if step > o.steps - last then sum, seen = sum + loss:item(), seen + 1 end
+    if step > o.steps - last then sum, count = sum + loss:item(), count + 1 end
   end
-  if run.interrupted then os.exit(130) end
-  return ema.model:eval():freeze(), sum / seen -- NaN where a resumed run had nothing left to do
+  return ema.model:eval():freeze(), sum / count -- NaN where a resumed run had nothing left to do
 end
 
 local lines, curves, rows, names = {}, {}, {}, {}

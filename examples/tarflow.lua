@@ -12,8 +12,8 @@ local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.arguments { minutes = 30.0, batch = 32, patch = 4, blocks = 3, layers = 3, dim = 128, bins = 8,
-                             lr = 2e-3, noise = 0.1, guidance = 1.5, temperature = 1.0, samples = 1000, every = 2.0,
-                             seed = 1, out = "runs/tarflow", paint = false }
+                               lr = 2e-3, noise = 0.1, guidance = 1.5, temperature = 1.0, samples = 1000, every = 2.0,
+                               seed = 1, out = "runs/tarflow", paint = false }
 
 lt.manual_seed(o.seed)
 local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
@@ -24,7 +24,7 @@ local flow = lt.flow {
   text = lt.text.Encoder(train.captions, { dim = 64, depth = 1 }), size = size,
   dequantise = o.noise > 0 and lt.flow.layers.Noise(o.noise) or "uniform",
 }
-local ema = lt.optim.Ema(flow, function(step) return math.min(0.999, (1 + step) / (10 + step)) end)
+local ema = lt.optim.Ema(flow)
 
 -- Mean bits per dimension of the first n test pictures.
 local function bits(n)
@@ -37,26 +37,21 @@ local function bits(n)
 end
 
 local function learn()
-  local clock = lt.train.budget(o.minutes)
-  local lr = lt.optim.schedule.cosine(o.lr, clock, { warmup = 100, final = 0.02 * o.lr })
+  local budget = lt.train.budget(o.minutes)
+  local lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 100, final = 0.02 * o.lr })
   local opt = lt.optim.AdamW(flow:parameters(), { lr = lr, betas = { 0.9, 0.95 }, weight_decay = 1e-4 })
-  local run = lt.train.run { save = o.out, steps = clock, model = flow, optimizer = opt, ema = ema,
+  local run = lt.train.run { save = o.out, steps = budget, model = flow, optimizer = opt, ema = ema,
                              data = train:batches(o.batch, { seed = o.seed }), every = 5000, log_every = 20 }
   local due = o.every
   for step, batch in run:steps() do
-    local loss = flow:loss(batch.x, { text = batch.captions })
-    opt:zero_grad()
-    loss:backward()
-    lt.optim.clip_norm(flow:parameters(), 1)
-    opt:step()
+    local loss, log = flow:loss(batch.x, { text = batch.captions })
+    run:log(opt:update(loss, log, { clip_norm = 1 }))
     ema:update()
-    run:log { bits = loss }
-    if clock:minutes() >= due then
-      print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, step, clock:aside(bits, 1000)))
+    if budget:minutes() >= due then
+      print(("%.1f minutes, step %d: %.3f bits of 1000 test pictures"):format(due, step, budget:aside(bits, 1000)))
       due = due + o.every
     end
   end
-  if run.interrupted then os.exit(130) end
   print(("step %d: %.3f bits per dimension of the test set"):format(run.step, bits(#test)))
   lt.save(o.out .. "/model.safetensors", ema.model:state())
 end
@@ -76,9 +71,7 @@ local how = { guidance = o.guidance, temperature = o.temperature, seed = 1 }
 local clean, painted = painter:sample({ text = train.classes }, how)
 local rows, labels = { painted, clean }, { "as painted", "cleaned" }
 for _, caption in ipairs(train.classes) do
-  local same = {}
-  for i = 1, 10 do same[i] = caption end
-  rows[#rows + 1], labels[#labels + 1] = (painter:sample({ text = same }, how)), caption
+  rows[#rows + 1], labels[#labels + 1] = (painter:sample({ text = lt.text.repeated(caption, 10) }, how)), caption
 end
 local picture = lt.grid(rows, { row_labels = labels })
 lt.save_png(o.out .. "/tarflow.png", picture)

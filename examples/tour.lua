@@ -10,8 +10,8 @@ local painters, lessons = dofile(here .. "shared/painters.lua"), dofile(here .. 
 local gallery, reader = dofile(here .. "shared/gallery.lua"), dofile(here .. "shared/reader.lua")
 
 local o = lt.train.arguments {
-  minutes = 2.0, reading = 0.15, seen = 0.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0,
-  compare = 1.0, drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour",
+  minutes = 2.0, reading = 0.15, feature_part = 0.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0,
+  nll_weight = 1.0, drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour",
 }
 
 lt.manual_seed(o.seed)
@@ -27,19 +27,18 @@ o.reader = reader.learned(train, { reading = o.reading, seed = o.seed, keep = o.
 
 print "An extractor and four painters, trained together on scenes with captions:"
 local model = painters.Model(painters.names, o)
-local ema = lt.optim.Ema(model, function(step) return math.min(0.995, (1 + step) / (10 + step)) end)
-local clock = lt.train.budget(o.minutes - o.reading)
-local lesson = lessons(model, painters.names, clock)
-local run = lt.train.run { save = o.out, steps = clock, data = train:batches(o.batch, { seed = o.seed }), model = model,
-  ema = ema, optimizer = lesson.optimizers, resume = o.resume }
+local ema = lt.optim.Ema(model, 0.995)
+local budget = lt.train.budget(o.minutes - o.reading)
+local lesson = lessons(model, painters.names, budget)
+local run = lt.train.run { save = o.out, steps = budget, data = train:batches(o.batch, { seed = o.seed }),
+  model = model, ema = ema, optimizer = lesson.optimizers, resume = o.resume }
 for step, batch in run:steps() do
   run:log(lesson:step(step, batch, o))
   ema:update()
 end
-if run.interrupted then os.exit(130) end
 
 local of = ema.model
-local pictures = test.images:float() * (2 / 255) - 1
+local pictures = lt.pictures.from_bytes(test.images)
 local function captions(change) -- of the test pictures; change(scene) -> scene, what to mention
   local list = {}
   for i, scene in ipairs(test.attributes) do

@@ -7,6 +7,35 @@ local prompts = dofile(sources.root .. "/examples/shared/prompts.lua")
 local judges = dofile(sources.root .. "/examples/shared/judges.lua")
 local painter = dofile(sources.root .. "/examples/shared/scene_painter.lua")
 
+describe("an example", function()
+  -- Paths of a script and of all that it loads; judges and what they load apart, for they look at what others painted.
+  local function loaded(path, list)
+    list = list or {}
+    if list[path] or path:find "judges" then return list end
+    list[path] = true
+    for name in sources.read(path):gmatch 'dofile%([^\n]-([%w_]+)%.lua"%)' do
+      loaded("examples/shared/" .. name .. ".lua", list)
+    end
+    return list
+  end
+
+  it("is read in one sitting: 250 lines with all that it loads", function()
+    assert.same({ ["examples/gan.lua"] = true, ["examples/shared/garments.lua"] = true }, loaded "examples/gan.lua")
+    local long, scripts = {}, 0
+    for _, script in ipairs(sources.files("examples", "lua")) do
+      local list, n = loaded(script), 0
+      for path in pairs(list) do n = n + #sources.lines(sources.read(path)) end
+      -- the method of painters and reader is to leave the examples
+      local excepted = list["examples/shared/painters.lua"] or list["examples/shared/reader.lua"]
+      local is_script = not script:find "shared"
+      if is_script and not excepted and n > 250 then long[#long + 1] = ("%s: %d lines"):format(script, n) end
+      scripts = scripts + (is_script and 1 or 0)
+    end
+    assert.is_true(scripts > 20)
+    assert.same({}, long)
+  end)
+end)
+
 describe("the prompts of scenes", function()
   it("name what they say they name, and nothing else", function()
     local captions, wanted = prompts.test(20, 3)
@@ -118,8 +147,8 @@ describe("the painters", function()
   local painters = dofile(sources.root .. "/examples/shared/painters.lua")
   local lessons = dofile(sources.root .. "/examples/shared/lessons.lua")
   local scenes = lt.data.scenes { n = 8, objects = 1, size = 8 }
-  local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, compare = 1, drawn = 0.5, drop = 0.1,
-    captions = scenes.captions, seen = 0.7, tell = 3, edit = 1 }
+  local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, nll_weight = 1, drawn = 0.5,
+    drop = 0.1, captions = scenes.captions, feature_part = 0.7, tell = 3, edit = 1 }
   setup(function()
     local folder = os.tmpname()
     os.remove(folder)
@@ -128,7 +157,7 @@ describe("the painters", function()
     o.reader = reader.learned(scenes, how)
     local again = reader.learned(scenes, how) -- from the file
     child.remove(folder)
-    local x, said = scenes.images:float() * (2 / 255) - 1, scenes.captions
+    local x, said = lt.pictures.from_bytes(scenes.images), scenes.captions
     assert.same(o.reader.critic(x, { text = said }):totable(), again.critic(x, { text = said }):totable())
   end)
 
@@ -156,7 +185,7 @@ describe("the painters", function()
       assert.is_truthy(log[key], key)
     end
     for part, far in pairs(moved) do assert.is_true(far > 0, part) end
-    local x, said = scenes.images:float() * (2 / 255) - 1, scenes.captions
+    local x, said = lt.pictures.from_bytes(scenes.images), scenes.captions
     for _, name in ipairs(painters.names) do
       assert.is_true(rawequal(model[name].extractor, model.vae.extractor))
       local how = { generator = lt.generator(1), steps = name == "diffusion" and 2 or nil }
@@ -187,14 +216,14 @@ describe("the painters", function()
     local folder = os.tmpname()
     os.remove(folder)
     local how = { data = "scenes", pictures = 8, samples = 4, seed = 1, reading = 0.001, out = folder, width = 4,
-      text = 8, detail = 4, rate = 4.5, compare = 1, drop = 0.1, prior = "flow", extractor = true, tell = 3,
+      text = 8, detail = 4, rate = 4.5, nll_weight = 1, drop = 0.1, prior = "flow", extractor = true, tell = 3,
       quiet = true }
     local _, test = painters.study(how)
     lt.manual_seed(3)
     local model = painters.Model({ "vae", "gan" }, how)
     painters.save(folder .. "/model.safetensors", model, { "vae", "gan" }, how)
     local again = painters.load(folder .. "/model.safetensors", "gan")
-    local x, said = test.images:float() * (2 / 255) - 1, { text = test.captions }
+    local x, said = lt.pictures.from_bytes(test.images), { text = test.captions }
     assert.same(model.gan:eval():encode(x, said):totable(), again:encode(x, said):totable())
     assert.equal(4.5, again.regulariser.rate)
     assert.has_error(function() painters.load(folder .. "/model.safetensors", "flow") end)
@@ -204,11 +233,11 @@ describe("the painters", function()
   it("have an extractor whose eyes are not trained, and a teller that learns words", function()
     local train = lt.data.scenes { n = 8, objects = 1, size = 8 }
     local teller, index = o.reader.teller(8 + 4), lt.arange(1, 8, { dtype = "int32" })
-    local seen = { text = { pooled = lt.randn(8, 8) }, z = lt.randn(8, 4) }
+    local extracted = { text = { pooled = lt.randn(8, 8) }, z = lt.randn(8, 4) }
     local optimizer = lt.optim.Adam(teller:parameters(), { lr = 1e-2 })
     local first, last
     for _ = 1, 30 do
-      local untold = teller:loss(seen, train, index)
+      local untold = teller:loss(extracted, train, index)
       first, last = first or untold:item(), untold:item()
       optimizer:zero_grad()
       untold:backward()
@@ -224,9 +253,13 @@ describe("the painters", function()
   it("are asked to keep to captions that they have not seen: one word changed", function()
     local promises = dofile(sources.root .. "/examples/shared/promises.lua")
     local _, _, model = lesson({ "vae" }, true)
-    local x, index, asked = scenes.images:float() * (2 / 255) - 1, lt.arange(1, 8, { dtype = "int32" }), nil
-    local seen = model.vae:extract(x, { text = scenes.captions })
-    promises(model.vae, seen, function(_, list) asked = list return lt.zeros(1) end, scenes, index, lt.generator(1))
+    local x, index, asked = lt.pictures.from_bytes(scenes.images), lt.arange(1, 8, { dtype = "int32" }), nil
+    local extracted = model.vae:extract(x, { text = scenes.captions })
+    local function misread(_, list)
+      asked = list
+      return lt.zeros(1)
+    end
+    promises(model.vae, extracted, misread, scenes, index, lt.generator(1))
     assert.equal(4, #asked)
     for row, scene in ipairs(asked) do
       local changes, mention = {}, scenes.mentions(row)
@@ -234,7 +267,7 @@ describe("the painters", function()
         local a = part.attribute
         if prompts.word(scene, a) ~= prompts.word(scenes.attributes(row), a) then changes[#changes + 1] = a end
       end
-      local one, kept = changes[1], seen.text.captions[row] == ""
+      local one, kept = changes[1], extracted.text.captions[row] == ""
       assert.equal(kept and 0 or 1, #changes)
       assert.is_true(kept or one == "background" and mention.background or mention.objects[1][one])
     end
@@ -256,14 +289,14 @@ describe("the painters", function()
     assert.same(z:totable(), resample(ae, model.teller, said, lt.generator(1)):totable())
   end)
 
-  it("have a prior that settles: what the extractor writes is likelier under it", function()
-    local settle = dofile(sources.root .. "/examples/shared/settle.lua")
+  it("have a prior that is fitted last: what the extractor writes is likelier under it", function()
+    local fit_prior = dofile(sources.root .. "/examples/shared/fit_prior.lua")
     local _, _, model = lesson({ "vae" }, true)
     model:eval():freeze()
-    local x, said = scenes.images:float() * (2 / 255) - 1, { text = scenes.captions }
+    local x, said = lt.pictures.from_bytes(scenes.images), { text = scenes.captions }
     local function gap() return model.vae:gap(x, said, { generator = lt.generator(1), draws = 4 }):mean():item() end
     local before, written = gap(), model.vae:encode(x, said):totable()
-    settle(model.vae, scenes, { settle = 60, drop = 0, seed = 1, quiet = true })
+    fit_prior(model.vae, scenes, { fit_prior = 60, drop = 0, seed = 1, quiet = true })
     assert.is_true(gap() < before - 0.01)
     assert.same(written, model.vae:encode(x, said):totable())
   end)

@@ -218,6 +218,17 @@ describe("a run", function()
     assert.is_false(it.run.running)
   end)
 
+  it("names the loss before what suffers from it", function()
+    local function message(values)
+      local run = train.run { model = nn.Linear(1, 1), steps = 1, progress = false }
+      local ok, text = pcall(run.log, run, values)
+      assert.is_false(ok)
+      return text
+    end
+    assert.matches("loss is inf;", message { grad_norm = 0 / 0, loss = math.huge, mse = 1 })
+    assert.matches("grad_norm is nan;", message { grad_norm = 0 / 0, loss = 1, mse = 0 / 0 })
+  end)
+
   it("never writes bad weights over good ones", function()
     local it = setup { save = folder, every = 2 }
     assert.error_matches(function()
@@ -310,7 +321,7 @@ describe("a run", function()
   end)
 end)
 
-describe("a script's options", function()
+describe("a script's arguments", function()
   local defaults = { steps = 100, rate = 0.5, out = "runs/x", fast = false, log_every = 1 }
 
   it("are the defaults, and what the command line says", function()
@@ -323,8 +334,8 @@ describe("a script's options", function()
   end)
 
   it("must be of a kind that a command line can say", function()
-    assert.error_matches(function() train.arguments { steps = print } end, "bad argument #1 to 'options'")
-    assert.error_matches(function() train.arguments { 3 } end, "bad argument #1 to 'options'")
+    assert.error_matches(function() train.arguments { steps = print } end, "bad argument #1 to 'arguments'")
+    assert.error_matches(function() train.arguments { 3 } end, "bad argument #1 to 'arguments'")
     assert.has_error(function() train.arguments() end)
   end)
 end)

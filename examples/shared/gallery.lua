@@ -21,9 +21,8 @@ local function captions(scenes)
 end
 
 return function(of, names, x, scenes, caption, teller)
-  local rows, labels, first, same = { x }, { "originals" }, of[names[1]], {}
+  local rows, labels, first, same = { x }, { "originals" }, of[names[1]], lt.text.repeated(caption, #x)
   local own, green = captions(scenes)
-  for i = 1, #x do same[i] = caption end
   local g = lt.generator(3)
   local drawn = teller and resample(first, teller, same, g)
     or first:from_noise(lt.randn(#x, first.detail, { generator = g }), { text = same })

@@ -30,7 +30,7 @@ function garments.paint(model, classes, n, options)
     for i = first, math.min(first + 49, n) do part[#part + 1] = classes[(i - 1) % #classes + 1] end
     for key, v in pairs(options) do how[key] = v end
     how.seed = options.seed + first - 1
-    pictures[#pictures + 1] = (model:sample({ text = part }, how) * 127.5 + 127.5):byte()
+    pictures[#pictures + 1] = lt.pictures.to_bytes(model:sample({ text = part }, how))
     table.move(part, 1, #part, #captions + 1, captions)
   end
   return lt.cat(pictures), captions

@@ -16,7 +16,7 @@ function Judge:forward(x) return self.head(self.body(x)) end
 local function ask(f, pictures)
   local parts = {}
   for first = 1, #pictures, 500 do
-    local x = pictures[{ first, math.min(first + 499, #pictures) }]:float() * (2 / 255) - 1
+    local x = lt.pictures.from_bytes(pictures[{ first, math.min(first + 499, #pictures) }])
     parts[#parts + 1] = lt.no_grad(f, x)
   end
   return lt.cat(parts)
@@ -49,12 +49,8 @@ local function learn(judge, o, steps, batches, loss)
   local run = lt.train.run { steps = steps, data = batches, model = judge, label = "classifier", resume = false,
     progress = not o.quiet }
   for _, batch in run:steps() do
-    local l = loss(judge(batch.x), batch)
-    optimizer:zero_grad()
-    l:backward()
-    optimizer:step()
+    optimizer:update(loss(judge(batch.x), batch))
   end
-  if run.interrupted then os.exit(130) end
 end
 
 local function kept_or_trained(judge, o, steps, batches, loss, how)
@@ -84,14 +80,14 @@ function judges.scenes(o, parts, id)
     convolution(64, 128), convolution(128, 128), pool), head(4 * 4 * 128, outputs))
   function judge:split(logits) return { logits:split(sizes, 2) } end
   function judge:describe(pictures) -- for each picture a table attribute -> word
-    local seen = {}
+    local found = {}
     for k, of_part in ipairs(self:split(self:logits(pictures))) do
       for i, word in ipairs(of_part:argmax(2):totable()) do
-        seen[i] = seen[i] or {}
-        seen[i][parts[k].attribute] = parts[k].words[word]
+        found[i] = found[i] or {}
+        found[i][parts[k].attribute] = parts[k].words[word]
       end
     end
-    return seen
+    return found
   end
   local function batches(step)
     local scenes = lt.data.scenes { n = 128, objects = 1, seed = o.seed, first = 128 * (step - 1) + 1 }
@@ -114,7 +110,7 @@ end
 -- How far what pictures show of an attribute is from what the data does: the total variation distance of a list of
 -- descriptions, of those for which open(i) holds, and of those of real pictures; how many there were; and the distance
 -- that as many pictures of the data have from the rest of them.
-function judges.distance(seen, real, attribute, open)
+function judges.distance(found, real, attribute, open)
   local function counts(list, takes)
     local count, n = {}, 0
     for i, words in ipairs(list) do
@@ -122,7 +118,7 @@ function judges.distance(seen, real, attribute, open)
     end
     return count, n
   end
-  local count, n = counts(seen, open)
+  local count, n = counts(found, open)
   if n == 0 then return nil end
   local some, rest = counts(real, function(i) return i <= n end), counts(real, function(i) return i > n end)
   return lt.metrics.total_variation(count, rest), n, lt.metrics.total_variation(some, rest)

@@ -1,9 +1,9 @@
 -- How the painters of painters.lua are taught: lessons(model, names, length) has the optimizers, as lt.train.run takes
--- them, and step(number, batch, o, data), which gives numbers to log. length: steps or a clock. One painter or several,
--- with an extractor or without: the same loop.
+-- them, and step(number, batch, o, data), which gives numbers to log. length: steps or a budget. One painter or
+-- several, with an extractor or without: the same loop.
 local lt = require "laterna"
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
-local promises, room = dofile(here .. "promises.lua"), dofile(here .. "room.lua")
+local promises, rate_schedule = dofile(here .. "promises.lua"), dofile(here .. "rate_schedule.lua")
 
 -- Learning rates of Muon that suit each; a critic has Adam, and so has a generator that does nothing but play.
 local RATES = { extractor = 4e-3, vae = 4e-3, flow = 1e-2, diffusion = 4e-3, gan = 4e-3, critic = 1e-3 }
@@ -48,50 +48,43 @@ local function weigh(length, number, name, loss, z)
   return loss * (1 / math.max(length[name], 1e-6))
 end
 
-local function critic_turn(self, x, cond)
-  local loss, log = self.model.gan:critic_loss(x, cond)
-  self.optimizers.critic:zero_grad()
-  loss:backward()
-  self.optimizers.critic:step()
-  return log
-end
-
 -- One step. o.extractor; o.drawn: part of the critic's pictures that are painted from details at random; o.reader, and
--- o.seen and o.whole, the parts that it and what its score is made of have in what painters compare; batch.lies: wrong
--- captions for the critic, or nil; what the teller is short of (reader.lua) costs o.tell times what the detail does,
--- and what edits are (promises.lua, one painter's a step) o.edit times. data: of which the batch is, with its words.
+-- o.feature_part and o.pooled_part, the parts that its features, and among them the pooled ones, have in painters'
+-- likelihoods; batch.negatives: wrong captions for the critic, or nil; what the teller is short of (reader.lua) costs
+-- o.tell times what the detail does, and what edits are (promises.lua, one painter's a step) o.edit times. data: of
+-- which the batch is, with its words.
 local function step(self, number, batch, o, data)
   local model, names, x = self.model, self.names, batch.x
-  local first, cond, seen, log = model[names[1]], { text = batch.captions }, nil, {}
+  local first, cond, extracted, log = model[names[1]], { text = batch.captions }, nil, {}
   if o.extractor then
     local length = self.length
-    first.regulariser.rate = room(o.rate, type(length) == "number" and number / length or length:done())
-    seen = first:extract(x, cond)
-    cond = { seen = seen }
+    first.regulariser.rate = rate_schedule(o.rate, type(length) == "number" and number / length or length:done())
+    extracted = first:extract(x, cond)
+    cond = { seen = extracted }
   end
-  cond.likelihood = o.seen > 0 and o.reader.eye(batch.captions, o.seen, o.whole) or nil
-  local game = { text = cond.text, seen = seen, drawn = seen and o.drawn, negatives = batch.lies,
+  cond.likelihood = o.feature_part > 0 and o.reader.eye(batch.captions, o.feature_part, o.pooled_part) or nil
+  local game = { text = cond.text, seen = extracted, drawn = extracted and o.drawn, negatives = batch.negatives,
     likelihood = cond.likelihood }
   local function note(prefix, numbers)
     for key, v in pairs(numbers) do log[prefix .. key] = v end
   end
-  if model.gan then note("", critic_turn(self, x, game)) end
+  if model.gan then note("", self.optimizers.critic:update(model.gan:critic_loss(x, game))) end
   local sum = 0
   for _, name in ipairs(names) do
     local loss, said = model[name]:loss(x, name == "gan" and game or cond)
-    sum = sum + (#names > 1 and seen and weigh(self.lengths, number, name, loss, seen.z) or loss)
+    sum = sum + (#names > 1 and extracted and weigh(self.lengths, number, name, loss, extracted.z) or loss)
     note(name .. "_", said)
   end
-  if seen then
-    local cost, said = first:penalty(seen, { loss = #names > 1 and #names or sum })
+  if extracted then
+    local cost, said = first:penalty(extracted, { loss = #names > 1 and #names or sum })
     sum = sum + cost
     note("", said)
     if model.teller then
-      log.untold = model.teller:loss(seen, data, batch.index)
+      log.untold = model.teller:loss(extracted, data, batch.index)
       sum = sum + log.untold * (o.tell * said.beta)
     end
     if o.reader.misread and (o.edit or 0) > 0 then
-      log.misread = promises(model[names[number % #names + 1]], seen, o.reader.misread, data, batch.index,
+      log.misread = promises(model[names[number % #names + 1]], extracted, o.reader.misread, data, batch.index,
         lt.default_generator())
       sum = sum + log.misread * (o.edit * said.beta)
     end
@@ -105,6 +98,7 @@ local function step(self, number, batch, o, data)
   for _, optimizer in pairs(self.optimizers) do
     if optimizer ~= critic then optimizer:step() end
   end
+  log.loss = sum
   return log
 end
 

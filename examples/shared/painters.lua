@@ -1,8 +1,8 @@
--- Four painters of the same pictures, one of each family. All are told caption and detail and compare pictures in their
+-- Four painters of the same pictures, one of each family. All get caption and detail and compare pictures in their
 -- own way. `painters.vae(o)` gives a generator for lt.autoencoder, `painters.vae(o, text)`, with a text encoder, one
 -- that paints without an extractor. o: size, channels, width, text (of a caption's vectors), detail (of what the
--- extractor writes), rate (nats in it), prior ("flow" or "diffusion"), drop, compare (weight), captions (whose words
--- are read), extractor, reader (of reader.lua, as whom the gan's critic begins).
+-- extractor writes), rate (nats in it), prior ("flow" or "diffusion"), drop, nll_weight (beside the gan's game),
+-- captions (whose words are read), extractor, reader (of reader.lua, as whom the gan's critic begins).
 local lt = require "laterna"
 local nn = lt.nn
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
@@ -33,18 +33,18 @@ end
 
 -- How far what was painted is from x, a mean over pictures and numbers, in nats: as cond.likelihood sees it, or as the
 -- painter's own does.
-local function compared(own, painted, x, cond)
+local function nll(own, painted, x, cond)
   return (cond.likelihood or own)(painted, x, own):mean() * (#x / x:numel())
 end
 
 -- What a picture shows is a few nats, grain is thousands, and noise hides neither, so a likelihood or a denoising error
 -- hardly notices the first. So what caption and detail let expect is a picture too, a sketch, which is compared as a
 -- VAE compares; the flow or the diffusion begins where it ends. `painter` is the family; sketch(net, text, detail) the
--- picture by its net, or by a copy's, as is the one of averaged weights; `rest`: the painter paints what the sketch
--- leaves, and that is about so large; `calm`: of which so much is painted in the end.
-local Sketching = nn.class("Sketching", function(self, painter, sketch, rest, calm)
-  self.painter, self.sketch, self.compare = painter, sketch, lt.likelihood.Gaussian()
-  self.rest, self.calm = rest, calm
+-- picture by its net, or by a copy's, as is the one of averaged weights; `residual_scale`: the painter paints what the
+-- sketch leaves, and that is about so large; `residual_gain`: of which so much is painted in the end.
+local Refiner = nn.class("Refiner", function(self, painter, sketch, residual_scale, residual_gain)
+  self.painter, self.sketch, self.likelihood = painter, sketch, lt.likelihood.Gaussian()
+  self.residual_scale, self.residual_gain = residual_scale, residual_gain
 end)
 
 local function encoded(self, cond) return cond.text.pooled and cond.text or self.painter.text(cond.text) end
@@ -52,27 +52,27 @@ local function encoded(self, cond) return cond.text.pooled and cond.text or self
 local function sketched(self, pooled, detail) return self.sketch(self.painter.net, pooled, detail) end
 
 -- A flow takes its measure from the first x that it sees, and cannot sketch before.
-function Sketching:loss(x, cond)
+function Refiner:loss(x, cond)
   local text = encoded(self, cond)
-  local sketch = self.rest and sketched(self, text.pooled, cond.detail)
-  local task = sketch and (x - sketch:detach()) * (1 / self.rest) or x
+  local sketch = self.residual_scale and sketched(self, text.pooled, cond.detail)
+  local task = sketch and (x - sketch:detach()) * (1 / self.residual_scale) or x
   local loss, log = self.painter:loss(task, { text = text, detail = cond.detail })
   sketch = sketch or sketched(self, text.pooled, cond.detail)
-  local bits = compared(self.compare, sketch, x, cond) * (1 / math.log(2))
+  local bits = nll(self.likelihood, sketch, x, cond) * (1 / math.log(2))
   log.sketch = bits:item()
   return loss + bits, log
 end
 
-function Sketching:sample(cond, options)
-  if not self.rest then return self.painter:sample(cond, options) end
+function Refiner:sample(cond, options)
+  if not self.residual_scale then return self.painter:sample(cond, options) end
   local how = { clip = false }
   for key, v in pairs(options or {}) do how[key] = v end
   local painted = self.painter:sample(cond, how)
   local sketch = lt.no_grad(function() return sketched(self, encoded(self, cond).pooled, cond.detail) end)
-  return (sketch + painted * (self.rest * self.calm)):clamp(-1, 1)
+  return (sketch + painted * (self.residual_scale * self.residual_gain)):clamp(-1, 1)
 end
 
-function Sketching:rsample(cond) return sketched(self, cond.text.pooled, cond.detail) end
+function Refiner:rsample(cond) return sketched(self, cond.text.pooled, cond.detail) end
 
 local function both(pooled, detail) return detail and lt.cat({ pooled, detail }, 2) or pooled end
 
@@ -80,19 +80,19 @@ local function both(pooled, detail) return detail and lt.cat({ pooled, detail },
 -- can tell. The sketch is what no noise at all paints; louder noise paints over small things, but where there is no
 -- detail the noise is all that makes one picture differ from another.
 function painters.flow(o, text)
-  local h, c, told = o.size, o.channels, text and o.text or 0
+  local h, c, width = o.size, o.channels, text and o.text or 0
   local size, detail = { h, h, c }, text and 0 or o.detail
   local net = lt.flow.layers.Sequence {
     lt.flow.layers.ConditionalAffine(h * h * c, { text = o.text, detail = detail, bound = 4,
       net = nn.PictureDecoder(o.text + detail, 2 * c, coder_of(o, {})) }),
-    lt.flow.Glow { size = size, levels = 2, steps = 4, hidden = 4 * o.width, text = told, logit = false, bound = 1 },
+    lt.flow.Glow { size = size, levels = 2, steps = 4, hidden = 4 * o.width, text = width, logit = false, bound = 1 },
   }
   local function sketch(by, pooled, z)
     local n, cond = pooled:size(1), { pooled = pooled, detail = z }
-    local quiet = by[2]:inverse(lt.zeros(told > 0 and n or 1, h * h * c), cond)
+    local quiet = by[2]:inverse(lt.zeros(width > 0 and n or 1, h * h * c), cond)
     return (by[1]:inverse(quiet:expand(n, h, h, c), cond))
   end
-  return Sketching(lt.flow { size = size, text = text, temperature = text and 1 or 0.15, net = net }, sketch)
+  return Refiner(lt.flow { size = size, text = text, temperature = text and 1 or 0.15, net = net }, sketch)
 end
 
 -- A U-Net that sees the sketch beside what is noised.
@@ -114,24 +114,24 @@ function painters.diffusion(o, text)
     nn.PictureDecoder(o.text + detail, o.channels, coder_of(o, {})))
   local diffusion = lt.diffusion { net = net, text = text, schedule = "cosine", predict = "v",
     time_sampler = lt.diffusion.time_sampler.logit_normal { mean = -0.5, std = 1.4 } }
-  local rest = not text and 0.2 or nil
-  return Sketching(diffusion, function(by, pooled, z) return by.expect(both(pooled, z)) end, rest, 0.5)
+  local residual_scale = not text and 0.2 or nil
+  return Refiner(diffusion, function(by, pooled, z) return by.expect(both(pooled, z)) end, residual_scale, 0.5)
 end
 
 local Decoding = nn.class("Decoding", function(self, decoder) self.decoder = decoder end)
 
-function Decoding:forward(z, told) return self.decoder(z, told and told.pooled) end
+function Decoding:forward(z, text) return self.decoder(z, text and text.pooled) end
 
 -- A game, and a comparison of what was painted of a detail with the picture that it is of; `weight` of the second.
 local Playing = nn.class("Playing", function(self, game, weight)
-  self.game, self.critic, self.weight, self.compare = game, game.critic, weight, lt.likelihood.Gaussian()
+  self.game, self.critic, self.weight, self.likelihood = game, game.critic, weight, lt.likelihood.Gaussian()
 end)
 
 function Playing:loss(x, cond)
   local loss, log = self.game:loss(x, cond)
-  local seen = compared(self.compare, self.game.generator(cond.detail, cond.text), x, cond)
-  log.compared = seen:item()
-  return loss + seen * self.weight, log
+  local nats = nll(self.likelihood, self.game.generator(cond.detail, cond.text), x, cond)
+  log.nll = nats:item()
+  return loss + nats * self.weight, log
 end
 
 function Playing:critic_loss(x, cond) return self.game:critic_loss(x, cond) end
@@ -142,7 +142,7 @@ function Playing:rsample(cond) return self.game:rsample(cond) end
 
 function Playing:generator_parameters()
   local list = self.game:generator_parameters()
-  for _, p in ipairs(self.compare:parameters()) do list[#list + 1] = p end
+  for _, p in ipairs(self.likelihood:parameters()) do list[#list + 1] = p end
   return list
 end
 
@@ -154,7 +154,7 @@ function painters.gan(o, text)
     generator = Decoding(nn.PictureDecoder(o.detail, o.channels, coder_of(o, { condition = o.text }))), critic = critic,
     text = text, detail = o.detail, r1 = 0.3, r2 = 0.3, penalty_every = 4, negatives = 2,
   }
-  return text and game or Playing(game, o.compare)
+  return text and game or Playing(game, o.nll_weight)
 end
 
 -- What one training makes: an autoencoder for each name, all with the same extractor, text encoder, prior, price and

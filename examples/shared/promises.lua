@@ -15,13 +15,13 @@ local function changed(caption, scene, mention, generator)
 end
 
 -- How many nats the reader is short of for the first half of a batch. ae: an autoencoder with a learned prior, through
--- whose noise details come under other captions; seen: what it extracted; misread: the reader's.
-return function(ae, seen, misread, data, index, generator)
+-- whose noise details come under other captions; extracted: what it extracted; misread: the reader's.
+return function(ae, extracted, misread, data, index, generator)
   local n, text, scenes = #index // 2, {}, {}
   for row, i in ipairs(index:narrow(1, 1, n):totable()) do
-    text[row], scenes[row] = changed(seen.text.captions[row], data.attributes(i), data.mentions(i), generator)
+    text[row], scenes[row] = changed(extracted.text.captions[row], data.attributes(i), data.mentions(i), generator)
   end
   text = ae.text(text)
-  local _, u = ae.prior:log_prob(seen.z:narrow(1, 1, n), seen.text.pooled:narrow(1, 1, n))
+  local _, u = ae.prior:log_prob(extracted.z:narrow(1, 1, n), extracted.text.pooled:narrow(1, 1, n))
   return misread(ae.generator:rsample { n = n, text = text, detail = ae.prior:inverse(u, text.pooled) }, scenes)
 end

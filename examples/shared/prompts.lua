@@ -11,12 +11,13 @@ prompts.parts = {
   { attribute = "position", words = words.positions }, { attribute = "texture", words = words.textures },
 }
 
+prompts.attributes = {}
+for i, part in ipairs(prompts.parts) do prompts.attributes[i] = part.attribute end
+
 -- The number of the word that says what a scene shows.
 function prompts.id(scene, part)
   local shown = prompts.word(scene, part.attribute)
-  for i, word in ipairs(part.words) do
-    if word == shown then return i end
-  end
+  for i, word in ipairs(part.words) do if word == shown then return i end end
 end
 
 -- A scene's word for an attribute, and the scene with another word there.
@@ -48,9 +49,9 @@ function prompts.other(scene, part, generator)
   return part.words[(prompts.id(scene, part) + generator:integer(0, #part.words - 2)) % #part.words + 1]
 end
 
--- Captions of a data set's scenes with one word wrong, k lists of them, each wrong about something else while there is
--- something left: a critic that is to see through them has to look closely.
-function prompts.lies(data, index, k, generator)
+-- Hard negatives: captions of a data set's scenes with one word wrong, k lists of them, each wrong about something else
+-- while there is something left. A critic that is to tell them from the right ones has to look closely.
+function prompts.negatives(data, index, k, generator)
   local lists = {}
   for j = 1, k do lists[j] = {} end
   for row, i in ipairs(index:totable()) do
@@ -66,6 +67,16 @@ function prompts.lies(data, index, k, generator)
   return lists
 end
 
+-- What a scene shows of some attributes, as `wanted` says it.
+local function wanted_of(scene, attributes)
+  local says = {}
+  for i, attribute in ipairs(attributes) do says[i] = attribute .. "=" .. prompts.word(scene, attribute) end
+  return table.concat(says, ",")
+end
+
+-- Everything that a scene shows, as `wanted` says it.
+function prompts.all(scene) return wanted_of(scene, prompts.attributes) end
+
 -- n captions of random scenes of one object that name these attributes and no others, and their `wanted`.
 function prompts.naming(named, n, seed)
   local m, g = { objects = { {} } }, lt.generator(seed)
@@ -75,11 +86,7 @@ function prompts.naming(named, n, seed)
   local captions, wanted = {}, {}
   for i, scene in ipairs(lt.data.scenes { n = n, objects = 1, seed = seed }.attributes) do
     captions[i] = lt.data.scenes.caption(scene, { mention = m, generator = g })
-    local says = {}
-    for k, attribute in ipairs(named) do
-      says[k] = attribute .. "=" .. prompts.word(scene, attribute)
-    end
-    wanted[i] = table.concat(says, ",")
+    wanted[i] = wanted_of(scene, named)
   end
   return captions, wanted
 end
@@ -88,9 +95,8 @@ end
 -- Two lists, captions and wanted; a samples file keeps both in its metadata, one a line.
 function prompts.test(n, seed)
   local captions, wanted = {}, {}
-  local sets = { { "shape", "colour", "background" }, { "colour", "background" }, { "shape", "background" },
-    { "shape", "colour" } }
-  for i, named in ipairs(sets) do
+  for i, named in ipairs { { "shape", "colour", "background" }, { "colour", "background" }, { "shape", "background" },
+    { "shape", "colour" } } do
     local said, means = prompts.naming(named, i == 1 and n or n // 2, seed + i)
     table.move(said, 1, #said, #captions + 1, captions)
     table.move(means, 1, #means, #wanted + 1, wanted)
@@ -102,9 +108,7 @@ end
 function prompts.show(captions, guidance, paint, rows, labels)
   rows, labels = rows or {}, labels or {}
   for _, caption in ipairs(captions) do
-    local same = {}
-    for k = 1, 8 do same[k] = caption end
-    rows[#rows + 1] = paint(same, caption == "" and 1 or guidance, 1)
+    rows[#rows + 1] = paint(lt.text.repeated(caption, 8), caption == "" and 1 or guidance, 1)
     labels[#labels + 1] = caption == "" and "(no caption)" or caption
   end
   return lt.grid(rows, { row_labels = labels })
@@ -116,7 +120,7 @@ function prompts.save(path, n, seed, guidance, paint)
   local pictures = {}
   for first = 1, #asked, 50 do
     local part = table.move(asked, first, math.min(first + 49, #asked), 1, {})
-    pictures[#pictures + 1] = (paint(part, guidance, 1000 + first) * 127.5 + 127.5):byte()
+    pictures[#pictures + 1] = lt.pictures.to_bytes(paint(part, guidance, 1000 + first))
   end
   lt.save(path, { pictures = lt.cat(pictures) },
     { captions = table.concat(asked, "\n"), wanted = table.concat(wanted, "\n") })
@@ -128,15 +132,6 @@ prompts.shown = {
   "a checked purple diamond on the sand", "a white moon at the top, sunset", "a brown hexagon in front of a brick wall",
   "an orange triangle", "a black cross, tiles", "",
 }
-
--- Everything that a scene shows, as `wanted` says it.
-function prompts.all(scene)
-  local says = {}
-  for i, part in ipairs(prompts.parts) do
-    says[i] = part.attribute .. "=" .. prompts.word(scene, part.attribute)
-  end
-  return table.concat(says, ",")
-end
 
 -- "shape=star,colour=red" -> { shape = "star", colour = "red" }
 function prompts.read(line)

@@ -6,7 +6,7 @@ local nn = lt.nn
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
 local kept, prompts = dofile(here .. "kept.lua"), dofile(here .. "prompts.lua")
 
-local WIDTH, LIES, RATE = 16, 3, 1e-2
+local WIDTH, NEGATIVES, RATE = 16, 3, 1e-2
 
 -- Noise in the pictures that it learns from, up to so much: who has seen grain is not taken in by it.
 local GRAIN = 0.2
@@ -70,10 +70,10 @@ local function choose(critic, train, batch, said)
 end
 
 local function learn(critic, game, train, o)
-  local clock, g, said = lt.train.budget(o.reading), lt.generator(o.seed), train.mentions and captions_of_words(train)
+  local budget, g, said = lt.train.budget(o.reading), lt.generator(o.seed), train.mentions and captions_of_words(train)
   local optimizer = lt.optim.Muon(critic:parameters(), {
-    lr = lt.optim.schedule.cosine(RATE, clock, { warmup = 50, final = 0.02 * RATE }) })
-  local run = lt.train.run { steps = clock, model = critic, optimizer = optimizer,
+    lr = lt.optim.schedule.cosine(RATE, budget, { warmup = 50, final = 0.02 * RATE }) })
+  local run = lt.train.run { steps = budget, model = critic, optimizer = optimizer,
     data = train:batches(math.min(32, #train), { seed = o.seed }), label = "reading", resume = false,
     progress = not o.quiet }
   for step, batch in run:steps() do
@@ -84,32 +84,28 @@ local function learn(critic, game, train, o)
       log = { choice_loss = loss }
     else
       loss, log = game:reading_loss(batch.x, { text = batch.captions,
-        negatives = said and prompts.lies(train, batch.index, LIES, g) or nil })
+        negatives = said and prompts.negatives(train, batch.index, NEGATIVES, g) or nil })
     end
-    optimizer:zero_grad()
-    loss:backward()
-    optimizer:step()
-    run:log(log)
+    run:log(optimizer:update(loss, log))
   end
-  if run.interrupted then os.exit(130) end
 end
 
 -- An extractor that sees as the reader does besides: what that sees last goes a way of its own to the detail. Learning
 -- to tell shapes apart takes the longest, and has been done.
 local Looking = nn.class("Looking", function(self, eyes, extractor, o)
   self.eyes, self.buffers, self.extractor = eyes, { eyes = true }, extractor
-  local seen = eyes.body(lt.zeros(1, o.size, o.size, o.channels))
-  seen = seen[#seen]:numel()
-  self.norm, self.hidden = nn.LayerNorm(seen), nn.Linear(seen + o.text, 8 * o.width)
+  local maps = eyes.body(lt.zeros(1, o.size, o.size, o.channels))
+  local width = maps[#maps]:numel()
+  self.norm, self.hidden = nn.LayerNorm(width), nn.Linear(width + o.text, 8 * o.width)
   self.out = nn.Linear(8 * o.width, 2 * o.detail)
 end)
 
 Looking.takes_tokens = true
 
-function Looking:forward(x, told)
-  local seen = lt.no_grad(self.eyes.body, x)
-  local h = self.hidden(lt.cat({ self.norm(seen[#seen]:flatten(2)), told.pooled }, 2))
-  return self.extractor(x, told) + self.out(lt.silu(h))
+function Looking:forward(x, text)
+  local maps = lt.no_grad(self.eyes.body, x)
+  local h = self.hidden(lt.cat({ self.norm(maps[#maps]:flatten(2)), text.pooled }, 2))
+  return self.extractor(x, text) + self.out(lt.silu(h))
 end
 
 -- Says, of caption and detail, what the reader would see in the picture: a vector, of which it asks for words as it
@@ -121,19 +117,19 @@ local Teller = nn.class("Teller", function(self, asked, inputs)
 end)
 
 -- Scores of all words, (n,words).
-local function told(self, pooled, z)
+local function word_scores(self, pooled, z)
   return self.says(lt.cat({ pooled, z }, 2)):matmul(self.asked:transpose(1, 2))
 end
 
--- seen: what was extracted, with the caption in use. Returns nats.
-function Teller:loss(seen, train, index)
-  return choice(told(self, seen.text.pooled, seen.z), scenes_of(train, index))
+-- extracted: by an autoencoder, with the caption in use. Returns nats.
+function Teller:loss(extracted, train, index)
+  return choice(word_scores(self, extracted.text.pooled, extracted.z), scenes_of(train, index))
 end
 
 -- How sure it is of every attribute: the chance of the likeliest word where that is least, (n).
 function Teller:sure(pooled, z)
   local least
-  for _, of_part in ipairs(apart(told(self, pooled, z))) do
+  for _, of_part in ipairs(apart(word_scores(self, pooled, z))) do
     local sure = of_part:softmax(2):max(2)
     least = least and lt.minimum(least, sure) or sure
   end
@@ -143,9 +139,9 @@ end
 local reader = {}
 
 -- The reader of a data set. o: reading (minutes), seed, keep (a file), quiet. Returns its critic; new(), one like it
--- that has not learned; eye(captions, part, whole), the likelihood of a vae's decoder that sees as it does
--- (critic:likelihood); and where words are known, teller(inputs), and misread(pictures, scenes): nats that the reader
--- is short of when it is asked for the words of scenes that pictures are to show.
+-- that has not learned; eye(captions, feature_part, pooled_part), the likelihood of a vae's decoder that sees as it
+-- does (critic:likelihood); and where words are known, teller(inputs), and misread(pictures, scenes): nats that the
+-- reader is short of when it is asked for the words of scenes that pictures are to show.
 function reader.learned(train, o)
   local critic, game = new(train)
   kept(o.keep, critic, ("seed %d, %g minutes, noise up to %g"):format(o.seed, o.reading, GRAIN),
@@ -157,18 +153,18 @@ function reader.learned(train, o)
   return {
     teller = asked and function(inputs) return Teller(asked, inputs) end,
     misread = asked and function(pictures, scenes)
-      local _, _, seen = critic.net:features(pictures)
-      return choice(seen:matmul(asked:transpose(1, 2)) * asked:size(2) ^ -0.5, scenes)
+      local _, _, pooled = critic.net:features(pictures)
+      return choice(pooled:matmul(asked:transpose(1, 2)) * asked:size(2) ^ -0.5, scenes)
     end,
     critic = critic, new = function() return (new(train)) end,
-    eye = function(captions, part, whole)
-      return critic:likelihood({ text = captions }, { part = part, whole = whole })
+    eye = function(captions, feature_part, pooled_part)
+      return critic:likelihood({ text = captions }, { part = feature_part, whole = pooled_part })
     end,
   }
 end
 
 -- The extractor with the eyes of a reader's critic; without one with such as have not learned, to load a state into.
--- o: size, channels, width, text, detail, as the extractor was given them.
+-- o: size, channels, width, text, detail, as the extractor has them.
 function reader.looking(critic, extractor, o)
   return Looking(critic and critic.net or net(o.size, o.channels), extractor, o)
 end

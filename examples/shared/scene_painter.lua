@@ -1,12 +1,11 @@
 -- The painter of scenes that examples/caption_gap.lua trains, for it and for the examples that paint with it: a vae's
--- decoder that is told a caption and the detail that an extractor wrote. Captions say any part of what there is to say,
--- from nothing to all, so that the extractor learns to write what is left.
+-- decoder that paints from a caption and the detail that an extractor wrote. Captions say any part of what there is to
+-- say, from nothing to all, so that the extractor learns to write what is left.
 local lt = require "laterna"
 local nn = lt.nn
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
 local prompts, reader = dofile(here .. "prompts.lua"), dofile(here .. "reader.lua")
-local painter = { parts = prompts.parts, id = prompts.id, attributes = {} }
-for i, part in ipairs(prompts.parts) do painter.attributes[i] = part.attribute end
+local painter = { parts = prompts.parts, id = prompts.id, attributes = prompts.attributes }
 
 painter.word, painter.changed, painter.other = prompts.word, prompts.changed, prompts.other
 

@@ -18,6 +18,7 @@ local parts = {
   data = "laterna.data", text = "laterna.text",
   edit = "laterna.edit", profile = "laterna.profile", autograd = "laterna.autograd",
   show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
+  pictures = "laterna.pictures",
   schedule = "laterna.schedule", prediction = "laterna.prediction", samplers = "laterna.samplers",
   diffusion = "laterna.diffusion", metrics = "laterna.metrics",
   flow = "laterna.flow", gan = "laterna.gan",

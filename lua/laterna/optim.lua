@@ -1,7 +1,7 @@
 --- Optimizers: they move parameters in place, along the gradients that backward left in `p.grad`.
 --
 --     local opt = lt.optim.AdamW(model:parameters(), { lr = 3e-4 })
---     opt:zero_grad(); loss:backward(); opt:step()
+--     opt:zero_grad(); loss:backward(); opt:step()     -- or, in one: opt:update(loss)
 --
 -- The first argument is a list of parameters, or of groups `{ params = {...}, lr = 1e-4 }` whose options go before the
 -- optimizer's own. `lr` is a number or a function of the step, counted from 1. Options are plain fields of the

@@ -3,19 +3,21 @@
 --     local run = lt.train.run { save = "runs/late", steps = 5000, data = batches, model = model, optimizer = opt,
 --                                ema = ema }
 --     for step, batch in run:steps() do
---       local loss = model:loss(batch.x, { text = batch.captions })
---       opt:zero_grad(); loss:backward(); opt:step(); ema:update()
---       run:log { loss = loss }
+--       run:log(opt:update(model:loss(batch.x, { text = batch.captions })))
+--       ema:update()
 --     end
+--
+-- opt:update is short for opt:zero_grad(), loss:backward() and opt:step(); see laterna.optim.
 --
 -- @module laterna.train
 local check = require "laterna.check"
 local checkpoint = require "laterna.train.checkpoint"
 local budget = require "laterna.train.budget"
 local core = require "laterna.core"
-local finite = require "laterna.train.finite"
+local finite = require "laterna.finite"
 local folder = require "laterna.train.folder"
 local guard = require "laterna.guard"
+local interrupt = require "laterna.train.interrupt"
 local Log = require "laterna.train.log"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
@@ -49,7 +51,8 @@ end
 
 local function is_length(v)
   local n = type(v) == "number" and math.tointeger(v)
-  return budget.is(v) or n ~= nil and n ~= false and n >= 0, "an integer of at least 0, or a budget of time from train.budget"
+  return budget.is(v) or n ~= nil and n ~= false and n >= 0,
+    "an integer of at least 0, or a budget of time from train.budget"
 end
 
 local function asked_to_resume()
@@ -64,7 +67,7 @@ local KNOWN = {
   model = { nn.module_rule, required = true }, optimizer = is_optimizers, ema = is_ema,
   every = { "integer", 1000, min = 1 }, log_every = { "integer", 1, min = 1 },
   resume = "boolean", seed = "integer", on_step = "callable", progress = { "boolean", true },
-  nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = "string",
+  exit = { "boolean", true }, nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = "string",
 }
 
 local function say(self, text, ...)
@@ -107,6 +110,7 @@ end
 --  - on_step: function(step, run), called after each step
 --  - nonfinite="stop": what NaN and infinity in run:log do: "stop" with an error, "skip" (optimizers skip steps with
 --    such gradients), "ignore"
+--  - exit=true: whether a script ends when Ctrl-C has ended the loop, with status 130; see run:steps
 --  - progress=true: a progress bar and messages on stderr; label: before the bar
 -- @treturn table a run: steps, log, save; fields step, interrupted
 function train.run(options)
@@ -127,13 +131,29 @@ function train.run(options)
   return self
 end
 
+-- A few words about the last checkpoint, for the end of an error.
+local function kept(self)
+  if not self.saved_step then return "" end
+  return ("; %s holds step %d"):format(self.checkpoint, self.saved_step)
+end
+
+-- The message for a logged number that is not finite: step, name, and the first parameter that suffers.
+local function explain(self, name, v)
+  local value = v ~= v and "nan" or v > 0 and "inf" or "-inf"
+  local gradient, parameter = finite.first_gradient(self.model), finite.first_value(self.model)
+  local where = gradient and ("; the gradient of %s is not finite"):format(gradient)
+    or parameter and ("; parameter %s is not finite"):format(parameter)
+    or "; all parameters and gradients are finite"
+  return ("step %d: %s is %s%s%s"):format(self.step, name, value, where, kept(self))
+end
+
 --- Writes the checkpoint now, counting the present step as done. The run does this by itself every `every` steps, at
 -- the end and after Ctrl-C. Weights with NaN or infinity are not written over good ones, unless they are to be ignored.
 function Run:save()
   if not self.save_folder then check.fail("save", nil, "this run has no folder: give train.run the option save") end
   if self.nonfinite ~= "ignore" then
     local name = finite.first_value(self.model)
-    if name then error(("step %d: parameter %s is not finite%s"):format(self.step, name, finite.kept(self)), 0) end
+    if name then error(("step %d: parameter %s is not finite%s"):format(self.step, name, kept(self)), 0) end
   end
   checkpoint.save(self.checkpoint, self)
   self.saved_step = self.step
@@ -150,7 +170,7 @@ end
 -- @treturn boolean whether all of them are finite
 function Run:log(values)
   check.type("log", 1, "values", values, "table")
-  local names, fine = {}, true
+  local names, bad = {}, nil
   for name, v in pairs(values) do
     check_name(name)
     if check.is_tensor(v) then v = v:item() end
@@ -160,12 +180,11 @@ function Run:log(values)
   table.sort(names, walk.before)
   for _, name in ipairs(names) do
     local v = self.values[name]
-    if v ~= v or v == math.huge or v == -math.huge then
-      fine = false
-      if self.nonfinite == "stop" then error(finite.explain(self, name, v), 0) end
-    end
+    local infinite = v ~= v or v == math.huge or v == -math.huge
+    if infinite and (not bad or name == "loss") then bad = name end -- the loss is what the others suffer from
   end
-  return fine
+  if bad and self.nonfinite == "stop" then error(explain(self, bad, self.values[bad]), 0) end
+  return bad == nil
 end
 
 local function sorted_names(values)
@@ -213,10 +232,13 @@ local function next_batch(self, step)
   return data:next()
 end
 
+-- The run whose loop is the innermost one, and whether Ctrl-C has ended a loop within it.
+local innermost, passed_on
+
 local function advance(self)
   if self.in_step then finish_step(self) end
   self.in_step = false
-  if core.interrupted() then return stop_early(self) end
+  if core.interrupted() or passed_on == self then return stop_early(self) end
   local batch
   if self.total and self.step < self.total or self.budget and self.budget:done() < 1 then
     if not self.data then batch = true else batch = next_batch(self, self.step + 1) end
@@ -230,24 +252,37 @@ end
 -- However the loop ends, by an error or a break too: the signal and the terminal are given back.
 local function leave(self)
   if self.budget then self.budget:stop() end
-  core.catch_interrupt(false)
-  self.running, self.in_step, finite.step = false, false, nil
+  innermost, passed_on = self.outer, self.interrupted and self.outer or nil
+  core.catch_interrupt(innermost ~= nil)
+  self.running, self.in_step, finite.step = false, false, self.outer and self.outer.step
   if self.bar then self.bar:finish() end
   self.bar = nil
   if self.log_file then self.log_file:close() end
 end
 
---- `for step, batch in run:steps() do ... end`, from the step after the last one done. Ctrl-C ends the loop after the
--- present step, with a checkpoint and `run.interrupted`; a second Ctrl-C kills. So does the end of the data. Leaving
--- with break writes no checkpoint: call run:save() before it.
+local function close(self)
+  leave(self)
+  if self.interrupted and self.exit and not self.outer and interrupt.in_script() then os.exit(130, true) end
+end
+
+--- `for step, batch in run:steps() do ... end`, from the step after the last one done. Leaving with break writes no
+-- checkpoint: call run:save() before it. The end of the data ends the loop too, with a checkpoint.
+--
+-- Ctrl-C ends the loop after the present step, with a checkpoint and `run.interrupted`; a second Ctrl-C kills. If the
+-- loop stands in a script, the process then ends with status 130, as after any Ctrl-C, and what follows the loop is not
+-- run. It does so only where nobody else can be waiting: the script was started by the stand-alone interpreter, without
+-- -i; the loop is in its main chunk, or in functions that it calls by Lua alone (no pcall, xpcall, dofile, require or
+-- callback from C in between), in the main coroutine, and in no other run's loop. Everywhere else, which includes the
+-- prompt and programs that embed Lua, and with `exit = false`, the loop just ends; ask run.interrupted. A loop within a
+-- loop passes the interrupt on to the outer one.
 function Run:steps()
   if self.running then check.fail("steps", nil, "this run is in its loop already") end
   if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
-  self.running, self.finished_once = true, true
+  self.running, self.finished_once, self.outer, innermost = true, true, innermost, self
   core.catch_interrupt(true)
   if self.budget then self.budget:start() end
   if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
-  local closer = setmetatable({}, { __close = function() leave(self) end })
+  local closer = setmetatable({}, { __close = function() close(self) end })
   return function() return advance(self) end, nil, nil, closer
 end
 

@@ -47,7 +47,8 @@ function child.remove(path)
 end
 
 -- Runs Lua text. options: cd, seconds (60), megabytes (of address space; under sanitizers, of one allocation), env
--- (assignments), paths (another LUA_PATH and LUA_CPATH), args. Returns ok, output (both streams), and how it ended.
+-- (assignments), paths (another LUA_PATH and LUA_CPATH), flags (before the script), args (after it). Returns ok, output
+-- (both streams), and how it ended.
 function child.run(text, options)
   options = options or {}
   local script = os.tmpname()
@@ -61,9 +62,9 @@ function child.run(text, options)
   elseif options.megabytes then
     limit = "ulimit -v " .. options.megabytes * 1024 .. "; "
   end
-  local command = ("cd %s && ( %sexec env %s %s timeout %d %s %s %s ) 2>&1 </dev/null"):format(
+  local command = ("cd %s && ( %sexec env %s %s timeout %d %s %s %s %s ) 2>&1 </dev/null"):format(
     child.quote(options.cd or "."), limit, paths, options.env or "", options.seconds or 60,
-    interpreter(), child.quote(script), options.args or "")
+    interpreter(), options.flags or "", child.quote(script), options.args or "")
   local pipe = io.popen(command)
   local output = pipe:read "a"
   local ok, how, code = pipe:close()

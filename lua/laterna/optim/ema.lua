@@ -15,17 +15,31 @@ local function tensors(iterator)
   return out
 end
 
+-- At update t: min(decay, (1 + t) / (10 + t)), which is 2/11, 3/12, 4/13, ..
+local function warmed_up(decay)
+  return function(t) return math.min(decay, (1 + t) / (10 + t)) end
+end
+
 --- Keeps the average of every parameter in a copy of the model: average = decay average + (1 - decay) parameter.
 -- Buffers are copied. The copy, `ema.model`, is frozen and in evaluation mode.
+--
+-- With a constant decay the average would remember the untrained model for some 1 / (1 - decay) updates. So the decay
+-- warms up: at update t it is min(decay, (1 + t) / (10 + t)), and the average forgets fast as long as the model learns
+-- fast (the rule of TensorFlow's ExponentialMovingAverage with num_updates). 0.999 is reached at update 8990.
 -- @function Ema
 -- @tparam module model
--- @tparam[opt=0.999] number|function decay in [0,1], or a function of the update, counted from 1
+-- @tparam[opt=0.999] number|function decay in [0,1]; or a function of the update, counted from 1, taken as it is
+-- @tparam[opt] table options {warmup=true}; with false a number is the decay from the first update on
 -- @treturn table with update, state, load_state, and the field model
-local function new(model, decay)
+local function new(model, decay, options)
   if not nn.is_module(model) then check.fail("Ema", 1, "model: expected a module, got %s", check.describe(model)) end
   if decay == nil then decay = 0.999 end
   if check.type("Ema", 2, "decay", decay, "number|callable") and type(decay) == "number" then
     check.number("Ema", 2, "decay", decay, 0, 1)
+    local o = check.options("Ema", 3, options, { warmup = { "boolean", true } })
+    if o.warmup then decay = warmed_up(decay) end
+  elseif options ~= nil then
+    check.fail("Ema", 3, "options: warmup is for a decay that is a number; a function is taken as it is")
   end
   local self = setmetatable({ decay = decay, updates = 0, model = nn.clone(model):eval():freeze() }, Ema)
   self.sources, self.averages = model:parameters(), self.model:parameters()

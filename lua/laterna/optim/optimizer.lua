@@ -147,7 +147,7 @@ function Optimizer:step()
     for i, group in ipairs(self.groups) do
       for _, bucket in ipairs(planned(self, i, group, plans[i])) do
         local count = bucket.count + 1
-        self.sweep(bucket.params, bucket.slots, plans[i], count)
+        self.apply(bucket.params, bucket.slots, plans[i], count)
         for _, p in ipairs(bucket.params) do self.count[p] = count end
         bucket.count = count
       end
@@ -162,6 +162,68 @@ function Optimizer:zero_grad()
   for _, group in ipairs(self.groups) do
     for _, p in ipairs(group.params) do p:zero_grad() end
   end
+end
+
+local function is_limit(v)
+  return type(v) == "number" and v > 0, "a number above 0"
+end
+
+local UPDATE = { clip_norm = is_limit, clip_value = is_limit }
+
+-- `opt:update(model:loss(x), { clip_norm = 1 })` keeps the first result of loss alone, and the options take the log's
+-- place: a slip that would otherwise train without clipping and log the limit.
+local function check_log(log)
+  check.type("update", 2, "log", log, "table|nil")
+  for key in pairs(UPDATE) do
+    if log and rawget(log, key) ~= nil then
+      check.fail("update", 2, "log: %s is an option, and options come third; write local loss, log = "
+        .. "model:loss(...) and then opt:update(loss, log, { %s = ... })", key, key)
+    end
+  end
+  return log or {}
+end
+
+--- One step of training from what a `loss` returned: forgets the old gradients, runs backward, limits the gradients if
+-- asked, and takes the step. The two results of `loss` pass straight through, and what comes back is for the log:
+--
+--     run:log(opt:update(model:loss(batch.x, { text = batch.captions })))
+--
+-- or, with gradients whose joint norm is at most 1,
+--
+--     local loss, log = model:loss(batch.x, { text = batch.captions })
+--     run:log(opt:update(loss, log, { clip_norm = 1 }))
+--
+-- This is a shorthand and does the same, bit for bit, as the long form, which stays for whatever it does not cover:
+--
+--     opt:zero_grad()
+--     loss:backward()
+--     lt.optim.clip_norm(opt:parameters(), 1)
+--     opt:step()
+--
+-- Only this optimizer's parameters are looked at: their gradients are forgotten, limited and used; other leaves that
+-- the loss depends on collect theirs as backward leaves them. With `skip_nonfinite` a step may be left out, as in step;
+-- the log comes back all the same.
+-- @tparam Tensor loss one number that depends on a parameter
+-- @tparam[opt] table log {name = number or tensor with one number}; it is added to
+-- @tparam[opt] table options clip_norm: as optim.clip_norm, over all parameters of this optimizer; clip_value: as
+-- optim.clip_value, before the norm
+-- @treturn table log, with `loss` as a number if it had none, and with clip_norm also `grad_norm`, the norm before
+function Optimizer:update(loss, log, options)
+  if check.type("update", 1, "loss", loss, "tensor"):numel() ~= 1 then
+    check.fail("update", 1, "loss: expected one number, got shape (%s); take its mean", table.concat(loss.shape, ","))
+  end
+  if not loss.requires_grad then
+    check.fail("update", 1, "loss: it depends on no parameter that wants a gradient (frozen, or under no_grad?)")
+  end
+  log = check_log(log)
+  local o = check.options("update", 3, options, UPDATE)
+  self:zero_grad()
+  loss:backward()
+  if o.clip_value then core.clip_grad_value(self:parameters(), o.clip_value) end
+  if o.clip_norm then log.grad_norm = core.clip_grad_norm(self:parameters(), o.clip_norm) end
+  self:step()
+  if log.loss == nil then log.loss = loss:item() end
+  return log
 end
 
 --- The learning rate of the next step (of the first group).
@@ -255,12 +317,12 @@ end
 -- @tparam string name
 -- @tparam table known options, as check.options takes them
 -- @tparam function slots slots(o): the names of the tensors kept for each parameter, given its group's options
--- @tparam function sweep sweep(params, slots, o, count): updates parameters that all take their count-th step
+-- @tparam function apply apply(params, slots, o, count): updates parameters that all take their count-th step
 -- @treturn function constructor(params, options)
-function optimizer.define(name, known, slots, sweep)
+function optimizer.define(name, known, slots, apply)
   return function(params, options)
     local self = check.options(name, 2, options, known)
-    self.name, self.known, self.slots, self.sweep = name, known, slots, sweep
+    self.name, self.known, self.slots, self.apply = name, known, slots, apply
     self.groups = group_list(name, params, known)
     self.taken = 0
     self.kept, self.count, self.last = {}, {}, {}

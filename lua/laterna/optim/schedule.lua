@@ -38,21 +38,21 @@ end
 -- lr at the end of the warm-up, final at step `total` and after it; shape(p) goes from 1 to 0 as p goes from 0 to 1.
 local function decay(fname, lr, total, options, shape)
   positive(fname, 1, lr)
-  local clock = has_done(total) and total
-  if not clock then total = check.integer(fname, 2, "total", total, 1) end
+  local budget = has_done(total) and total
+  if not budget then total = check.integer(fname, 2, "total", total, 1) end
   local o = check.options(fname, 3, options, {
-    warmup = { "integer", 0, min = 0, max = not clock and total - 1 or nil }, final = { "number", 0, min = 0 },
+    warmup = { "integer", 0, min = 0, max = not budget and total - 1 or nil }, final = { "number", 0, min = 0 },
   })
   return function(step)
     if step < o.warmup then return lr * step / o.warmup end
-    local p = clock and clock:done() or math.min(1, (step - o.warmup) / (total - o.warmup))
+    local p = budget and budget:done() or math.min(1, (step - o.warmup) / (total - o.warmup))
     return o.final + (lr - o.final) * shape(p)
   end
 end
 
 --- Half a cosine from lr down to final at step `total` (Loshchilov and Hutter 2017), after a linear warm-up.
 -- @tparam number lr
--- @tparam integer|clock total steps
+-- @tparam integer|budget total steps, or a budget of time
 -- @tparam[opt] table options {warmup=0 steps, final=0}
 -- @treturn function
 function schedule.cosine(lr, total, options)
@@ -61,7 +61,7 @@ end
 
 --- A straight line from lr down to final at step `total`, after a linear warm-up.
 -- @tparam number lr
--- @tparam integer|clock total steps
+-- @tparam integer|budget total steps, or a budget of time
 -- @tparam[opt] table options {warmup=0 steps, final=0}
 -- @treturn function
 function schedule.linear(lr, total, options)

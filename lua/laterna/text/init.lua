@@ -5,6 +5,8 @@ local text = {
   Tokenizer = require "laterna.text.tokenizer",
   --- text.Encoder(captions, options); see laterna.text.encoder.
   Encoder = require "laterna.text.encoder",
+  --- text.repeated(captions, n); see laterna.text.repeated.
+  repeated = require "laterna.text.repeated",
 }
 
 return text

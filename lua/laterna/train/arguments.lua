@@ -1,4 +1,4 @@
---- A script's settings, with the command line above the defaults.
+--- A script's arguments: its settings, with the command line above the defaults.
 -- @module laterna.train.arguments
 local check = require "laterna.check"
 local need = require "laterna.need"
@@ -29,18 +29,18 @@ end
 --
 --     local options = lt.train.arguments { steps = 2000, out = "runs/paint", seed = 1 }
 --
--- @function options
+-- @function train.arguments
 -- @tparam table defaults {name = number, string or boolean}
 -- @tparam[opt=arg] {string,...} words the command line
 -- @treturn table defaults and what was given, and the boolean `resume`
 return function(defaults, words)
-  check.type("options", 1, "defaults", defaults, "table")
-  words = check.type("options", 2, "words", words == nil and (rawget(_G, "arg") or {}) or words, "table")
+  check.type("arguments", 1, "defaults", defaults, "table")
+  words = check.type("arguments", 2, "words", words == nil and (rawget(_G, "arg") or {}) or words, "table")
   local parser = need("argparse", "lua-argparse", "argparse")(tostring(words[0] or "script"))
   local keys = {}
   for key, default in pairs(defaults) do
-    check.type("options", 1, "name", key, "string")
-    check.type("options", 1, key, default, "number|string|boolean")
+    check.type("arguments", 1, "name", key, "string")
+    check.type("arguments", 1, key, default, "number|string|boolean")
     if key ~= "resume" then keys[#keys + 1] = key end
   end
   table.sort(keys)

@@ -36,7 +36,7 @@ function Budget:stop()
   self.spent, self.since = 60 * self:minutes(), nil
 end
 
---- Runs f(...) while the clock stands: for test pictures and plots on the way.
+--- Runs f(...) while the budget stands: for test pictures and plots on the way.
 -- @tparam function f
 -- @return what f returns
 function Budget:aside(f, ...)
@@ -76,7 +76,7 @@ function budget.new(minutes, options)
   return setmetatable({ total = minutes, spent = 0, now = o.now }, Budget)
 end
 
---- Whether v is such a clock.
+--- Is v a budget of time?
 function budget.is(v)
   return type(v) == "table" and getmetatable(v) == Budget
 end

@@ -11,37 +11,32 @@ local function written(ae, data, drop, g)
   for batch in data:batches(math.min(100, #data), { seed = 1, epochs = 1 }) do
     local said = {}
     for i, caption in ipairs(batch.captions) do said[i] = g:uniform() < drop and "" or caption end
-    local seen = ae:extract(batch.x, { text = said })
-    mu[#mu + 1], logvar[#mu + 1], pooled[#mu + 1] = seen.mu, seen.logvar, seen.text.pooled
+    local extracted = ae:extract(batch.x, { text = said })
+    mu[#mu + 1], logvar[#mu + 1], pooled[#mu + 1] = extracted.mu, extracted.logvar, extracted.text.pooled
     n = n + #said
     if n >= LOOKED_AT then break end
   end
   return lt.cat(mu), lt.cat(logvar), lt.cat(pooled)
 end
 
--- Fits ae.prior, of an autoencoder in evaluation mode. o: settle (steps), drop, seed, quiet.
+-- Fits ae.prior, of an autoencoder in evaluation mode. o: fit_prior (steps), drop, seed, quiet.
 return function(ae, data, o)
   local g, prior = lt.generator(o.seed), ae.prior
   local mu, logvar, pooled = lt.no_grad(written, ae, data, o.drop, g)
   prior:unfreeze()
   local optimizer = lt.optim.Adam(prior:parameters(), {
-    lr = lt.optim.schedule.cosine(RATE, o.settle, { warmup = math.min(50, o.settle // 10) }) })
-  local ema = lt.optim.Ema(prior, function(step) return math.min(0.995, (1 + step) / (10 + step)) end)
-  local run = lt.train.run { steps = o.settle, model = prior, optimizer = optimizer, label = "settling",
+    lr = lt.optim.schedule.cosine(RATE, o.fit_prior, { warmup = math.min(50, o.fit_prior // 10) }) })
+  local ema = lt.optim.Ema(prior, 0.995)
+  local run = lt.train.run { steps = o.fit_prior, model = prior, optimizer = optimizer, label = "prior",
     resume = false, progress = not o.quiet }
   for _ in run:steps() do
     local rows = lt.randint(1, #mu, { BATCH }, { generator = g })
     local wide = logvar:index_select(1, rows)
     local loss = detail.kl_under(detail.reparameterise(mu:index_select(1, rows), wide, g), wide, prior,
       pooled:index_select(1, rows), g)
-    optimizer:zero_grad()
-    loss:backward()
-    lt.optim.clip_norm(prior:parameters(), 20)
-    optimizer:step()
+    run:log(optimizer:update(loss, { kl = loss }, { clip_norm = 20 }))
     ema:update()
-    run:log { kl = loss }
   end
-  if run.interrupted then os.exit(130) end
   prior:load_state(ema.model:state())
   prior:freeze()
 end
