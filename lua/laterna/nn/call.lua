@@ -52,6 +52,21 @@ function call.condition(fname, i, cond, n, sizes)
   end
 end
 
+--- The pooled vector that a coder of pictures hears: of a condition, or handed over by itself.
+-- @tparam string fname the network, for the message
+-- @tparam integer i which argument cond is
+-- @param cond nil, a condition, or its pooled vector (n,text)
+-- @tparam integer n how many pictures
+-- @tparam integer text size of the vector, 0 for a network that hears none
+-- @treturn ?Tensor (n,text), nil where text is 0
+function call.pooled(fname, i, cond, n, text)
+  if check.is_tensor(cond) then cond = { pooled = cond } end
+  call.condition(fname, i, cond, n, { text = text })
+  local pooled = cond and cond.pooled
+  if text > 0 and not pooled then check.fail(fname, i, "cond.pooled: expected (%d,%d), got nil", n, text) end
+  return pooled
+end
+
 --- Checks what a denoiser was called with: pictures, times and condition.
 -- @tparam string fname the network, for the message
 -- @param x to be (n,h,w,channels)

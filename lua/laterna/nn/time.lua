@@ -1,4 +1,4 @@
---- What a denoiser is told in one vector: the time, and what a caption and a detail say as a whole.
+--- A denoiser's condition in one vector: the time, the caption's pooled vector and the detail.
 -- @module laterna.nn.time
 local check = require "laterna.check"
 local class = require("laterna.nn.module").class
