@@ -1,7 +1,7 @@
---- The colour bitmaps of a font: tables CBLC (where they are) and CBDT (PNG files, one a glyph). OpenType 1.9, chapters
+-- The colour bitmaps of a font: tables CBLC (where they are) and CBDT (PNG files, one a glyph). OpenType 1.9, chapters
 -- "CBLC" and "CBDT". Of several sizes the largest is taken.
--- @module laterna.data.emoji.bitmaps
-local file = require "laterna.data.emoji.file"
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
+local file = dofile(here .. "file.lua")
 
 local bitmaps = {}
 
