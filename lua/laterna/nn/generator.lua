@@ -48,7 +48,7 @@ local function read(options)
     check.fail("Generator", 1, "detail: with 0 and without the option text there is nothing to paint from")
   end
   if o.block == "dcgan" and (o.caption or "concat") ~= "concat" then
-    check.fail("Generator", 1, "caption: dcgan hears it at the start only, \"concat\", got \"%s\"", o.caption)
+    check.fail("Generator", 1, "caption: dcgan takes it at the start only, \"concat\", got \"%s\"", o.caption)
   end
   if o.caption == "cross" and o.text == 0 then
     check.fail("Generator", 1, "caption: \"cross\" needs the option text, the size of a token")

@@ -26,7 +26,7 @@ local function time_waves(t, d)
 end
 
 --- The vector that conditions every block: an MLP of the time's waves, plus linear functions of the caption's pooled
--- vector and of the detail. What is not said adds nothing.
+-- vector and of the detail. What is missing adds nothing.
 -- @function TimeEmbedding
 -- @tparam integer width of the vector
 -- @tparam[opt] table options {waves=width (even), text=0, detail=0}: number of waves, sizes of pooled and of detail
