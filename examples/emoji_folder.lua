@@ -6,7 +6,7 @@
 --   lua5.4 examples/emoji_folder.lua --size 64 --folder F
 local lfs = require "lfs"
 local lt = require "laterna"
-local write = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_font/write.lua")
+local write = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_folder.lua")
 
 local o = lt.train.arguments { folder = "runs/emoji_pictures", size = 48, skin_tones = false }
 

@@ -8,7 +8,8 @@ local lfs = require "lfs"
 local sources = require "spec.support.sources"
 
 local function part(name) return dofile(sources.root .. "/examples/shared/emoji_font/" .. name .. ".lua") end
-local names, open_font, write_folder = part "names", part "font", part "write"
+local names, open_font = part "names", part "font"
+local write_folder = dofile(sources.root .. "/examples/shared/emoji_folder.lua")
 
 local REAL = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
 local REAL_NAMES = "/usr/share/unicode/emoji/emoji-test.txt"

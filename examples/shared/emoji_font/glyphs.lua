@@ -2,7 +2,8 @@
 -- a sequence such as flag letters, or several people and joiners, becomes one picture. OpenType 1.9, chapters "cmap"
 -- and "GSUB". Contextual substitutions are passed over: fonts use them for what has no single picture.
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
-local file = dofile(here .. "file.lua")
+local function part(name) return dofile(here .. name .. ".lua") end
+local file = part "file"
 
 local glyphs = {}
 

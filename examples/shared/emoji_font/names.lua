@@ -1,6 +1,7 @@
 -- What emoji are called: Unicode's emoji-test.txt (UTS 51) and, for keywords, CLDR's annotations (UTS 35, part 2).
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
-local file = dofile(here .. "file.lua")
+local function part(name) return dofile(here .. name .. ".lua") end
+local file = part "file"
 
 local names = {}
 

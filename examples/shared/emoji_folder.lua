@@ -4,8 +4,8 @@ local json = require "dkjson"
 local lfs = require "lfs"
 local lt = require "laterna"
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
-local names = dofile(here .. "names.lua")
-local open_font = dofile(here .. "font.lua")
+local function part(name) return dofile(here .. "emoji_font/" .. name .. ".lua") end
+local names, open_font = part "names", part "font"
 
 local FONT = { "font", "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf", "fonts-noto-color-emoji" }
 local NAMES = { "names", "/usr/share/unicode/emoji/emoji-test.txt", "unicode-data" }
