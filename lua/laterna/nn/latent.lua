@@ -12,6 +12,11 @@ local levels = require "laterna.nn.levels"
 
 local SAME = { padding = 1 }
 
+-- A space of latents serves models with captions too: without the option text it passes over what they say.
+local function pooled_of(fname, cond, n, text)
+  return text > 0 and call.pooled(fname, 2, cond, n, text) or nil
+end
+
 --- (n,h,w,channels), cond -> (n,h/2^levels,w/2^levels,outputs). Each level halves the picture and doubles the width,
 -- then come `blocks` residual blocks, in which the caption's pooled vector speaks.
 -- @function SpatialEncoder
@@ -20,7 +25,7 @@ local SAME = { padding = 1 }
 --  - outputs: channels of what comes out; twice the detail's, for mu and logvar
 --  - channels=1 of the pictures
 --  - width=32 at full size, levels=2, blocks=1 a level: of the convolutions
---  - text=0: size of the caption's pooled vector, 0 for none
+--  - text=0: size of the caption's pooled vector; with 0 captions are passed over
 --
 -- SpatialEncoder(outputs, { condition = text, ... }), as it was written before, is understood.
 local SpatialEncoder = class("SpatialEncoder", function(self, ...)
@@ -36,7 +41,7 @@ local SpatialEncoder = class("SpatialEncoder", function(self, ...)
 end)
 
 --- @tparam Tensor x (n,h,w,channels), sides that can be halved `levels` times
--- @tparam[opt] table cond pooled (n,text), or that vector itself; needed where text is not 0
+-- @tparam[opt] table cond pooled (n,text), or that vector itself; needed where text is not 0, else passed over
 -- @treturn Tensor (n,h/2^levels,w/2^levels,outputs)
 function SpatialEncoder:forward(x, cond)
   check.type("SpatialEncoder", 1, "x", x, "tensor")
@@ -45,7 +50,7 @@ function SpatialEncoder:forward(x, cond)
     check.fail("SpatialEncoder", 1, "x: expected (n,h,w,c) with sides that %d divides, got (%s)", times,
       table.concat(x.shape, ","))
   end
-  local pooled = call.pooled("SpatialEncoder", 2, cond, x:size(1), self.text)
+  local pooled = pooled_of("SpatialEncoder", cond, x:size(1), self.text)
   return self.out(self.norm(levels.run_down(self, self.input(x), pooled)))
 end
 
@@ -67,11 +72,11 @@ local SpatialDecoder = class("SpatialDecoder", function(self, ...)
 end)
 
 --- @tparam Tensor z (n,h,w,detail)
--- @tparam[opt] table cond pooled (n,text), or that vector itself; needed where text is not 0
+-- @tparam[opt] table cond pooled (n,text), or that vector itself; needed where text is not 0, else passed over
 -- @treturn Tensor (n,h*2^levels,w*2^levels,channels)
 function SpatialDecoder:forward(z, cond)
   check.type("SpatialDecoder", 1, "z", z, "tensor")
-  local pooled = call.pooled("SpatialDecoder", 2, cond, z:size(1), self.text)
+  local pooled = pooled_of("SpatialDecoder", cond, z:size(1), self.text)
   return self.out(self.norm(levels.run_up(self, self.input(z), pooled)))
 end
 
