@@ -3,7 +3,7 @@
 -- `rate` nats; a U-Net paints from caption and detail in the VAE's space, where it sees three times as many pictures in
 -- an hour as it would see on pixels, and leaves edges to the decoder.
 --
---   apt-get install fonts-noto-color-emoji unicode-data unicode-cldr-core       the pictures, names and keywords
+--   lua5.4 examples/emoji_folder.lua                 once: writes the pictures, with names and keywords
 --   lua5.4 examples/emoji.lua                        an hour of training on two cores
 --   lua5.4 examples/emoji.lua --vae-minutes 0.3 --minutes 0.7                   a minute
 --   lua5.4 examples/emoji.lua --paint                no training: paints with what was trained
@@ -18,11 +18,11 @@ local words = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_words.lua")
 local o = lt.train.arguments {
   vae_minutes = 12.0, vae_width = 24, channels = 8, minutes = 48.0, width = 96, detail = 32, rate = 20, lr = 4e-3,
   batch = 32, mean = -0.3, sampling_steps = 20, guidance = 3.0, precision = "bf16", seed = 1, out = "runs/emoji",
-  paint = false,
+  pictures = "runs/emoji_pictures", paint = false,
 }
 
 lt.manual_seed(o.seed)
-local train, TEXT = words.load(48), { dim = 96, depth = 2 }
+local train, TEXT = words.load(o.pictures, 48), { dim = 96, depth = 2 }
 local vae = lt.vae {
   encoder = nn.SpatialEncoder(2 * o.channels, { channels = 3, width = o.vae_width }),
   decoder = nn.SpatialDecoder(o.channels, 3, { width = o.vae_width }),

@@ -227,7 +227,7 @@ describe("a function with a backward of its own", function()
   end)
 end)
 
-describe("checkpoint", function()
+describe("recompute", function()
   local w = seeded({ 3, 3 }, 3)
   local function layer(x, k) return core.matmul(x, w):tanh() * (k or 1), w * 2 end
 
@@ -247,12 +247,12 @@ describe("checkpoint", function()
         return (y * y):sum() + (z * z):sum() + (w * w):sum() + h:sum()
       end
     end
-    local plain, again = loss(function(f, ...) return f(...) end), loss(autograd.checkpoint)
+    local plain, again = loss(function(f, ...) return f(...) end), loss(autograd.recompute)
     assert.same(gradients(plain, { x, w }), gradients(again, { x, w }))
     again():backward()
     assert.same(gradients(plain, { w })[1], list(w.grad))
     w:zero_grad()
-    gradcheck.check(function(t) return (autograd.checkpoint(layer, t)) end, { x })
+    gradcheck.check(function(t) return (autograd.recompute(layer, t)) end, { x })
   end)
 
   it("works inside itself, in a chain, and around functions with their own backward", function()
@@ -267,7 +267,7 @@ describe("checkpoint", function()
       end
     end
     assert.same(gradients(deep(function(f, ...) return f(...) end), { x, w }),
-      gradients(deep(autograd.checkpoint), { x, w }))
+      gradients(deep(autograd.recompute), { x, w }))
   end)
 
   it("stops at tensors that f captures in the middle of another graph", function()
@@ -279,13 +279,13 @@ describe("checkpoint", function()
         return call(function() return a * b end):sum()
       end
     end
-    assert.same(gradients(loss(function(f) return f() end), { x }), gradients(loss(autograd.checkpoint), { x }))
+    assert.same(gradients(loss(function(f) return f() end), { x }), gradients(loss(autograd.recompute), { x }))
   end)
 
   it("draws the same random numbers again, and leaves generators where they were", function()
     local mine = core.generator(3)
     local x = core.ones(1000, { requires_grad = true })
-    local y = autograd.checkpoint(function(t, o)
+    local y = autograd.recompute(function(t, o)
       return core.dropout(core.dropout(t, 0.5), 0.5, { generator = o.generator })
     end, x, { generator = mine })
     local after = { core.default_generator():state(), mine:state() }
@@ -317,7 +317,7 @@ describe("checkpoint", function()
     local plain = kept(function(f, ...) return f(...) end)
     blocks()
     assert.is_true(plain > 20 * 40000)
-    assert.is_true(kept(autograd.checkpoint) < 2 * 40100)
+    assert.is_true(kept(autograd.recompute) < 2 * 40100)
   end)
 
   it("passes errors on, of the first call and of the second", function()
@@ -327,24 +327,24 @@ describe("checkpoint", function()
       return t * 2
     end
     local x = leaf { 1 }
-    assert.equal(mine, message(autograd.checkpoint, f, x))
+    assert.equal(mine, message(autograd.recompute, f, x))
     assert.is_true(x:exp().requires_grad)
     fail = false
-    local y = autograd.checkpoint(f, x)
+    local y = autograd.recompute(f, x)
     fail = true
     assert.equal(mine, message(y.backward, y))
     fail = false
-    autograd.checkpoint(f, x):backward()
+    autograd.recompute(f, x):backward()
     assert.same({ 2 }, list(x.grad))
   end)
 
   it("says when f does something else the second time", function()
     local x, other, first = leaf { 1 }, leaf { 1 }, true
-    local y = autograd.checkpoint(function(t) return first and t * 2 or t * other end, x)
+    local y = autograd.recompute(function(t) return first and t * 2 or t * other end, x)
     first = false
     assert.matches("'mul' was given something that was not there", message(y.backward, y))
     first = true
-    y = autograd.checkpoint(function(t) return t * 2, first and t * 3 or nil end, x)
+    y = autograd.recompute(function(t) return t * 2, first and t * 3 or nil end, x)
     first = false
     assert.matches("gave 2 results with a gradient, and 1", message(y.backward, y))
   end)
@@ -355,17 +355,17 @@ describe("checkpoint", function()
       kept = t:exp()
       return kept * 2
     end
-    local y = autograd.checkpoint(f, x)
+    local y = autograd.recompute(f, x)
     assert.matches("the second derivative of 'checkpoint'", message(core.grad, y, { x }, { create_graph = true }))
     y:backward { retain_graph = true }
     y:backward()
     assert.near(4 * math.exp(1), x.grad:item(), 1e-5)
     assert.matches("a second time through 'checkpoint'", message(y.backward, y))
     local h = core.tensor { 1 }
-    local z = autograd.checkpoint(function(t) return t * x end, h)
+    local z = autograd.recompute(function(t) return t * x end, h)
     h:add_(1)
     assert.matches("'checkpoint' saved for backward was edited", message(z.backward, z))
-    autograd.checkpoint(f, x)
+    autograd.recompute(f, x)
     assert.matches("'exp' was part of a function that is computed again", message(kept.backward, kept))
   end)
 
@@ -374,7 +374,7 @@ describe("checkpoint", function()
     local x = seeded{ 2, 3 }
     local function step()
       net:zero_grad()
-      local y = autograd.checkpoint(net, x)
+      local y = autograd.recompute(net, x)
       y:square():sum():backward()
       return net[1].weight.grad:to_string()
     end

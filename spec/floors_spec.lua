@@ -94,8 +94,9 @@ local function wrong_requires(path, text)
   local function refuse(name, why) wrong[#wrong + 1] = ("%s requires '%s': %s"):format(path, name, why) end
   for _, name in ipairs(sources.requires(text)) do
     if name == "laterna" then refuse(name, "library files require each other, never the whole") end
-    if starts(own, "laterna.schedule") and starts(name, "laterna") and not starts(name, "laterna.schedule") then
-      refuse(name, "schedules need nothing of laterna")
+    if starts(own, "laterna.schedule") and starts(name, "laterna") and not starts(name, "laterna.schedule") and
+       name ~= "laterna.check" then
+      refuse(name, "schedules need nothing of laterna but its checks")
     end
     if family then
       for _, other in ipairs(FAMILIES) do

@@ -7,18 +7,23 @@ local GROUPS = { ["Smileys & Emotion"] = true, ["Animals & Nature"] = true, ["Fo
   ["Travel & Places"] = true, ["Activities"] = true, ["Objects"] = true }
 local MIRRORED = { ["Smileys & Emotion"] = true, ["Animals & Nature"] = true, ["Food & Drink"] = true }
 
--- The emoji to learn: those that are pictures of things, and coloured squares and circles; no people, flags and signs.
-function words.load(size)
-  local all, index = lt.data.emoji { size = size }, {}
-  for i = 1, #all do
-    if GROUPS[all.groups[i]] or all.subgroups[i] == "geometric" then index[#index + 1] = i end
+-- The emoji to learn of those that emoji_folder.lua wrote: those that are pictures of things, and coloured squares and
+-- circles; no people, flags and signs.
+function words.load(folder, size)
+  local there = io.open(folder .. "/metadata.jsonl")
+  if not there then error(("no pictures in %s: run lua5.4 examples/emoji_folder.lua"):format(folder), 0) end
+  there:close()
+  local all, index = lt.data.folder(folder, { size = size }), {}
+  for i, about in ipairs(all.metadata) do
+    if GROUPS[about.group] or about.subgroup == "geometric" then index[#index + 1] = i end
   end
   return all:subset(index)
 end
 
 -- All words that are known about emoji i: name, subgroup, keywords.
 function words.about(set, i)
-  return table.concat({ set.captions[i], (set.subgroups[i]:gsub("-", " ")), table.unpack(set.keywords[i]) }, " ")
+  local about = set.metadata[i]
+  return table.concat({ set.captions[i], (about.subgroup:gsub("-", " ")), table.unpack(about.keywords) }, " ")
 end
 
 local function split(text)
@@ -42,8 +47,8 @@ local function said(set, i, g)
   if chance <= 10 then return table.concat(name, " ") end
   if chance <= 13 then return some(name, g:integer(1, #name), g) end
   if chance > 18 then return "" end
-  local list = { (set.subgroups[i]:gsub("-", " ")) }
-  for _, word in ipairs(set.keywords[i]) do list[#list + 1] = word:lower() end
+  local list = { (set.metadata[i].subgroup:gsub("-", " ")) }
+  for _, word in ipairs(set.metadata[i].keywords) do list[#list + 1] = word:lower() end
   return some(list, g:integer(1, math.min(3, #list)), g, true)
 end
 
@@ -64,7 +69,7 @@ function words.vary(set)
     local out = {}
     for k, i in ipairs(batch.index:totable()) do
       batch.captions[k] = said(set, i, g)
-      out[k] = moved(x[{ k, k }], MIRRORED[set.groups[i]], g)
+      out[k] = moved(x[{ k, k }], MIRRORED[set.metadata[i].group], g)
     end
     return lt.cat(out)
   end

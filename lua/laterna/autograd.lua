@@ -7,7 +7,7 @@
 --                                        function(ctx, dy) return dy end)
 --     local y = round(x)
 --
--- `checkpoint` pays with time for memory: y = lt.checkpoint(f, x) keeps nothing of what f computes on its way.
+-- `recompute` pays with time for memory: y = lt.recompute(f, x) keeps nothing of what f computes on its way.
 -- @module laterna.autograd
 local check = require "laterna.check"
 local core = require "laterna.core"
@@ -63,14 +63,14 @@ end
 
 local States = { __name = "random states" }
 
---- Where random generators stand: the default one, and those among the values given, or in tables among them.
+--- Where random generators stand: the default one, and those among values, or in tables among them.
 -- @param ... values
 -- @treturn table for `again`
 function autograd.random_states(...)
-  local states, seen = setmetatable({}, States), {}
+  local states, added = setmetatable({}, States), {}
   local function add(g)
-    if check.is_generator(g) and not seen[g] then
-      seen[g] = true
+    if check.is_generator(g) and not added[g] then
+      added[g] = true
       states[#states + 1] = { generator = g, state = g:state() }
     end
   end
@@ -117,7 +117,7 @@ local function send_back(results, gradients)
     if check.is(t, "tensor") and t.requires_grad then outputs[#outputs + 1] = t end
   end
   if #outputs ~= #gradients then
-    check.fail("checkpoint", 1, "f: gave %d results with a gradient, and %d when it was computed again", #gradients,
+    check.fail("recompute", 1, "f: gave %d results with a gradient, and %d when it was computed again", #gradients,
       #outputs)
   end
   core.backward_inside(outputs, gradients)
@@ -125,14 +125,14 @@ end
 
 --- Calls f(...) and keeps only its arguments: in backward f is computed once more, with the same random numbers, and
 -- differentiated then (Chen et al. 2016, arXiv 1604.06174). Gradients reach everything that f uses, its parameters and
--- what it captures too. f must do the same both times; batch norm counts a batch twice. Inside another checkpoint it is
--- a plain call. Only results in f's list of results have gradients, not tensors in tables. Gradients of gradients are
--- refused, and so is in-place editing of tensors among the arguments until backward has run.
+-- what it captures too. f must do the same both times; batch norm counts a batch twice. Inside another recompute it
+-- is a plain call. Only results in f's list of results have gradients, not tensors in tables. Gradients of gradients
+-- are refused, and so is in-place editing of tensors among the arguments until backward has run.
 -- @tparam function f
 -- @param ... arguments of f
 -- @return what f returns
-function autograd.checkpoint(f, ...)
-  check.type("checkpoint", 1, "f", f, "callable")
+function autograd.recompute(f, ...)
+  check.type("recompute", 1, "f", f, "callable")
   if not core.grad_enabled() then return f(...) end
   local args = table.pack(...)
   local states = autograd.random_states(...)

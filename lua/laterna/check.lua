@@ -1,5 +1,5 @@
 --- Argument checks for Lua, in the words of the C half: `bad argument #2 to 'grid' (pad: expected ..., got ...)`.
--- Every check returns the value it was given, so `local n = check.integer("grid", 2, "columns", n, 1)` reads well.
+-- Every check returns the value that it checks, so `local n = check.integer("grid", 2, "columns", n, 1)` reads well.
 -- Errors point at the nearest line outside the library, which is the user's, however deep the check is.
 -- @module laterna.check
 local check = {}
@@ -64,13 +64,13 @@ local function range(what, min, max)
   return min and what .. " of at least " .. min or max and what .. " of at most " .. max or what
 end
 
---- A number, NaN refused, within min..max where given.
+--- A number, NaN refused, within min..max where there are limits.
 function check.number(fname, i, name, v, min, max)
   if type(v) == "number" and v == v and (not min or v >= min) and (not max or v <= max) then return v end
   expected(fname, i, name, range("number", min, max), v)
 end
 
---- An integer within min..max where given; returned as Lua's integer subtype.
+--- An integer within min..max where there are limits; returned as Lua's integer subtype.
 function check.integer(fname, i, name, v, min, max)
   local n = type(v) == "number" and math.tointeger(v)
   if n and (not min or n >= min) and (not max or n <= max) then return n end

@@ -117,7 +117,7 @@ local function method(fname, generator, name)
 end
 
 --- The direction of an attribute: mean noise of the pictures whose caption has a word, less that of the others. Encoded
--- without captions, unless a condition is given, so that all that the word means is in the noise.
+-- without captions, unless there is a condition, so that all that the word means is in the noise.
 -- @tparam table generator with encode(x, cond)
 -- @tparam Tensor x (n,h,w,c)
 -- @tparam {string,...} captions one for each picture
@@ -198,12 +198,12 @@ end
 function edit.temperatures(generator, cond, temperatures, options)
   local sample = method("temperatures", generator, "sample")
   check.type("temperatures", 2, "cond", cond, "table|nil")
-  local told = { seed = 1 }
-  for key, v in next, check.type("temperatures", 4, "options", options, "table|nil") or {} do told[key] = v end
+  local settings = { seed = 1 }
+  for key, v in next, check.type("temperatures", 4, "options", options, "table|nil") or {} do settings[key] = v end
   local list = {}
   for k, t in ipairs(numbers("temperatures", 3, "temperatures", temperatures)) do
-    told.temperature = t
-    list[k] = sample(generator, cond, told)
+    settings.temperature = t
+    list[k] = sample(generator, cond, settings)
   end
   return rows(list, list[1].shape)
 end

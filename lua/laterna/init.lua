@@ -1,17 +1,39 @@
 --- laterna: train and sample generative image models, on the machine that you have.
--- Everything of the native core (tensors and their operations) stands in this table, and the parts below, which are
--- loaded when they are first used.
+-- This table holds what a user may use, and nothing else: tensors and their operations, from the native core, and the
+-- parts below, which are loaded when they are first used. What only the library needs stays in laterna.core.
 -- @module laterna
 local core = require "laterna.core"
 
+local PUBLIC = [[
+  tensor zeros ones full zeros_like ones_like eye arange linspace one_hot from_string
+  rand randn randint randperm dropout generator default_generator manual_seed
+
+  view reshape flatten squeeze unsqueeze expand transpose permute narrow chunk split flip cat stack pad
+  where gather index_select repeat_interleave sort argsort
+
+  add sub mul div pow neg abs sign reciprocal square sqrt rsqrt exp log sin cos tanh erf floor round
+  clamp minimum maximum addcmul eq ne lt le gt ge matmul
+  sum mean var std prod min max argmin argmax norm cumsum softmax log_softmax
+  lu qr solve inverse logdet eigh
+
+  linear embedding conv2d conv_transpose2d avg_pool2d max_pool2d upsample_nearest resize_bilinear attention
+  batch_norm group_norm layer_norm rms_norm relu leaky_relu silu gelu sigmoid softplus
+  mse_loss l1_loss huber_loss cross_entropy bce_with_logits gaussian_nll kl_normal
+
+  grad no_grad grad_enabled set_grad_enabled record_function
+  load_png save_png decode_png encode_png fit_picture
+  info memory threads precision convolution clock
+]]
+
 local lt = {}
-for name, value in pairs(core) do lt[name] = value end
+for name in PUBLIC:gmatch "%S+" do lt[name] = assert(core[name], name) end
 
 --- Tensors by name, to and from a safetensors file.
 lt.save, lt.load = core.save_safetensors, core.load_safetensors
 
 local autograd = require "laterna.autograd"
-lt.autograd_function, lt.checkpoint = autograd.autograd_function, autograd.checkpoint
+lt.autograd_function, lt.recompute = autograd.autograd_function, autograd.recompute
+lt.checkpoint = autograd.recompute -- its name before
 
 local parts = {
   nn = "laterna.nn", optim = "laterna.optim", train = "laterna.train",
@@ -31,5 +53,10 @@ return setmetatable(lt, {
     local part = require(parts[name])
     rawset(lt, name, part)
     return part
+  end,
+  -- All names, those of parts that nobody has used yet too.
+  __pairs = function(all)
+    for name in next, parts do assert(all[name]) end
+    return next, all
   end,
 })

@@ -1,4 +1,4 @@
---- How likely a picture is, given what a decoder painted: the reconstruction term of an auto-encoder.
+--- How likely a picture is under what a decoder painted: the reconstruction term of an auto-encoder.
 --
 -- Each is a module that is called as likelihood(out, x) with out the decoder's output and x pictures in [-1,1], both
 -- (n,h,w,c), and gives the negative log-likelihood in nats a picture, (n); likelihood:mean(out) is the picture meant.

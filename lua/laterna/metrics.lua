@@ -5,7 +5,7 @@ local core = require "laterna.core"
 
 local metrics = {}
 
---- The Frechet distance of two feature sets (n,d) and (m,d): `lt.frechet`.
+--- The Frechet distance of two feature sets (n,d) and (m,d): `lt.metrics.frechet`.
 -- @function frechet
 -- @see laterna.core.frechet
 metrics.frechet = core.frechet

@@ -1,4 +1,5 @@
 -- The diffusion transformer of torch_steps.py: adaLN-Zero blocks (Peebles and Xie 2022, arXiv 2212.09748).
+local core = require "laterna.core"
 local lt = require "laterna"
 local step = require "spec.bench.step"
 local nn = lt.nn
@@ -15,7 +16,7 @@ end)
 function Block:forward(x, c)
   local s1, g1, a1, s2, g2, a2 = self.ada(c:silu()):chunk(6, -1)
   local h = self.n1(x, { shift = s1, scale = g1 })
-  x = lt.addcmul(x, a1:unsqueeze(2), self.proj(lt.attention_qkv(self.qkv(h), self.heads)))
+  x = lt.addcmul(x, a1:unsqueeze(2), self.proj(core.attention_qkv(self.qkv(h), self.heads)))
   h = self.n2(x, { shift = s2, scale = g2 })
   return lt.addcmul(x, a2:unsqueeze(2), self.f2(self.f1(h):gelu { approximate = "tanh" }))
 end

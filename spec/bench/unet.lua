@@ -1,4 +1,5 @@
 -- The U-Net of torch_steps.py: two residual blocks a level, attention in the middle, nearest-neighbour upsampling.
+local core = require "laterna.core"
 local lt = require "laterna"
 local step = require "spec.bench.step"
 local nn = lt.nn
@@ -23,7 +24,7 @@ end)
 function Attn:forward(x)
   local b, h, w, c = x:size(1), x:size(2), x:size(3), x:size(4)
   local qkv = self.qkv(self.n(x)):view(b, h * w, 3 * c)
-  return x + self.proj(lt.attention_qkv(qkv, self.heads):view(b, h, w, c))
+  return x + self.proj(core.attention_qkv(qkv, self.heads):view(b, h, w, c))
 end
 
 local UNet = nn.class("UNet", function(self, cin, d)

@@ -139,6 +139,8 @@ describe("data.folder", function()
       local ds = load { channels = 1 }
       assert.same({ "a.png", "sub/b.png" }, ds.names)
       assert.same({ "an a", 'a "b"' }, ds.captions)
+      assert.same({ {}, { more = { 1, {} } } }, ds.metadata)
+      assert.equal(ds.metadata[2], ds:subset({ 2 })[1].metadata)
       assert.is_true(ds.report:complete())
     end)
 

@@ -61,8 +61,8 @@ describe("diffusion in a latent space", function()
 
   it("leaves a vae alone", function()
     core.manual_seed(3)
-    local vae = Vae { detail = { 2, 2, 3 }, encoder = nn.SpatialEncoder(6, { width = 4 }),
-                      decoder = nn.SpatialDecoder(3, 1, { width = 4 }) }
+    local vae = Vae { detail = { 2, 2, 3 }, encoder = nn.SpatialEncoder { outputs = 6, width = 4 },
+                      decoder = nn.SpatialDecoder { detail = 3, channels = 1, width = 4 } }
     local scale = nn.class("Scale", function(self) self.by = core.ones(1) end)
     function scale:forward(x) return x * self.by end
     local model = diffusion { net = scale(), space = vae }
@@ -88,8 +88,8 @@ end)
 
 describe("a vae whose detail is a small picture", function()
   local function spatial(options)
-    return Vae { detail = { 4, 2, 3 }, encoder = nn.SpatialEncoder(6, { channels = 2, width = 4 }),
-                 decoder = nn.SpatialDecoder(3, 2, { width = 4 }), beta = options and options.beta }
+    return Vae { detail = { 4, 2, 3 }, encoder = nn.SpatialEncoder { outputs = 6, channels = 2, width = 4 },
+                 decoder = nn.SpatialDecoder { detail = 3, channels = 2, width = 4 }, beta = options and options.beta }
   end
 
   it("draws, prices, paints and encodes it", function()
@@ -122,8 +122,8 @@ describe("a vae whose detail is a small picture", function()
 
   it("refuses sizes that do not fit", function()
     fails("detail: expected an integer of at least 1, or {height, width, channels}", Vae,
-      { decoder = nn.SpatialDecoder(3, 1), detail = { 2, 2 } })
-    fails("sides that 4 divides, got (1,6,8,1)", nn.SpatialEncoder(2), core.zeros(1, 6, 8, 1))
-    fails("unknown option", nn.SpatialDecoder, 2, 1, { channels = 1 })
+      { decoder = nn.SpatialDecoder { detail = 3 }, detail = { 2, 2 } })
+    fails("sides that 4 divides, got (1,6,8,1)", nn.SpatialEncoder { outputs = 2 }, core.zeros(1, 6, 8, 1))
+    fails("unknown option", nn.SpatialDecoder, { detail = 2, size = 8 })
   end)
 end)

@@ -53,8 +53,9 @@ describe("diffusion:rsample", function()
   end)
 
   it("paints through a latent space, which is not taught", function()
-    local space = Vae { encoder = nn.SpatialEncoder(2, { channels = 1, width = 4, levels = 1 }),
-                        decoder = nn.SpatialDecoder(1, 1, { width = 4, levels = 1 }), detail = { 2, 2, 1 } }
+    local space = Vae { encoder = nn.SpatialEncoder { outputs = 2, channels = 1, width = 4, levels = 1 },
+                        decoder = nn.SpatialDecoder { detail = 1, channels = 1, width = 4, levels = 1 },
+                        detail = { 2, 2, 1 } }
     local net = nn.Conv2d(1, 1, 1)
     local Denoiser = nn.class("Denoiser", function(self) self.conv = net end)
     function Denoiser:forward(x) return self.conv(x) end

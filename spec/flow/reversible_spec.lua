@@ -112,7 +112,7 @@ describe("a reversible chain", function()
     local function chained(t) return (reversible(list, t)) end
     local same = core.tensor(want)
     assert.is_true((core.tensor(gradient(chained)) - same):abs():max():item() < 1e-4)
-    assert.is_true((core.tensor(gradient(function(t) return autograd.checkpoint(chained, t) end)) - same)
+    assert.is_true((core.tensor(gradient(function(t) return autograd.recompute(chained, t) end)) - same)
       :abs():max():item() < 1e-4)
   end)
 

@@ -132,7 +132,7 @@ describe("nn.Generator", function()
     fails("bad argument #2 to 'Generator' (cond.pooled: expected (2,6), got (3,6))", net, noise(2),
       denoiser.condition(3, 3, 6))
     fails("cond: expected table or nil", net, noise(2), "a bag")
-    fails("caption: dcgan hears it at the start only, \"concat\", got \"cross\"", tiny,
+    fails("caption: dcgan takes it at the start only, \"concat\", got \"cross\"", tiny,
       { block = "dcgan", text = 6, caption = "cross" })
     fails("caption: \"cross\" needs the option text", tiny, { caption = "cross" })
     fails("heads: expected a divisor", tiny, { text = 6, caption = "cross", heads = 3 })

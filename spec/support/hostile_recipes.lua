@@ -43,7 +43,7 @@ end)
 recipe("recompute", function() return function(x) return x * 2 end, function() end, P(2, 3) end)
 recipe("backward_inside", function() return { P(2, 3):exp() }, { T(2, 3) } end)
 recipe("autograd_function", function() return function(_, x) return x * 2 end, function(_, dy) return dy end end)
-recipe("checkpoint", function() return function(x) return x * 2 end, P(2, 3) end)
+recipe("autograd.recompute", function() return function(x) return x * 2 end, P(2, 3) end)
 local function random_states() return require("laterna.autograd").random_states() end
 recipe("again", function() return random_states(), function(x) return x * 2 end, P(2, 3) end)
 recipe("info", function() return { peak = false } end)
@@ -224,7 +224,10 @@ local function net() return require("laterna.nn").Linear(3, 2) end
 recipe("nn.Sequential nn.Residual nn.clone nn.is_module", function() return net() end)
 recipe("nn.spectral_norm", function() return net(), { iterations = 1, eps = 1e-12, generator = core.generator(1) } end)
 recipe("nn.ResBlock", function() return 4, 4, { condition = 3 } end)
-local function picture() return { size = 8, channels = 1, width = 4, levels = 1 } end
+local function picture(options)
+  options.size, options.channels, options.width, options.levels = 8, 1, 4, 1
+  return options
+end
 recipe("nn.TimeEmbedding", function() return 4, { waves = 4, text = 3, detail = 2 } end)
 recipe("nn.time_waves", function() return core.rand(2), 4 end)
 recipe("nn.SpatialAttention", function() return 4, 2, { context = 3 } end)
@@ -250,22 +253,24 @@ recipe("nn.Generator:forward", function()
 end)
 recipe("nn.position.fixed nn.position.rotary", function() return 2, 3, 8, { 1, 0.5 } end)
 recipe("nn.position.rotate", function() return T(2, 6, 2, 8), require("laterna.nn").position.rotary(2, 3, 8) end)
-recipe("nn.PictureEncoder", function() return 4, picture() end)
-recipe("nn.PictureDecoder", function() return 2, 1, picture() end)
-recipe("nn.SpatialEncoder", function() return 2, { channels = 1, width = 4, levels = 1 } end)
-recipe("nn.SpatialDecoder", function() return 2, 1, { width = 4, levels = 1 } end)
+recipe("nn.PictureEncoder", function() return picture { outputs = 4, text = 3 } end)
+recipe("nn.PictureDecoder", function() return picture { detail = 2, text = 3 } end)
+recipe("nn.SpatialEncoder", function() return { outputs = 2, channels = 1, width = 4, levels = 1, text = 3 } end)
+recipe("nn.SpatialDecoder", function() return { detail = 2, channels = 1, width = 4, levels = 1, text = 3 } end)
 recipe("likelihood.Bernoulli likelihood.Gaussian likelihood.Logistic", function() end)
 local function vae(encoder)
   local nn = require "laterna.nn"
   return {
-    decoder = nn.PictureDecoder(2, 1, picture()), encoder = encoder and nn.PictureEncoder(4, picture()) or nil,
+    decoder = nn.PictureDecoder(picture { detail = 2 }),
+    encoder = encoder and nn.PictureEncoder(picture { outputs = 4 }) or nil,
     likelihood = require("laterna.likelihood").Gaussian(), detail = 2, beta = 1, free = 0.1,
   }
 end
 recipe("vae", function() return vae(true) end)
 recipe("autoencoder", function()
   local nn = require "laterna.nn"
-  return { extractor = nn.PictureEncoder(4, picture()), generator = require "laterna.vae"(vae(false)), detail = 2 }
+  return { extractor = nn.PictureEncoder(picture { outputs = 4 }), generator = require "laterna.vae"(vae(false)),
+           detail = 2 }
 end)
 recipe("autoencoder:explain", function()
   return require "laterna.autoencoder"(R.autoencoder()), T(8, 8, 1), "", { strips = 1, steps = 2, draws = 2 }
@@ -358,7 +363,6 @@ recipe("optim.Ema", function() return net(), 0.9 end)
 recipe("text.Tokenizer text.Encoder", function() return { "a red star", "a blue star" }, { vocabulary = 300 } end)
 recipe("text.Tokenizer.load", function() return require("laterna.text.tokenizer")({ "a red star" }):state() end)
 recipe("data.scenes", function() return { n = 3, size = 16, seed = 1 } end)
-recipe("data.emoji", function() return { size = 16, font = "/absent", names = "/absent" } end)
 recipe("data.folder", function() return ".", { size = 16 } end)
 recipe("data.fashion_mnist", function() return "test", "/absent" end)
 recipe("grid", function() return T(4, 4, 4, 3), { columns = 2 } end)

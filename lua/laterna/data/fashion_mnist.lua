@@ -21,7 +21,7 @@ local function find(folder, name)
   end
 end
 
---- Loads Fashion-MNIST from a folder that holds its four IDX files, gzipped or not: the one given, else
+--- Loads Fashion-MNIST from a folder that holds its four IDX files, gzipped or not: the one named, else
 -- $LATERNA_DATA/fashion-mnist, else where Debian's package dataset-fashion-mnist puts them.
 -- @function fashion_mnist
 -- @tparam[opt="train"] string split "train" or "test"

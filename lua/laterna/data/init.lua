@@ -1,7 +1,7 @@
 --- Pictures with captions: drawn on the spot, from a folder, or from the files of a known data set.
 -- Every function returns a `laterna.data.Dataset`; each is loaded when it is first used.
 -- @module laterna.data
-local NAMES = { emoji = true, fashion_mnist = true, idx = true, folder = true, scenes = true }
+local NAMES = { fashion_mnist = true, idx = true, folder = true, scenes = true }
 
 return setmetatable({}, {
   __index = function(self, name)

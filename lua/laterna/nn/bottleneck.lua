@@ -63,13 +63,13 @@ end)
 --- @tparam Tensor x (n,h,w,width)
 -- @tparam[opt] Tensor c (n,condition)
 function bottleneck.Block:forward(x, c)
-  local h, told = self.conv1(x):leaky_relu(bottleneck.slope), nil
+  local h, film = self.conv1(x):leaky_relu(bottleneck.slope), nil
   if self.film then
     local scale, shift = self.film(c):chunk(2, -1)
     h = core.addcmul(h, h, scale:view(scale:size(1), 1, 1, -1))
-    told = { shift = shift }
+    film = { shift = shift }
   end
-  return self.conv3(self.conv2(h, told):leaky_relu(bottleneck.slope), { add = x })
+  return self.conv3(self.conv2(h, film):leaky_relu(bottleneck.slope), { add = x })
 end
 
 --- A list of blocks.

@@ -30,7 +30,7 @@ local function check_tokens(fname, i, cond, n, width)
   end
 end
 
---- Checks that a condition says what a network has ears for.
+--- Checks that a condition holds what a network has options for.
 -- @tparam string fname the network, for the message
 -- @tparam integer i which argument cond is
 -- @param cond nil, or a table of any of tokens (n,l,text), mask (n,l), pooled (n,text), detail (n,detail)
@@ -50,6 +50,21 @@ function call.condition(fname, i, cond, n, sizes)
     expect_place(fname, i, "detail", "detail", sizes.detail)
     width_of(fname, i, "detail", cond.detail, n, sizes.detail)
   end
+end
+
+--- The pooled vector that a coder of pictures takes: of a condition, or handed over by itself.
+-- @tparam string fname the network, for the message
+-- @tparam integer i which argument cond is
+-- @param cond nil, a condition, or its pooled vector (n,text)
+-- @tparam integer n how many pictures
+-- @tparam integer text size of the vector, 0 for a network that takes none
+-- @treturn ?Tensor (n,text), nil where text is 0
+function call.pooled(fname, i, cond, n, text)
+  if check.is_tensor(cond) then cond = { pooled = cond } end
+  call.condition(fname, i, cond, n, { text = text })
+  local pooled = cond and cond.pooled
+  if text > 0 and not pooled then check.fail(fname, i, "cond.pooled: expected (%d,%d), got nil", n, text) end
+  return pooled
 end
 
 --- Checks what a denoiser was called with: pictures, times and condition.

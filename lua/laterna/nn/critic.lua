@@ -11,7 +11,7 @@ local conv = require "laterna.nn.conv"
 local core = require "laterna.core"
 local dcgan = require "laterna.nn.dcgan"
 local init = require "laterna.nn.initialise"
-local ladder = require "laterna.nn.ladder"
+local levels = require "laterna.nn.levels"
 local Linear = require("laterna.nn.linear").Linear
 local pair = require "laterna.nn.pair"
 local vgg = require "laterna.nn.vgg"
@@ -31,11 +31,11 @@ local Residual = class("ResidualCritic", function(self, o)
 end)
 
 function Residual:forward(x, tokens, mask)
-  local maps, levels = {}, #self.blocks
+  local maps, last = {}, #self.blocks
   x = self.input(x)
   for level, blocks in ipairs(self.blocks) do
-    if level > 1 then x = self.widen[level - 1](ladder.halve(x)) end
-    if level == levels and self.words then x = self.words(x, tokens, mask) end
+    if level > 1 then x = self.widen[level - 1](levels.halve(x)) end
+    if level == last and self.words then x = self.words(x, tokens, mask) end
     for _, block in ipairs(blocks) do x = block(x) end
     maps[level] = x
   end
@@ -44,18 +44,15 @@ end
 
 local bodies = { residual = Residual, dcgan = dcgan.Critic, vgg = vgg.Critic }
 
-local known = {
+local known = levels.joined(levels.options, bottleneck.options, {
   text = { "integer", 0, min = 0 }, caption = { "string", "projection", one_of = { "projection", "cross" } },
   heads = { "integer", 4, min = 1 }, block = { "string", "residual", one_of = { "residual", "dcgan", "vgg" } },
   norm = { "string", "none", one_of = { "none", "batch" } },
-}
-for _, options in ipairs { ladder.options, bottleneck.options } do
-  for key, rule in pairs(options) do known[key] = rule end
-end
+})
 
 local function read(options)
   local o = check.options("Critic", 1, options, known)
-  ladder.read("Critic", o)
+  levels.read("Critic", o)
   if o.caption == "cross" and o.text == 0 then
     check.fail("Critic", 1, "caption: \"cross\" needs the option text, the size of a token")
   end
@@ -111,7 +108,7 @@ local function check_pictures(self, x)
   end
 end
 
--- What is to be seen in pictures, for the score: phi (n,c), and the feature maps.
+-- What the score is made of: phi (n,c), and the feature maps.
 local function look(self, x, cond)
   local maps = self.body(x, cond and cond.tokens, cond and cond.mask)
   return self.phi(self.basis(maps[#maps]):view(x:size(1), -1)), maps
@@ -122,7 +119,7 @@ local function score(self, phi, cond)
   return (phi * asked):sum(2) * (#self.weight) ^ -0.5 + self.bias
 end
 
---- Scores, and what the critic saw on the way.
+--- Scores, and the feature maps from which they come.
 -- @tparam Tensor x (n,size,size,channels)
 -- @tparam[opt] table cond any of pooled (n,text), tokens (n,l,text), mask (n,l); detail is passed over, for a critic
 -- judges picture and caption

@@ -12,12 +12,10 @@ local levels = require "laterna.nn.levels"
 local linear = require "laterna.nn.linear"
 local SpatialAttention = require("laterna.nn.spatial_attention").SpatialAttention
 
-local OPTIONS = {
-  size = { "integer", 28, min = 4 }, channels = { "integer", 1, min = 1 }, width = { "integer", 32, min = 1 },
-  levels = { "integer", 2, min = 0, max = 8 }, blocks = { "integer", 1, min = 1, max = 256 },
-  detail = { "integer", required = true, min = 1 }, text = { "integer", 0, min = 0 },
+local OPTIONS = levels.joined(levels.coder_options, {
+  size = { "integer", 28, min = 4 }, detail = { "integer", required = true, min = 1 },
   heads = { "integer", 4, min = 1 }, outputs = { "integer", 2, min = 1, max = 64 },
-}
+})
 
 --- A picture and its caption to a vector: (n,size,size,channels), {tokens (n,l,text), mask (n,l), pooled (n,text)} ->
 -- (n,outputs detail). Each level halves the picture and doubles the width; the pooled vector speaks in every residual
@@ -34,43 +32,37 @@ local OPTIONS = {
 --  - outputs=2: numbers a coordinate, 2 for mu and logvar, 1 for a detail without variance (regulariser.fsq)
 local Extractor = class("Extractor", function(self, options)
   local o = check.options("Extractor", 1, options, OPTIONS)
-  if o.size % (1 << o.levels) ~= 0 then
-    check.fail("Extractor", 1, "size: %d cannot be halved %d times", o.size, o.levels)
-  end
+  local side = levels.smallest_side("Extractor", 1, o)
   local widest = o.width << o.levels
   if widest % o.heads ~= 0 then
     check.fail("Extractor", 1, "heads: expected a divisor of the last width (%d), got %d", widest, o.heads)
   end
   self.size, self.channels, self.sizes = o.size, o.channels, { text = o.text }
   self.input = conv.Conv2d(o.channels, o.width, 3, { padding = 1 })
-  levels.shrinking(self, o.width, o, o.text > 0 and { condition = o.text } or nil)
+  levels.add_down(self, o.width, o, o.text > 0 and o.text or nil)
   self.attention = SpatialAttention(widest, o.heads, { context = o.text })
-  self.norm = levels.finish(widest)
-  local side = o.size >> o.levels
+  self.norm = levels.last_norm(widest)
   self.hidden = linear.Linear(side * side * widest + o.text, 8 * o.width)
   self.out = linear.Linear(8 * o.width, o.outputs * o.detail)
 end)
 
--- Tells lt.autoencoder that this extractor reads the caption's tokens and not the pooled vector alone.
-Extractor.takes_tokens = true
-
 --- @tparam Tensor x (n,size,size,channels)
--- @tparam[opt] table told {tokens, mask, pooled}; needed where text is not 0
+-- @tparam[opt] table cond {tokens, mask, pooled}; needed where text is not 0
 -- @treturn Tensor (n,outputs detail)
-function Extractor:forward(x, told)
+function Extractor:forward(x, cond)
   local size = self.size
   if check.type("Extractor", 1, "x", x, "tensor"):dim() ~= 4 or x:size(2) ~= size or x:size(3) ~= size
     or x:size(4) ~= self.channels then
     check.fail("Extractor", 1, "x: expected (n,%d,%d,%d), got (%s)", size, size, self.channels,
       table.concat(x.shape, ","))
   end
-  call.condition("Extractor", 2, told, x:size(1), self.sizes)
-  if self.sizes.text > 0 and not (told and told.pooled) then
-    check.fail("Extractor", 2, "told: expected {tokens, mask, pooled}, got %s", check.describe(told))
+  call.condition("Extractor", 2, cond, x:size(1), self.sizes)
+  local pooled = cond and cond.pooled
+  if self.sizes.text > 0 and not pooled then
+    check.fail("Extractor", 2, "cond: expected {tokens, mask, pooled}, got %s", check.describe(cond))
   end
-  local pooled = told and told.pooled
-  local h = levels.shrink(self, self.input(x), pooled)
-  h = self.norm(self.attention(h, told and told.tokens, told and told.mask)):flatten(2)
+  local h = levels.run_down(self, self.input(x), pooled)
+  h = self.norm(self.attention(h, cond and cond.tokens, cond and cond.mask)):flatten(2)
   if pooled then h = core.cat({ h, pooled }, 2) end
   return self.out(core.silu(self.hidden(h)))
 end

@@ -10,7 +10,7 @@ local class = require("laterna.nn.module").class
 local core = require "laterna.core"
 local dcgan = require "laterna.nn.dcgan"
 local init = require "laterna.nn.initialise"
-local ladder = require "laterna.nn.ladder"
+local levels = require "laterna.nn.levels"
 local Linear = require("laterna.nn.linear").Linear
 
 -- R3GAN's levels: residual blocks, then the next width, then twice the side.
@@ -35,23 +35,20 @@ function Residual:forward(x, e, tokens, mask)
   return self.output(x)
 end
 
-local known = {
+local known = levels.joined(levels.options, bottleneck.options, {
   detail = { "integer", 64, min = 0 }, text = { "integer", 0, min = 0 },
   caption = { "string", one_of = { "concat", "modulate", "cross" } }, heads = { "integer", 4, min = 1 },
   block = { "string", "residual", one_of = { "residual", "dcgan" } },
-}
-for _, options in ipairs { ladder.options, bottleneck.options } do
-  for key, rule in pairs(options) do known[key] = rule end
-end
+})
 
 local function read(options)
   local o = check.options("Generator", 1, options, known)
-  ladder.read("Generator", o, o.block == "dcgan" and 1 or 0)
+  levels.read("Generator", o, o.block == "dcgan" and 1 or 0)
   if o.detail + o.text == 0 then
     check.fail("Generator", 1, "detail: with 0 and without the option text there is nothing to paint from")
   end
   if o.block == "dcgan" and (o.caption or "concat") ~= "concat" then
-    check.fail("Generator", 1, "caption: dcgan hears it at the start only, \"concat\", got \"%s\"", o.caption)
+    check.fail("Generator", 1, "caption: dcgan takes it at the start only, \"concat\", got \"%s\"", o.caption)
   end
   if o.caption == "cross" and o.text == 0 then
     check.fail("Generator", 1, "caption: \"cross\" needs the option text, the size of a token")

@@ -21,8 +21,8 @@ end
 
 local function kept(o) return { eps = o.eps, activation = o.activation, slope = o.slope } end
 
--- The settings of one call: the layer's own, and what is said to each picture.
-local function told(fname, own, options)
+-- The settings of one call: the layer's own, with a scale and a shift for each picture.
+local function settings(fname, own, options)
   if options == nil then return own end
   local o = check.options(fname, 2, options, { scale = "tensor", shift = "tensor" })
   o.eps, o.activation, o.slope = own.eps, own.activation, own.slope
@@ -53,7 +53,7 @@ end)
 --- @tparam Tensor x (n,...,channels)
 -- @tparam[opt] table options scale and shift (n,channels): the normalised x times 1 + scale, plus shift (FiLM)
 function GroupNorm:forward(x, options)
-  return core.group_norm(x, self.groups, self.weight, self.bias, told("GroupNorm", self.options, options))
+  return core.group_norm(x, self.groups, self.weight, self.bias, settings("GroupNorm", self.options, options))
 end
 
 function GroupNorm:describe()
@@ -74,7 +74,7 @@ end)
 --- @tparam Tensor x (...,d); (n,...,d) with options
 -- @tparam[opt] table options scale and shift (n,d): the normalised x times 1 + scale, plus shift (adaLN)
 function LayerNorm:forward(x, options)
-  return core.layer_norm(x, self.weight, self.bias, told("LayerNorm", self.options, options))
+  return core.layer_norm(x, self.weight, self.bias, settings("LayerNorm", self.options, options))
 end
 
 function LayerNorm:describe()

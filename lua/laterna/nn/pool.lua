@@ -5,7 +5,7 @@ local class = require("laterna.nn.module").class
 local core = require "laterna.core"
 local pair = require "laterna.nn.pair"
 
--- A window that moves by its own size unless told otherwise.
+-- A window that moves by its own size where no stride is named.
 local function pooling(name, operation)
   local Pool = class(name, function(self, kernel, options)
     self.kernel = pair.check(name, 1, "kernel", kernel, 1)

@@ -1,4 +1,4 @@
---- The residual block of picture networks, told what to paint by a vector (FiLM, Perez et al. 2018, arXiv 1709.07871).
+--- The residual block of picture networks, scaled and shifted by a vector (FiLM, Perez et al. 2018, arXiv 1709.07871).
 -- @module laterna.nn.resblock
 local check = require "laterna.check"
 local class = require("laterna.nn.module").class
@@ -48,12 +48,12 @@ end)
 --- @tparam Tensor x (n,h,w,inputs)
 -- @tparam[opt] Tensor c (n,condition)
 function ResBlock:forward(x, c)
-  local h, told = self.conv1(self.norm1(x)), nil
+  local h, film = self.conv1(self.norm1(x)), nil
   if self.film then
     local scale, shift = self.film(c):chunk(2, -1)
-    told = { scale = scale, shift = shift }
+    film = { scale = scale, shift = shift }
   end
-  h = self.norm2(h, told)
+  h = self.norm2(h, film)
   if self.dropout then h = self.dropout(h) end
   return self.conv2(h, { add = self.skip and self.skip(x) or x })
 end

@@ -1,4 +1,4 @@
---- What a denoiser is told in one vector: the time, and what a caption and a detail say as a whole.
+--- A denoiser's condition in one vector: the time, the caption's pooled vector and the detail.
 -- @module laterna.nn.time
 local check = require "laterna.check"
 local class = require("laterna.nn.module").class
@@ -26,7 +26,7 @@ local function time_waves(t, d)
 end
 
 --- The vector that conditions every block: an MLP of the time's waves, plus linear functions of the caption's pooled
--- vector and of the detail. What is not said adds nothing.
+-- vector and of the detail. What is missing adds nothing.
 -- @function TimeEmbedding
 -- @tparam integer width of the vector
 -- @tparam[opt] table options {waves=width (even), text=0, detail=0}: number of waves, sizes of pooled and of detail

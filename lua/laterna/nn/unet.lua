@@ -10,28 +10,13 @@ local class = require("laterna.nn.module").class
 local conv = require "laterna.nn.conv"
 local core = require "laterna.core"
 local init = require "laterna.nn.initialise"
+local levels = require "laterna.nn.levels"
 local norm = require "laterna.nn.norm"
 local resblock = require "laterna.nn.resblock"
 local SpatialAttention = require("laterna.nn.spatial_attention").SpatialAttention
 local TimeEmbedding = require("laterna.nn.time").TimeEmbedding
 
 local SAME = { padding = 1 }
-
-local function counts(v)
-  local good = type(v) == "table"
-  for i = 1, good and rawlen(v) or 0 do
-    local k = rawget(v, i)
-    good = good and math.type(k) == "integer" and k >= 1 and k <= 4096
-  end
-  return good, "a list of integers from 1"
-end
-
--- The same, out of reach of the caller and of metamethods.
-local function copied(v)
-  local list = {}
-  for i = 1, v and rawlen(v) or 0 do list[i] = rawget(v, i) end
-  return v and list
-end
 
 -- A residual block, and attention after it where there is some.
 local Stage = class("UNetStage", function(self, inputs, outputs, o, attends)
@@ -48,16 +33,16 @@ end
 
 -- Which levels have attention: those whose side the user named. Without a word it is the last.
 local function attending(o)
-  local levels, sides, side = #o.multipliers, {}, o.size
-  for level = 1, levels do
+  local count, sides, side = #o.multipliers, {}, o.size
+  for level = 1, count do
     sides[level] = side
     side = (side + 1) // 2
   end
-  if not o.attention then return { [levels] = true } end
+  if not o.attention then return { [count] = true } end
   local at = {}
   for _, wanted in ipairs(o.attention) do
     local found
-    for level = 1, levels do
+    for level = 1, count do
       if sides[level] == wanted then at[level], found = true, true end
     end
     if not found then
@@ -80,23 +65,21 @@ end
 local function read(options)
   local o = check.options("UNet", 1, options, {
     channels = { "integer", 1, min = 1 }, out_channels = { "integer", min = 1 }, size = { "integer", 28, min = 1 },
-    width = { "integer", 32, min = 1 }, multipliers = { counts, { 1, 2, 4 } },
-    blocks = { "integer", 2, min = 1, max = 64 }, attention = counts, heads = { "integer", 4, min = 1 },
+    width = { "integer", 32, min = 1 }, multipliers = levels.options.multipliers,
+    blocks = { "integer", 2, min = 1, max = 64 }, attention = levels.counts(1), heads = { "integer", 4, min = 1 },
     text = { "integer", 0, min = 0 }, cross = { "boolean", true }, detail = { "integer", 0, min = 0 },
     dropout = { "number", 0, min = 0, max = 1 },
   })
-  o.multipliers, o.attention = copied(o.multipliers), copied(o.attention)
-  if #o.multipliers < 1 or #o.multipliers > 12 then
-    check.fail("UNet", 1, "multipliers: expected 1 to 12 levels, got %d", #o.multipliers)
-  end
+  o.multipliers = levels.multipliers("UNet", o.multipliers)
+  o.attention = o.attention and levels.listed(o.attention)
   o.condition, o.out_channels = 4 * o.width, o.out_channels or o.channels
   return o
 end
 
 --- A U-Net. On the way down each level has `blocks` residual blocks and then, but for the last, a convolution that
 -- halves the picture; on the way up the same number, each of which sees also what the one opposite gave, and nearest
--- neighbour enlargement. Every block is told the time, the caption's pooled vector and the detail (scale and shift of
--- its second norm); where there is attention, places also look at the caption's tokens. The output starts at zero.
+-- neighbour enlargement. The time, the caption's pooled vector and the detail scale and shift the second norm
+-- of every block; where there is attention, places also look at the caption's tokens. The output starts at zero.
 -- Sides need not be powers of two: what is enlarged is cut to the size of what it meets.
 -- @function UNet
 -- @tparam[opt] table options
@@ -152,25 +135,25 @@ end
 -- @treturn Tensor (n,h,w,out_channels)
 function UNet:forward(x, t, cond)
   call.check("UNet", x, t, cond, self.sizes)
-  local levels = #self.down
-  if math.min(x:size(2), x:size(3)) < 1 << levels - 1 then
-    check.fail("UNet", 1, "x: sides of at least %d for %d levels, got (%s)", 1 << levels - 1, levels,
+  local last = #self.down
+  if math.min(x:size(2), x:size(3)) < 1 << last - 1 then
+    check.fail("UNet", 1, "x: sides of at least %d for %d levels, got (%s)", 1 << last - 1, last,
       table.concat(x.shape, ","))
   end
   local e = self.time(t, cond):silu()
   local tokens, mask = cond and cond.tokens, cond and cond.mask
   local skips = {}
   x = self.input(x)
-  for level = 1, levels do
+  for level = 1, last do
     skips[level] = {}
     for i, stage in ipairs(self.down[level]) do
       x = stage(x, e, tokens, mask)
       skips[level][i] = x
     end
-    if level < levels then x = self.shrink[level](x) end
+    if level < last then x = self.shrink[level](x) end
   end
   for _, stage in ipairs(self.middle) do x = stage(x, e, tokens, mask) end
-  for level = levels, 1, -1 do
+  for level = last, 1, -1 do
     for _, stage in ipairs(self.up[level]) do
       x = stage(core.cat({ x, table.remove(skips[level]) }, 4), e, tokens, mask)
     end

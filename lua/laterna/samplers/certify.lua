@@ -58,9 +58,9 @@ local function run(f, schedule, n, o)
   local x = solver.drive(s, unit(1, deviation_at(schedule, times[1], o.deviation)), function(x, t)
     calls = calls + 1
     local alpha, sigma = schedule(t)
-    local seen = alpha * variance / (alpha * alpha * variance + sigma * sigma) -- x0 = seen x
+    local gain = alpha * variance / (alpha * alpha * variance + sigma * sigma) -- x0 = gain x
     local p, q = prediction.target(o.predict, alpha, sigma, o.sigma_data)
-    return x * (p * seen + (sigma > 0 and q * (1 - alpha * seen) / sigma or 0))
+    return x * (p * gain + (sigma > 0 and q * (1 - alpha * gain) / sigma or 0))
   end)
   local sum = 0
   for _, v in ipairs(x:view(-1):totable()) do sum = sum + v * v end
@@ -102,7 +102,7 @@ local function measure(f, schedule, o)
   return report
 end
 
--- A function of one number that gives two is a schedule; a sampler given a number for a schedule has nothing to say.
+-- A function of one number that gives two is a schedule; a sampler that gets a number for a schedule gives nothing.
 local function is_schedule(f)
   local ok, alpha, sigma = pcall(f, 0.5)
   return ok and type(alpha) == "number" and type(sigma) == "number"

@@ -23,7 +23,7 @@ local function lift(x, from, to, s_noise, done)
   return core.combine({ x, done:noise() }, { grown, s_noise * math.sqrt(variance) })
 end
 
---- As a solver's step: takes x at time s.t and what the network said of it, gives x at the next s.t.
+--- As a solver's step: takes x at time s.t and the network's output for it, gives x at the next s.t.
 function Churned:step(x, prediction)
   local current = self.steps[self.i]
   if not current then check.fail("step", nil, "this churned sampler has ended after %d network calls", self.done) end

@@ -1,4 +1,4 @@
---- Solvers that remember what the network said at earlier knots, so that a higher order costs no further call:
+--- Solvers that remember the network's outputs at earlier knots, so that a higher order costs no further call:
 -- DPM-Solver++ 2M and linear multistep.
 -- @module laterna.samplers.multistep
 local core = require "laterna.core"

@@ -25,17 +25,17 @@ end)
 --- DDIM (Song et al. 2021, arXiv 2010.02502, equation 12): x' = alpha' x0 + sqrt(sigma'^2 - s^2) eps + s z, where s is
 -- `eta` times the deviation of equation 16. Order 1 for eta = 0; for eta = 1 it is the ancestral sampler. Options:
 -- eta=0 (to 1); recompute=true: where x0 is clipped, eps is what leads from the clipped x0 to x, otherwise it stays
--- what the network said.
+-- the network's own.
 -- @function ddim
 ode.ddim = solver.define("ddim", { eta = { "number", 0, min = 0, max = 1 }, recompute = { "boolean", true } }, nil,
   function(s, o)
-    local x, x0, said
+    local x, x0, unclipped
     for i = 1, s.n do
       local from, to = s.knots[i], s.knots[i + 1]
-      x, x0, said = s:ask(from, x)
+      x, x0, unclipped = s:ask(from, x)
       local down, up = ancestral.split(from, to, o.eta)
       local c = down / from.sigma
-      local tensors = { x, x0, o.recompute and x0 or said }
+      local tensors = { x, x0, o.recompute and x0 or unclipped }
       local numbers = { c, to.alpha, -c * from.alpha }
       if up > 0 then tensors[4], numbers[4] = s:noise(), up end
       x = core.combine(tensors, numbers)

@@ -145,13 +145,13 @@ end
 
 -- ---- the body's side ----------------------------------------------------------------------------------------------
 
---- Asks the network at a knot; only a body may. The caller may hand back another x than it was given (inpainting), so
+--- Asks the network at a knot; only a body may. The caller may hand back another x than it got (inpainting), so
 -- the body goes on with the one that returns.
 -- @tparam table knot
 -- @tparam[opt] Tensor x what the network is to look at; none in the first call of all: the caller brings it
 -- @treturn Tensor x
 -- @treturn Tensor x0 the picture that the network sees in x, clipped if the option says so
--- @treturn Tensor said the same before it was clipped
+-- @treturn Tensor the same before it was clipped
 function Sampler:ask(knot, x)
   if coroutine.running() ~= self.thread then check.fail("ask", nil, "only the body of a sampler asks; call step") end
   is_knot("ask", 1, "knot", knot)
@@ -191,14 +191,14 @@ local function run(s, ...)
   end
   if not ended and not knot then
     s.broken = true
-    check.fail(s.name, nil, "a function that was given to the sampler yields")
+    check.fail(s.name, nil, "a function among the sampler's arguments yields")
   end
   return x
 end
 
 -- ---- the caller's side --------------------------------------------------------------------------------------------
 
---- One step: takes x at time s.t and what the network said of it, gives x at the next s.t (nil: done).
+--- One step: takes x at time s.t and the network's output for it, gives x at the next s.t (nil: done).
 -- `s.x0` is then the picture that the network saw.
 -- @tparam Tensor x float32, of one shape in all steps
 -- @tparam Tensor prediction of the same shape, read as the option predict says
@@ -222,18 +222,18 @@ function Sampler:step(x, y)
   end
   local o, knot = self.options, self.knot
   local a, b = prediction.coefficients(o.predict, knot.alpha, knot.sigma, o.sigma_data)
-  local said = combine({ x, y }, { a, b })
-  local x0 = said
+  local unclipped = combine({ x, y }, { a, b })
+  local x0 = unclipped
   if o.clip == true then
-    x0 = said:clamp(-1, 1)
+    x0 = unclipped:clamp(-1, 1)
   elseif o.clip then
-    x0 = o.clip(said)
+    x0 = o.clip(unclipped)
     if not check.is_tensor(x0) or x0.dtype ~= "float32" or table.concat(x0.shape, ",") ~= wanted then
       check.fail(self.name, 3, "clip: expected float32 (%s) from the function, got %s", wanted, check.describe(x0))
     end
   end
   self.shape, self.x, self.x0, self.done = shape, x, x0, self.done + 1
-  self.x = run(self, x, x0, said)
+  self.x = run(self, x, x0, unclipped)
   return self.x
 end
 

@@ -64,24 +64,25 @@ local function add(sum, tensor, number)
 end
 
 -- Adds scale * sum over m of a[m] (D_m - D_0) / r[m].
-local function add_differences(sum, scale, a, r, seen)
+local function add_differences(sum, scale, a, r, history)
   for m, weight in ipairs(a) do
-    add(sum, seen[m].x0, scale * weight / r[m])
-    add(sum, seen[0].x0, -scale * weight / r[m])
+    add(sum, history[m].x0, scale * weight / r[m])
+    add(sum, history[0].x0, -scale * weight / r[m])
   end
 end
 
 -- What the predictor (equation 3) adds to the step of order 1, and the corrector (equation 9) to the predictor once the
--- picture at the new knot is there: a function of the sum and that picture. seen[0] is this knot, seen[m] those before.
-local function higher(sum, to, seen, order, o)
+-- picture at the new knot is there: a function of the sum and that picture. history[0] is this knot, history[m] those
+-- before.
+local function higher(sum, to, history, order, o)
   local function lambda(k) return -math.log(k.ratio) end
-  local h = lambda(to) - lambda(seen[0])
+  local h = lambda(to) - lambda(history[0])
   if h == 0 then return nil end
   local big_b = o.variant == "bh1" and -h or math.exp(-h) - 1
   local scale = -to.alpha * big_b
   local r, b, factorial = {}, {}, 1
   for m = 1, order - 1 do
-    local back = (lambda(seen[m]) - lambda(seen[0])) / h
+    local back = (lambda(history[m]) - lambda(history[0])) / h
     if (r[m - 1] or 0) - back < solver.NEAR then break end
     r[m] = back
   end
@@ -92,9 +93,9 @@ local function higher(sum, to, seen, order, o)
   end
   -- with one unknown 1/2 is close enough for the order, and what the authors take
   local predictor = order == 2 and { 0.5 } or solve(r, b)
-  add_differences(sum, scale, predictor, r, seen)
+  add_differences(sum, scale, predictor, r, history)
   if not o.corrector then return nil end
-  local pictures = table.move(seen, 0, order - 1, 0, {})
+  local pictures = table.move(history, 0, order - 1, 0, {})
   return function(next_sum, x0)
     r[order], pictures[order] = 1, { x0 = x0 }
     local corrector = order == 1 and { 0.5 } or solve(r, b)
@@ -103,11 +104,11 @@ local function higher(sum, to, seen, order, o)
   end
 end
 
---- UniPC, order 2 by default: with D the pictures seen at this knot and at earlier ones, a predictor
+--- UniPC, order 2 by default: with D the pictures at this knot and at earlier ones, a predictor
 --
 --   x' = sigma'/sigma x + alpha' (1 - e^-h) D_0 - alpha' B(h) sum of a_m (D_m - D_0) / r_m,
 --
--- and a corrector, the same with the picture that was seen at the new knot among the D, for no further call: N calls.
+-- and a corrector, the same with the picture at the new knot among the D, for no further call: N calls.
 -- Predictors are of order p and correctors make that p + 1; but the first step brings the whole to 3 at most, and a
 -- last one of order 1 to 2.
 --
@@ -122,7 +123,7 @@ unipc.unipc = solver.define("unipc", {
 }, nil, function(s, o)
   s.remembers = true
   local x, x0, correct
-  local seen = {} -- [0] newest: { x0 =, ratio = }
+  local history = {} -- [0] newest: { x0 =, ratio = }
   for i = 1, s.n do
     local from, to = s.knots[i], s.knots[i + 1]
     x, x0 = s:ask(from, x)
@@ -139,9 +140,9 @@ unipc.unipc = solver.define("unipc", {
         add(next_sum, begun, -half)
       end
     else
-      seen = { [0] = { x0 = x0, ratio = from.ratio }, seen[0], seen[1] }
-      local order = math.min(o.order, #seen + 1, o.lower_order_final and s.n - i + 1 or 3)
-      if to.sigma > 0 then correct = higher(sum, to, seen, order, o) end
+      history = { [0] = { x0 = x0, ratio = from.ratio }, history[0], history[1] }
+      local order = math.min(o.order, #history + 1, o.lower_order_final and s.n - i + 1 or 3)
+      if to.sigma > 0 then correct = higher(sum, to, history, order, o) end
     end
     x = core.combine(sum.tensors, sum.numbers)
   end

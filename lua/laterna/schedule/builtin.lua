@@ -1,6 +1,6 @@
---- Schedules of the papers that are given in continuous time.
+--- Schedules of the papers, in continuous time.
 -- @module laterna.schedule.builtin
-local refuse = require "laterna.schedule.refuse"
+local check = require "laterna.check"
 
 local builtin = {}
 
@@ -16,8 +16,7 @@ end
 -- @tparam[opt] table options s=0.008
 -- @treturn function variance preserving; alpha(1) = 0
 function builtin.cosine(options)
-  local o = refuse.options("cosine", 1, options, { s = 0.008 })
-  local s = refuse.number("cosine", 1, "s", o.s, 0, 1)
+  local s = check.options("cosine", 1, options, { s = { "number", 0.008, min = 0, max = 1 } }).s
   local function f(t) return math.cos((t + s) / (1 + s) * math.pi / 2) ^ 2 end
   local first = f(0)
   return function(t)
@@ -31,10 +30,12 @@ end
 -- @tparam[opt] table options start=-3, stop=3, tau=1
 -- @treturn function variance preserving; alpha(1) = 0
 function builtin.sigmoid(options)
-  local o = refuse.options("sigmoid", 1, options, { start = -3, stop = 3, tau = 1 })
-  local start = refuse.number("sigmoid", 1, "start", o.start, -100, 100)
-  local stop = refuse.number("sigmoid", 1, "stop", o.stop, start + 1e-3, 100)
-  local tau = refuse.number("sigmoid", 1, "tau", o.tau, 1e-2, 1e3)
+  local o = check.options("sigmoid", 1, options, {
+    start = { "number", -3, min = -100, max = 100 }, stop = { "number", 3 },
+    tau = { "number", 1, min = 1e-2, max = 1e3 },
+  })
+  local start, tau = o.start, o.tau
+  local stop = check.number("sigmoid", 1, "stop", o.stop, start + 1e-3, 100)
   local high, low = sigmoid(stop / tau), sigmoid(start / tau)
   return function(t)
     if t >= 1 then return 0, 1 end
@@ -47,9 +48,10 @@ end
 -- @tparam[opt] table options max=12, min=-10
 -- @treturn function variance preserving
 function builtin.log_snr_linear(options)
-  local o = refuse.options("log_snr_linear", 1, options, { max = 12, min = -10 })
-  local max = refuse.number("log_snr_linear", 1, "max", o.max, 8, 100)
-  local min = refuse.number("log_snr_linear", 1, "min", o.min, -100, -4)
+  local o = check.options("log_snr_linear", 1, options, {
+    max = { "number", 12, min = 8, max = 100 }, min = { "number", -10, min = -100, max = -4 },
+  })
+  local max, min = o.max, o.min
   return function(t)
     local log_snr = max + (min - max) * t
     return sigmoid(log_snr) ^ 0.5, sigmoid(-log_snr) ^ 0.5
@@ -61,9 +63,10 @@ end
 -- @tparam[opt] table options sigma_max=80, rho=7
 -- @treturn function
 function builtin.edm(options)
-  local o = refuse.options("edm", 1, options, { sigma_max = 80, rho = 7 })
-  local sigma_max = refuse.number("edm", 1, "sigma_max", o.sigma_max, 5, 1e6)
-  local rho = refuse.number("edm", 1, "rho", o.rho, 0.1, 30)
+  local o = check.options("edm", 1, options, {
+    sigma_max = { "number", 80, min = 5, max = 1e6 }, rho = { "number", 7, min = 0.1, max = 30 },
+  })
+  local sigma_max, rho = o.sigma_max, o.rho
   return function(t) return 1, sigma_max * t ^ rho end
 end
 
@@ -71,7 +74,7 @@ end
 -- 2209.03003), flow matching (Lipman et al. 2022, arXiv 2210.02747).
 -- @treturn function
 function builtin.flow(options)
-  refuse.options("flow", 1, options, {})
+  check.options("flow", 1, options, {})
   return function(t) return 1 - t, t end
 end
 

@@ -1,13 +1,13 @@
 --- New schedules from old ones.
 -- @module laterna.schedule.change
-local refuse = require "laterna.schedule.refuse"
+local check = require "laterna.check"
 local tools = require "laterna.schedule.tools"
 
 local change = {}
 
 -- What alpha and sigma keep: "preserving" alpha^2 + sigma^2 = 1, "flow" alpha + sigma = 1, "exploding" alpha = 1.
 local function kind_of(fname, schedule)
-  refuse.callable(fname, 1, "schedule", schedule)
+  tools.callable(fname, schedule)
   local fits = { preserving = true, flow = true, exploding = true }
   for i = 1, 9 do
     local alpha, sigma = tools.at(fname, schedule, i / 10)
@@ -24,11 +24,11 @@ end
 -- @treturn function with alpha(1) = 0
 function change.zero_terminal(schedule)
   if kind_of("zero_terminal", schedule) ~= "preserving" then
-    refuse.fail("zero_terminal", 1, "schedule: expected one that preserves the variance, alpha^2 + sigma^2 = 1")
+    check.fail("zero_terminal", 1, "schedule: expected one that preserves the variance, alpha^2 + sigma^2 = 1")
   end
   local first, last = (tools.at("zero_terminal", schedule, 0)), (tools.at("zero_terminal", schedule, 1))
   if first <= last then
-    refuse.fail("zero_terminal", 1, "schedule: alpha is %.4g at t = 0 and %.4g at t = 1, expected it to fall", first,
+    check.fail("zero_terminal", 1, "schedule: alpha is %.4g at t = 0 and %.4g at t = 1, expected it to fall", first,
       last)
   end
   local scale = first / (first - last)
@@ -46,9 +46,9 @@ end
 -- @treturn function
 function change.shift(schedule, factor)
   local kind = kind_of("shift", schedule)
-  refuse.number("shift", 2, "factor", factor, 1e-3, 1e3)
+  check.number("shift", 2, "factor", factor, 1e-3, 1e3)
   if not kind then
-    refuse.fail("shift", 1, "schedule: expected alpha^2 + sigma^2 = 1, or alpha + sigma = 1, or alpha = 1")
+    check.fail("shift", 1, "schedule: expected alpha^2 + sigma^2 = 1, or alpha + sigma = 1, or alpha = 1")
   end
   return function(t)
     local alpha, sigma = schedule(t)

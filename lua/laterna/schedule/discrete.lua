@@ -1,7 +1,7 @@
---- Schedules that are given as a list of T numbers, and lists from schedules. Entry n, counted from 1, stands at
+--- Schedules from a list of T numbers, and lists from schedules. Entry n, counted from 1, stands at
 -- t = n / T; at t = 0 there is no noise. (Others count from 0: their step n is at t = (n + 1) / T.)
 -- @module laterna.schedule.discrete
-local refuse = require "laterna.schedule.refuse"
+local check = require "laterna.check"
 local tools = require "laterna.schedule.tools"
 
 local discrete = {}
@@ -11,12 +11,12 @@ local discrete = {}
 -- @tparam {number,...} list
 -- @treturn function variance preserving
 function discrete.from_alpha_bar(list)
-  list = refuse.list("from_alpha_bar", 1, "alpha_bar", list, 2)
+  list = tools.numbers("from_alpha_bar", "alpha_bar", list)
   local steps, ratio = #list, { [0] = 0 }
   for k = 1, steps do
     local v, before = list[k], k > 1 and list[k - 1] or 1
     if v >= before or v < 0 or v == 0 and k < steps then
-      refuse.fail("from_alpha_bar", 1, "alpha_bar[%d]: expected strictly falling numbers in (0,1), got %g after %g",
+      check.fail("from_alpha_bar", 1, "alpha_bar[%d]: expected strictly falling numbers in (0,1), got %g after %g",
         k, v, before)
     end
     ratio[k] = v > 0 and ((1 - v) / v) ^ 0.5 or math.huge
@@ -43,11 +43,11 @@ end
 -- @tparam {number,...} list
 -- @treturn function variance preserving
 function discrete.from_betas(list)
-  list = refuse.list("from_betas", 1, "betas", list, 2)
+  list = tools.numbers("from_betas", "betas", list)
   local alpha_bar, product = {}, 1
   for k, beta in ipairs(list) do
     if beta <= 0 or beta > 1 or beta == 1 and k < #list then
-      refuse.fail("from_betas", 1, "betas[%d]: expected a number between 0 and 1, got %g", k, beta)
+      check.fail("from_betas", 1, "betas[%d]: expected a number between 0 and 1, got %g", k, beta)
     end
     product = product * (1 - beta)
     alpha_bar[k] = product
@@ -56,11 +56,13 @@ function discrete.from_betas(list)
 end
 
 -- power 1: betas in a straight line; 2: their square roots.
-local function line(fname, options, defaults, power)
-  local o = refuse.options(fname, 1, options, defaults)
-  local steps = refuse.integer(fname, 1, "steps", o.steps, 2, 1000000)
-  local first = refuse.number(fname, 1, "first", o.first, 1e-12, 0.999) ^ (1 / power)
-  local last = refuse.number(fname, 1, "last", o.last, 1e-12, 0.999) ^ (1 / power)
+local function line(fname, options, default, power)
+  local o = check.options(fname, 1, options, {
+    steps = { "integer", 1000, min = 2, max = 1000000 },
+    first = { "number", default.first, min = 1e-12, max = 0.999 },
+    last = { "number", default.last, min = 1e-12, max = 0.999 },
+  })
+  local steps, first, last = o.steps, o.first ^ (1 / power), o.last ^ (1 / power)
   local betas = {}
   for k = 1, steps do betas[k] = (first + (last - first) * (k - 1) / (steps - 1)) ^ power end
   return discrete.from_betas(betas)
@@ -70,14 +72,14 @@ end
 -- @tparam[opt] table options first=1e-4, last=0.02, steps=1000
 -- @treturn function variance preserving
 function discrete.linear(options)
-  return line("linear", options, { first = 1e-4, last = 0.02, steps = 1000 }, 1)
+  return line("linear", options, { first = 1e-4, last = 0.02 }, 1)
 end
 
 --- Latent diffusion's: the square root of beta in a straight line (Rombach et al. 2022, arXiv 2112.10752).
 -- @tparam[opt] table options first=0.00085, last=0.012, steps=1000
 -- @treturn function variance preserving
 function discrete.scaled_linear(options)
-  return line("scaled_linear", options, { first = 0.00085, last = 0.012, steps = 1000 }, 2)
+  return line("scaled_linear", options, { first = 0.00085, last = 0.012 }, 2)
 end
 
 --- The betas of T steps that a schedule amounts to: 1 - alpha_bar(n/T) / alpha_bar((n-1)/T), with
@@ -87,9 +89,9 @@ end
 -- @tparam[opt=0.999] number max the largest allowed
 -- @treturn {number,...}
 function discrete.betas(schedule, steps, max)
-  refuse.callable("betas", 1, "schedule", schedule)
-  refuse.integer("betas", 2, "steps", steps, 1, 1000000)
-  max = refuse.number("betas", 3, "max", max == nil and 0.999 or max, 0, 1)
+  tools.callable("betas", schedule)
+  check.integer("betas", 2, "steps", steps, 1, 1000000)
+  max = check.number("betas", 3, "max", max == nil and 0.999 or max, 0, 1)
   local function alpha_bar(t)
     local alpha, sigma = tools.at("betas", schedule, t)
     return alpha * alpha / (alpha * alpha + sigma * sigma)

@@ -4,7 +4,7 @@
 --
 -- so that n steps ask the network n times. `uniform` is one; the others are made: `karras { rho = 5 }`.
 -- @module laterna.schedule.spacing
-local refuse = require "laterna.schedule.refuse"
+local check = require "laterna.check"
 local tools = require "laterna.schedule.tools"
 
 local spacing = {}
@@ -12,10 +12,10 @@ local spacing = {}
 local MOST_RATIO = 200 -- where a schedule ends in pure noise, spacings by ratio begin here
 
 local function check_call(fname, schedule, n, first)
-  refuse.callable(fname, 1, "schedule", schedule)
-  refuse.integer(fname, 2, "n", n, 1, 1000000)
+  tools.callable(fname, schedule)
+  check.integer(fname, 2, "n", n, 1, 1000000)
   if first == nil then return 1 end
-  return refuse.number(fname, 3, "first", first, 1e-6, 1)
+  return check.number(fname, 3, "first", first, 1e-6, 1)
 end
 
 --- Equal steps of t: first (1 - i / n).
@@ -30,16 +30,16 @@ function spacing.uniform(schedule, n, first)
   return times
 end
 
--- From whole steps k of T, counted from 1, to times; a first time below 1 shrinks them all. `also` checks more options.
-local function whole(fname, options, more, step, also)
-  local defaults = { steps = 1000 }
-  for key, v in pairs(more) do defaults[key] = v end
-  local o = refuse.options(fname, 1, options, defaults)
-  local total = refuse.integer(fname, 1, "steps", o.steps, 1, 1000000)
-  if also then also(o, total) end
+-- From whole steps k of T, counted from 1, to times; a first time below 1 shrinks them all. `known` are options beside
+-- `steps`.
+local function whole(fname, options, known, step)
+  known.steps = { "integer", 1000, min = 1, max = 1000000 }
+  local o = check.options(fname, 1, options, known)
+  local total = o.steps
+  if o.offset then check.integer(fname, 1, "offset", o.offset, 0, total - 1) end
   return function(schedule, n, first)
     first = check_call(fname, schedule, n, first)
-    if n > total then refuse.fail(fname, 2, "n: expected at most %d steps, got %d", total, n) end
+    if n > total then check.fail(fname, 2, "n: expected at most %d steps, got %d", total, n) end
     local times = {}
     for i = 1, n do times[i] = first * (step(i, n, total, o) / total) end
     times[n + 1] = 0
@@ -69,40 +69,35 @@ end
 -- @tparam[opt] table options steps=1000 (T), offset=0: this many steps later, as far as there is room below T
 -- @treturn function a spacing for n up to T
 function spacing.leading(options)
-  return whole("leading", options, { offset = 0 }, function(i, n, total, o)
+  return whole("leading", options, { offset = { "integer", 0 } }, function(i, n, total, o)
     local every = total // n
     return (n - i) * every + 1 + math.min(o.offset, total - 1 - (n - 1) * every)
-  end, function(o, total) refuse.integer("leading", 1, "offset", o.offset, 0, total - 1) end)
+  end)
 end
 
 --- From T down to 1 in n equal parts, both among them; not rounded unless asked. One step begins at T.
 -- @tparam[opt] table options steps=1000 (T), round=false
 -- @treturn function a spacing for n up to T
 function spacing.linspace(options)
-  return whole("linspace", options, { round = false }, function(i, n, total, o)
+  return whole("linspace", options, { round = { "boolean", false } }, function(i, n, total, o)
     if i == 1 then return total end
     local at = (n - i) * ((total - 1) / (n - 1)) -- the product in NumPy's order, for its halves
     return (o.round and round(at) or at) + 1
-  end, function(o)
-    if type(o.round) ~= "boolean" then refuse.fail("linspace", 1, "round: expected boolean, got %s", type(o.round)) end
   end)
 end
 
 -- Ratios sigma / alpha from the largest to the smallest, warp(u) of them at u = 0..1, turned into times.
-local function by_ratio(fname, options, more, warp)
-  local defaults = { sigma_min = 0.002, sigma_max = false }
-  for key, v in pairs(more) do defaults[key] = v end
-  local o = refuse.options(fname, 1, options, defaults)
-  refuse.number(fname, 1, "sigma_min", o.sigma_min, 1e-6, 1e6)
-  if o.rho then refuse.number(fname, 1, "rho", o.rho, 0.1, 100) end
-  if o.sigma_max then refuse.number(fname, 1, "sigma_max", o.sigma_max, o.sigma_min * (1 + 1e-6), 1e9) end
+local function by_ratio(fname, options, known, warp)
+  known.sigma_min, known.sigma_max = { "number", 0.002, min = 1e-6, max = 1e6 }, "number"
+  local o = check.options(fname, 1, options, known)
+  if o.sigma_max then check.number(fname, 1, "sigma_max", o.sigma_max, o.sigma_min * (1 + 1e-6), 1e9) end
   return function(schedule, n, first)
     first = check_call(fname, schedule, n, first)
     local most = math.min(tools.ratio(schedule, first), o.sigma_max or MOST_RATIO)
     local least = o.sigma_min
     if least <= tools.ratio(schedule, 0) then least = tools.ratio(schedule, 1e-3) end -- 0 itself comes last
     if least >= most then
-      refuse.fail(fname, 1, "sigma_min: expected less than the largest sigma / alpha, %g, got %g", most, least)
+      check.fail(fname, 1, "sigma_min: expected less than the largest sigma / alpha, %g, got %g", most, least)
     end
     local times = {}
     for i = 1, n do
@@ -119,7 +114,7 @@ end
 -- @tparam[opt] table options rho=7, sigma_min=0.002, sigma_max
 -- @treturn function a spacing
 function spacing.karras(options)
-  return by_ratio("karras", options, { rho = 7 }, function(most, least, u, o)
+  return by_ratio("karras", options, { rho = { "number", 7, min = 0.1, max = 100 } }, function(most, least, u, o)
     local k = 1 / o.rho
     return (most ^ k + u * (least ^ k - most ^ k)) ^ (1 / k)
   end)
@@ -138,10 +133,10 @@ end
 -- @tparam {number,...} times strictly falling, within [0,1]
 -- @treturn function a spacing
 function spacing.list(times)
-  times = refuse.list("list", 1, "times", times, 2)
+  times = tools.numbers("list", "times", times)
   for i, t in ipairs(times) do
     if t < 0 or t > 1 or i > 1 and t >= times[i - 1] then
-      refuse.fail("list", 1, "times[%d]: expected falling numbers in [0,1], got %g", i, t)
+      check.fail("list", 1, "times[%d]: expected falling numbers in [0,1], got %g", i, t)
     end
   end
   return function() return { table.unpack(times) } end

@@ -1,6 +1,6 @@
 --- What can be asked of any schedule.
 -- @module laterna.schedule.tools
-local refuse = require "laterna.schedule.refuse"
+local check = require "laterna.check"
 
 local tools = {}
 
@@ -40,8 +40,32 @@ end
 -- @treturn number sigma
 function tools.at(fname, f, t)
   local alpha, sigma, fault = peek(f, t)
-  if fault then refuse.fail(fname, 1, "%s", fault) end
+  if fault then check.fail(fname, 1, "%s", fault) end
   return alpha, sigma
+end
+
+--- Checks that a schedule can be called.
+-- @tparam string fname to be named in errors
+-- @param schedule the first argument of fname
+-- @return schedule
+function tools.callable(fname, schedule)
+  if check.is(schedule, "callable") then return schedule end
+  check.fail(fname, 1, "schedule: expected a function of t that gives alpha and sigma, got %s",
+    check.describe(schedule))
+end
+
+--- A copy of a list of numbers.
+-- @tparam string fname to be named in errors
+-- @tparam string name of the list, the first argument of fname
+-- @param list
+-- @treturn {number,...} at least two
+function tools.numbers(fname, name, list)
+  if type(list) ~= "table" or rawlen(list) < 2 then
+    check.fail(fname, 1, "%s: expected a list of at least 2 numbers, got %s", name, check.describe(list))
+  end
+  local numbers = {}
+  for k = 1, rawlen(list) do numbers[k] = check.number(fname, 1, ("%s[%d]"):format(name, k), rawget(list, k)) end
+  return numbers
 end
 
 local look = tools.at
@@ -98,8 +122,8 @@ end
 -- @treturn function the same
 -- @raise what is wrong, and the time at which it shows
 function tools.check(schedule)
-  local fault = tools.fault(refuse.callable("check", 1, "schedule", schedule))
-  if fault then refuse.fail("check", 1, "%s", fault) end
+  local fault = tools.fault(tools.callable("check", schedule))
+  if fault then check.fail("check", 1, "%s", fault) end
   return schedule
 end
 
@@ -108,8 +132,8 @@ end
 -- @tparam number t in [0,1]
 -- @treturn number
 function tools.ratio(schedule, t)
-  refuse.callable("ratio", 1, "schedule", schedule)
-  return ratio_of(look("ratio", schedule, refuse.number("ratio", 2, "t", t, 0, 1)))
+  tools.callable("ratio", schedule)
+  return ratio_of(look("ratio", schedule, check.number("ratio", 2, "t", t, 0, 1)))
 end
 
 --- log(alpha^2 / sigma^2): falls from a large number, or infinity, to a small one.
@@ -117,8 +141,8 @@ end
 -- @tparam number t in [0,1]
 -- @treturn number
 function tools.log_snr(schedule, t)
-  refuse.callable("log_snr", 1, "schedule", schedule)
-  return -2 * math.log(ratio_of(look("log_snr", schedule, refuse.number("log_snr", 2, "t", t, 0, 1))))
+  tools.callable("log_snr", schedule)
+  return -2 * math.log(ratio_of(look("log_snr", schedule, check.number("log_snr", 2, "t", t, 0, 1))))
 end
 
 --- The time at which a schedule has a ratio, by bisection to the last bit. Ratios beyond its ends give 0 or 1.
@@ -126,8 +150,8 @@ end
 -- @tparam number ratio at least 0
 -- @treturn number t in [0,1]
 function tools.invert(schedule, ratio)
-  refuse.callable("invert", 1, "schedule", schedule)
-  if ratio ~= math.huge then refuse.number("invert", 2, "ratio", ratio, 0) end
+  tools.callable("invert", schedule)
+  check.number("invert", 2, "ratio", ratio, 0)
   local low, high = 0, 1
   if ratio <= ratio_of(look("invert", schedule, 0)) then return 0 end
   if ratio >= ratio_of(look("invert", schedule, 1)) then return 1 end

@@ -27,7 +27,7 @@ local function as_grid(pictures, o)
   return grid(pictures, options)
 end
 
--- One picture out of whatever was given, and what to call it.
+-- One picture out of whatever came, and what to call it.
 local function resolve(what, o)
   if type(what) == "string" then
     return pixels.read("show", 1, "picture", core.load_png(what)), "picture " .. what .. " "

@@ -1,4 +1,4 @@
---- Pictures as bytes: what a terminal can be given. A picture here is {h, w, c, bytes}, rows first, 1 or 3 channels.
+--- Pictures as bytes: what a terminal can take. A picture here is {h, w, c, bytes}, rows first, 1 or 3 channels.
 -- @module laterna.show.pixels
 local check = require "laterna.check"
 

@@ -40,12 +40,12 @@ local BY_KIND = {
   histogram = { bins = { "integer", min = 1, max = 10000 } },
 }
 
-local function options(fname, i, given, kind, where)
+local function read_options(fname, i, options, kind, where)
   local known = {}
   for _, part in ipairs { EVERYWHERE, where, BY_KIND[kind] } do
     for key, rule in pairs(part) do known[key] = rule end
   end
-  local o = check.options(fname, i, given, known)
+  local o = check.options(fname, i, options, known)
   if kind == "line" and o.from >= o.to then
     check.fail(fname, i, "from: expected less than to (%g), got %g", o.to, o.from)
   end
@@ -61,25 +61,25 @@ end
 -- Names may be anything that a table has as keys: no escape code of theirs reaches the terminal.
 local function clean(text) return text and text:gsub("%c", "?") .. "" end
 
--- One figure, or the two of a noise schedule. `given` are the options as they came, without defaults.
-local function figures_of(at, kind, what, o, given)
+-- One figure, or the two of a noise schedule. `options` are as they came, without defaults.
+local function figures_of(at, kind, what, o, options)
   for _, key in ipairs { "title", "xlabel", "ylabel" } do o[key] = clean(o[key]) end
   if kind == "histogram" then return { figure.histogram(series.flat(at, "values", what), o) } end
-  if kind == "line" and schedule.is(what, given) then return schedule.figures(at, what, o) end
+  if kind == "line" and schedule.is(what, options) then return schedule.figures(at, what, o) end
   local list = kind == "scatter" and series.read_points(at, what) or series.read(at, what, o)
   for k, s in ipairs(list) do s.label = clean(o.labels and rawget(o.labels, k) or s.label) end
   return { figure.curves(kind, list, o) }
 end
 
-local function in_terminal(fname, kind, what, given)
-  local o = options(fname, 2, given, kind, ON_TEXT)
+local function in_terminal(fname, kind, what, options)
+  local o = read_options(fname, 2, options, kind, ON_TEXT)
   local out = o.out or io.stdout
   if o.tty == nil then o.tty = terminal.is_terminal(out) end
   if o.ascii == nil then o.ascii = not o.tty or not terminal.utf8() end
   local columns, rows = terminal.size()
   o.width = o.width or (o.tty and math.max(20, math.min(100, columns - 1)) or 72)
   o.colour = terminal.colour(o.tty) and not o.ascii
-  local figures = figures_of({ fname, 1 }, kind, what, o, given)
+  local figures = figures_of({ fname, 1 }, kind, what, o, options)
   local height = o.height or math.max(5, math.min(16, rows - 4 - 3 * #figures))
   local heights = #figures == 1 and { height } or schedule.split(height, 3)
   for k, fig in ipairs(figures) do
@@ -100,24 +100,24 @@ end
 -- plot itself), `ascii`, `out` (io.stdout), `tty` (true or false: do not ask whether `out` is a terminal)
 -- @raise empty data, what is no number (named with its place), unknown options
 -- @function plot
-local function line(_, data, given)
-  in_terminal("plot", "line", data, given)
+local function line(_, data, options)
+  in_terminal("plot", "line", data, options)
 end
 
 --- Draws how often values occur.
 -- @tparam table|tensor values a list of numbers, or a tensor of any shape
 -- @tparam[opt] table options `bins` (after Rice's rule; one an integer for integers), and the options of plot
 -- @raise empty values, what is no number, unknown options
-function plot.histogram(values, given)
-  in_terminal("plot.histogram", "histogram", values, given)
+function plot.histogram(values, options)
+  in_terminal("plot.histogram", "histogram", values, options)
 end
 
 --- Draws points.
 -- @tparam table|tensor points a tensor (n,2) or a list of pairs {x, y}; a list of such clouds, or a table of named ones
 -- @tparam[opt] table options the options of plot, without from and to
 -- @raise empty clouds, what is no pair of numbers, unknown options
-function plot.scatter(points, given)
-  in_terminal("plot.scatter", "scatter", points, given)
+function plot.scatter(points, options)
+  in_terminal("plot.scatter", "scatter", points, options)
 end
 
 --- Writes the same plots as a PNG.
@@ -126,12 +126,12 @@ end
 -- @tparam[opt] table options `kind` ("line", "histogram", "scatter"), `width`, `height` (900 x 540 pixels), and the
 -- options of that kind that do not concern a terminal
 -- @raise what the kind raises, and what writing the file raises
-function plot.save(path, data, given)
+function plot.save(path, data, options)
   check.type("plot.save", 1, "path", path, "string")
-  local kind = type(given) == "table" and rawget(given, "kind") or "line"
+  local kind = type(options) == "table" and rawget(options, "kind") or "line"
   check.one_of("plot.save", 3, "kind", kind, { "line", "scatter", "histogram" })
-  local o = options("plot.save", 3, given, kind, AS_PNG)
-  local figures = figures_of({ "plot.save", 2 }, kind, data, o, given)
+  local o = read_options("plot.save", 3, options, kind, AS_PNG)
+  local figures = figures_of({ "plot.save", 2 }, kind, data, o, options)
   local heights = #figures == 1 and { o.height } or schedule.split(o.height, 40)
   -- Letters of one size in both.
   local size = math.max(9, math.min(18, o.width / 36, o.height / (24 + 6 * (#figures - 1))))

@@ -16,14 +16,14 @@ local PLAIN = { "labels", "from", "to", "ylim", "logy", "ylabel" }
 --- Is this a noise schedule, to be drawn as one? A function that returns two numbers, is what laterna.schedule.check
 -- demands, and comes without options that say what else to make of it.
 -- @param what anything
--- @tparam[opt] table given options of plot
+-- @tparam[opt] table options options of plot
 -- @treturn boolean
-function schedule.is(what, given)
+function schedule.is(what, options)
   for _, key in ipairs(PLAIN) do
-    if type(given) == "table" and rawget(given, key) ~= nil then return false end
+    if type(options) == "table" and rawget(options, key) ~= nil then return false end
   end
-  local said = table.pack(pcall(what, 0))
-  return said.n == 3 and not schedules.fault(what)
+  local results = table.pack(pcall(what, 0))
+  return results.n == 3 and not schedules.fault(what)
 end
 
 -- log-SNR where it is a finite number.

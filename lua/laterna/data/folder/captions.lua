@@ -1,5 +1,5 @@
---- Three ways in which a folder can say what its pictures show. Each returns a list of `{ name =, caption =, class = }`
--- in a fixed order, and reports what does not fit.
+--- Three ways in which a folder can say what its pictures show. Each returns a list of `{ name =, caption = }`, with
+-- `class` or `metadata` where there are some, in a fixed order, and reports what does not fit.
 -- @module laterna.data.folder.captions
 local files = require "laterna.data.folder.files"
 local need = require "laterna.need"
@@ -38,7 +38,8 @@ end
 
 local LONGEST_ROW = 1 << 20
 
--- One line of metadata.jsonl -> name, caption; or nil, a reason and, where it is the picture that is missing, its name.
+-- One line of metadata.jsonl -> name, caption, all else that it says; or nil, a reason and, where it is the picture
+-- that is missing, its name.
 local function row(json, root, line, follow)
   local ok, value, stop, reason = pcall(json.decode, line)
   if not ok then return nil, "not JSON: nested too deeply" end
@@ -49,7 +50,8 @@ local function row(json, root, line, follow)
   if type(value.text) ~= "string" then return nil, "text: expected text, got " .. type(value.text) end
   local caption, fault = files.caption(value.text)
   if not caption then return nil, fault end
-  return name, caption
+  value.file_name, value.text = nil, nil
+  return name, caption, value
 end
 
 local function read_rows(root, follow, report)
@@ -60,29 +62,29 @@ local function read_rows(root, follow, report)
     if not line then
       report:add("bad", where, "a row longer than %d bytes", LONGEST_ROW)
     elseif line:find "%S" then
-      local name, caption, missing = row(json, root, line, follow)
+      local name, caption, more = row(json, root, line, follow)
       if not name then
-        report:add(missing and "orphans" or "bad", where, missing and "no picture " .. missing or caption)
+        report:add(more and "orphans" or "bad", where, more and "no picture " .. more or caption)
       elseif line_of[name] then
         report:add("bad", where, "%s is named in line %d already", name, line_of[name])
       else
         line_of[name] = number
         note_if_empty(report, where, caption)
-        out[#out + 1] = { name = name, caption = caption }
+        out[#out + 1] = { name = name, caption = caption, metadata = more }
       end
     end
   end
   return out, line_of
 end
 
---- metadata.jsonl: one object a line, with `file_name` and `text`.
+--- metadata.jsonl: one object a line, with `file_name` and `text`, and whatever else.
 function captions.jsonl(root, follow, report)
   local out, line_of = read_rows(root, follow, report)
-  local folders, seen = { "" }, { [""] = true }
+  local folders, known = { "" }, { [""] = true }
   for _, picture in ipairs(out) do
     local folder = picture.name:match "^(.*)/" or ""
-    if not seen[folder] then folders[#folders + 1] = folder end
-    seen[folder] = true
+    if not known[folder] then folders[#folders + 1] = folder end
+    known[folder] = true
   end
   for _, folder in ipairs(folders) do
     for _, name in ipairs(files.list(root, folder, follow, report).pictures) do

@@ -53,19 +53,23 @@ local function fill(root, list, o, report)
 end
 
 local function assemble(images, kept, classes, report)
-  local text, names, labels = {}, {}, classes and {}
+  local text, lists, labels = {}, { names = {} }, classes and {}
   for i, picture in ipairs(kept) do
-    text[i], names[i] = picture.caption, picture.name
+    text[i], lists.names[i] = picture.caption, picture.name
     if labels then labels[i] = picture.class end
+    if picture.metadata then
+      lists.metadata = lists.metadata or {}
+      lists.metadata[i] = picture.metadata
+    end
   end
-  return dataset.new { images = images, captions = text, lists = { names = names }, classes = classes,
-    labels = labels and core.tensor(labels, { dtype = "int32" }), report = report }
+  return dataset.new { images = images, captions = text, lists = lists, classes = classes, report = report,
+    labels = labels and core.tensor(labels, { dtype = "int32" }) }
 end
 
 --- Loads a folder of PNG files with captions, in the order of their names. Three layouts are understood: `name.png`
--- beside `name.txt`; `metadata.jsonl` with one object a line, `{"file_name": "a/b.png", "text": "a caption"}`; and
--- sub-folders whose names are the classes. Every picture is cut to the largest centred part of the wanted proportions
--- and resized.
+-- beside `name.txt`; `metadata.jsonl` with one object a line, `{"file_name": "a/b.png", "text": "a caption"}`, in which
+-- other keys are kept; and sub-folders whose names are the classes. Every picture is cut to the largest centred part of
+-- the wanted proportions and resized.
 --
 -- What is wrong with a folder is found in `dataset.report` and printed once on stderr: orphans (a picture without
 -- caption, a caption without picture), bad files and rows (by name and line), empty captions (these are kept).
@@ -79,7 +83,8 @@ end
 -- @tparam[opt=false] boolean options.quiet print nothing
 -- @tparam[opt=false] boolean options.symlinks follow symbolic links, which may lead out of the folder
 -- @tparam[opt] integer options.max_pixels refuse larger pictures, as load_png does
--- @treturn Dataset with `names` (paths inside the folder), `report` and, for "folders", `labels` and `classes`
+-- @treturn Dataset with `names` (paths inside the folder), `report`; for "folders" `labels` and `classes`; for "jsonl"
+-- `metadata`, for each picture a table of the other keys of its row
 return function(path, options)
   check.type("folder", 1, "path", path, "string")
   local o = check.options("folder", 2, options, KNOWN)

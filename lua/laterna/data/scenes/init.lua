@@ -1,4 +1,4 @@
---- Captioned pictures drawn on the spot: one or two objects before a background. Everything that is to be seen is also
+--- Captioned pictures drawn on the spot: one or two objects before a background. Everything that they show is also
 -- written down, and the captions mention only a part of it, as captions do.
 -- @module laterna.data.scenes
 local check = require "laterna.check"
@@ -116,8 +116,8 @@ end
 -- with the shorter one, and the same scenes come at any size.
 -- @function scenes
 -- @tparam table options `n` (needed); `size` (32; 8 to 512), `channels` (3, or 1 for luminance), `seed` (0), `first`
--- (1: number of the first scene; a test set starts where the training set ends), `objects` (1 or 2; either if not
--- given), and lists to choose from: `shapes`, `colours`, `sizes`, `textures`, `backgrounds`
+-- (1: number of the first scene; a test set starts where the training set ends), `objects` (1 or 2; either by
+-- default), and lists to choose from: `shapes`, `colours`, `sizes`, `textures`, `backgrounds`
 -- @treturn Dataset with `attributes` (a table for each picture: `background`, `seed`, `objects` with `shape`, `colour`,
 -- `size`, `texture`, `position`, `x`, `y`, `radius`, `angle`, `rgb`; of two objects `relation`: the first is `relation`
 -- the second) and `mentions` (what the caption tells of these, as scenes.caption returns it); items of both are made

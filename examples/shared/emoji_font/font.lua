@@ -1,8 +1,9 @@
---- A font's colour bitmaps by characters: {path =, picture = function(codes) -> PNG bytes or nil}.
--- @module laterna.data.emoji.font
-local bitmaps = require "laterna.data.emoji.bitmaps"
-local file = require "laterna.data.emoji.file"
-local glyphs = require "laterna.data.emoji.glyphs"
+-- A font's colour bitmaps by characters: {path =, picture = function(codes) -> PNG bytes or nil}.
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
+local function part(name) return dofile(here .. name .. ".lua") end
+local bitmaps = part "bitmaps"
+local file = part "file"
+local glyphs = part "glyphs"
 
 local MOST = 128 << 20         -- bytes of a font file
 local SELECTOR = 0xFE0F        -- asks for the picture and not the letter: nothing that a font of pictures has to know

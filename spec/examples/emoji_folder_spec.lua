@@ -1,8 +1,15 @@
+-- The emoji of a font as a folder of pictures with captions, and what damaged fonts and lists of names end in.
+local child = require "spec.support.child"
 local core = require "laterna.core"
 local data = require "laterna.data"
 local emoji_font = require "spec.support.emoji_font"
 local fails = require "spec.support.fails"
 local lfs = require "lfs"
+local sources = require "spec.support.sources"
+
+local function part(name) return dofile(sources.root .. "/examples/shared/emoji_font/" .. name .. ".lua") end
+local names, open_font = part "names", part "font"
+local write_folder = dofile(sources.root .. "/examples/shared/emoji_folder.lua")
 
 local REAL = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
 local REAL_NAMES = "/usr/share/unicode/emoji/emoji-test.txt"
@@ -10,8 +17,8 @@ local REAL_NAMES = "/usr/share/unicode/emoji/emoji-test.txt"
 local function u16(...) return string.pack(">" .. ("I2"):rep(select("#", ...)), ...) end
 local function u32(...) return string.pack(">" .. ("I4"):rep(select("#", ...)), ...) end
 
-describe("data.emoji", function()
-  local root
+describe("a folder of emoji", function()
+  local root, loads
 
   local function write(name, text)
     local f = assert(io.open(root .. "/" .. name, "wb"))
@@ -20,54 +27,47 @@ describe("data.emoji", function()
     return root .. "/" .. name
   end
 
-  -- The data set of a font's bytes and the tiny list of names.
+  -- The folder of a font's bytes and the tiny list of names, read again, and the names of what is missing.
   local function load(bytes, options)
     options = options or {}
     options.font = write("font.ttf", bytes or emoji_font.build())
     options.names = options.names or write("names.txt", emoji_font.names)
     options.annotations = options.annotations or { write("en.xml", emoji_font.annotations) }
-    options.size = options.size or 16
-    return data.emoji(options)
+    loads = loads + 1
+    local folder = root .. "/" .. loads
+    local count, missing = write_folder(folder, { font = options.font, names = options.names,
+      annotations = options.annotations, size = 16, skin_tones = options.skin_tones })
+    local ds = data.folder(folder, { size = 16, captions = "jsonl", bad = "error" })
+    assert.equal(count, #ds)
+    return ds, missing
   end
 
-  before_each(function()
-    root = os.tmpname()
-    os.remove(root)
-    assert(lfs.mkdir(root))
-  end)
-  after_each(function()
-    for name in lfs.dir(root) do os.remove(root .. "/" .. name) end
-    lfs.rmdir(root)
-  end)
+  before_each(function() root, loads = child.folder(), 0 end)
+  after_each(function() child.remove(root) end)
 
-  it("gives pictures, names, keywords and groups in the order of the names", function()
-    local ds = load()
+  it("has pictures, names, keywords and groups in the order of the names", function()
+    local ds, missing = load()
     assert.same({ "red circle", "blue circle", "red: and blue", "two red circles", "red circle with a selector" },
       ds.captions)
-    assert.same({ "two blue circles" }, ds.report.missing)
-    assert.equal(5, ds.report.pictures)
-    assert.same({ "circle", "red", "R&D AB &what;" }, ds.keywords[1])
-    assert.same({ {}, { "both" } }, { ds.keywords[2], ds.keywords[3] })
-    assert.same(ds.keywords[1], ds.keywords[5]) -- with a selector or without
-    assert.equal("\u{1F534}\u{200D}\u{1F535}", ds.texts[3])
-    assert.same({ "Shapes", "Shapes", "Shapes", "More & more", "More & more" }, ds.groups)
-    assert.same({ "round", "pairs" }, { ds.subgroups[1], ds.subgroups[4] })
+    assert.same({ "two blue circles" }, missing)
+    local about = ds.metadata
+    assert.same({ "circle", "red", "R&D AB &what;" }, about[1].keywords)
+    assert.same({ {}, { "both" } }, { about[2].keywords, about[3].keywords })
+    assert.same(about[1].keywords, about[5].keywords) -- with a selector or without
+    assert.equal("\u{1F534}\u{200D}\u{1F535}", about[3].emoji)
+    assert.same({ "Shapes", "More & more" }, { about[3].group, about[4].group })
+    assert.same({ "round", "pairs" }, { about[1].subgroup, about[4].subgroup })
     assert.same({ 5, 16, 16, 3 }, ds.images.shape)
-    assert.equal("red: and blue", ds[3].caption)
   end)
 
   -- The 4x2 picture lies in rows 2 and 3 of a 4x4 square, its left half opaque: enlarged to 16, the middle of that half
-  -- is at (8,3) and (8,13) shows the background, as does the corner.
-  it("puts pictures on a square of the background", function()
-    for background, bytes in pairs {
-      [1] = { 255, 255, 255 }, [-1] = { 0, 0, 0 }, [{ -1, 1, 0.2 }] = { 0, 255, 153 },
-    } do
-      local images = load(nil, { background = background }).images
-      for i, colour in ipairs { { 255, 0, 0 }, { 0, 0, 255 }, { 0, 255, 0 }, { 255, 255, 0 }, { 255, 0, 0 } } do
-        assert.same(colour, images[i][8][3]:totable())
-        assert.same(bytes, images[i][8][13]:totable())
-        assert.same(bytes, images[i][1][1]:totable())
-      end
+  -- is at (8,3) and (8,13) shows the white ground, as does the corner.
+  it("has pictures on a white square", function()
+    local images, white = load().images, { 255, 255, 255 }
+    for i, colour in ipairs { { 255, 0, 0 }, { 0, 0, 255 }, { 0, 255, 0 }, { 255, 255, 0 }, { 255, 0, 0 } } do
+      assert.same(colour, images[i][8][3]:totable())
+      assert.same(white, images[i][8][13]:totable())
+      assert.same(white, images[i][1][1]:totable())
     end
   end)
 
@@ -79,10 +79,9 @@ describe("data.emoji", function()
     end
   end)
 
-  it("takes groups and skin tones where they are asked for", function()
-    assert.same({ "two red circles", "red circle with a selector" }, load(nil, { groups = { "More & more" } }).captions)
-    assert.same({ "red circle: light skin tone", "two blue circles" }, load(nil, { skin_tones = true }).report.missing)
-    fails('groups[1]: no group "Food"; known: Shapes, More & more', load, nil, { groups = { "Food" } })
+  it("has skin tones where they are asked for", function()
+    local _, missing = load(nil, { skin_tones = true })
+    assert.same({ "red circle: light skin tone", "two blue circles" }, missing)
   end)
 
   it("shows sequences without ligatures as missing", function()
@@ -92,28 +91,11 @@ describe("data.emoji", function()
 
   it("names the package where a file is missing", function()
     local gone = root .. "/gone"
-    fails("gone: No such file or directory; install Debian's package fonts-noto-color-emoji", data.emoji,
-      { font = gone })
+    fails("gone: No such file or directory; install Debian's package fonts-noto-color-emoji", write_folder,
+      root .. "/pictures", { font = gone })
     fails("install Debian's package unicode-data, or name the file: names = ...", load, nil, { names = gone })
     fails("package unicode-cldr-core", load, nil, { annotations = { gone } })
-  end)
-
-  it("refuses bad arguments", function()
-    for message, options in pairs {
-      ["size: expected integer from 16 to 128, got 8"] = { size = 8 },
-      ["background: expected a grey from -1 to 1, or {red, green, blue}, got 2"] = { background = 2 },
-      ["background: expected a grey"] = { background = { 1, 1 } },
-      ["groups: expected a list of strings"] = { groups = {} },
-      ["font: expected string, got 3"] = { font = 3 },
-      ['unknown option "fonts"'] = { fonts = "x" },
-    } do
-      fails(message, data.emoji, options)
-    end
-  end)
-
-  it("reads no further in a list than it goes", function()
-    local endless = setmetatable({ "Shapes" }, { __index = function() return "Shapes" end })
-    assert.equal(3, #load(nil, { groups = endless }))
+    assert.is_nil(lfs.attributes(root .. "/pictures"))
   end)
 
   describe("refuses damaged names:", function()
@@ -124,7 +106,7 @@ describe("data.emoji", function()
       ["names.txt:1: no code points"] = " ; fully-qualified # X E1.0 x",
       ["names.txt:1: more than 32 code points"] = ("41 "):rep(33) .. "; fully-qualified # X E1.0 x",
       ["names.txt:1: no name after the version"] = "41 ; fully-qualified # X x",
-      ["names.txt:1: caption: not valid UTF-8"] = "41 ; fully-qualified # X E1.0 caf\xe9",
+      ["names.txt:1: not valid UTF-8"] = "41 ; fully-qualified # X E1.0 caf\xe9",
     } do
       it(message, function() fails(message, load, nil, { names = write("names.txt", text) }) end)
     end
@@ -167,12 +149,16 @@ describe("data.emoji", function()
     end
   end)
 
-  -- Whatever is cut off or flipped: a data set, or an error that names the file.
+  -- Whatever is cut off or flipped: pictures, or an error that names the file.
   it("survives cut and flipped fonts", function()
     local whole = emoji_font.build { extension = true }
+    local list = names.read(write("names.txt", emoji_font.names))
     local g, refused = core.generator(1), 0
     local function try(bytes)
-      local ok, message = pcall(load, bytes)
+      local ok, message = pcall(function()
+        local font = open_font(write("font.ttf", bytes))
+        for _, e in ipairs(list) do font.picture(e.codes) end
+      end)
       if not ok then
         assert.matches("font.ttf: ", message, 1, true)
         refused = refused + 1
@@ -195,24 +181,26 @@ describe("data.emoji", function()
       return s:sub(1, at - 1) .. string.char(s:byte(at) ~ 1 << g:integer(0, 7)) .. s:sub(at + 1)
     end
     for _ = 1, 100 do
-      local ok, message = pcall(load, nil, { names = write("names.txt", flip(emoji_font.names)),
-        annotations = { write("en.xml", flip(emoji_font.annotations)) } })
+      local ok, message = pcall(names.read, write("names.txt", flip(emoji_font.names)))
       assert.is_true(ok or message:find("names.txt:", 1, true) ~= nil, message)
+      assert.is_true(names.keywords(write("en.xml", flip(emoji_font.annotations)), {}))
     end
   end)
 
   it("reads Noto Color Emoji where it is installed", function()
     if not (lfs.attributes(REAL) and lfs.attributes(REAL_NAMES)) then return pending "not installed" end
-    local ds = data.emoji { size = 16, groups = { "Food & Drink", "Flags" } }
+    local count, missing = write_folder(root .. "/all", { size = 16 })
+    local ds = data.folder(root .. "/all", { size = 16, bad = "error" })
+    assert.equal(count, #ds)
     local place = {}
     for i, caption in ipairs(ds.captions) do place[caption] = i end
     local function mean(name) return ds.images[assert(place[name], name)]:float():view(-1, 3):mean(1):totable() end
     local red, green = mean "red apple", mean "green apple"
     assert.is_true(red[1] > green[1] and red[2] < green[2] - 20)
-    assert.equal("\u{1F34E}", ds.texts[place["red apple"]])
-    assert.equal("food-fruit", ds.subgroups[place["red apple"]])
+    assert.equal("\u{1F34E}", ds.metadata[place["red apple"]].emoji)
+    assert.equal("food-fruit", ds.metadata[place["red apple"]].subgroup)
     local flag = mean "flag: Japan" -- two letters that are one picture
     assert.is_true(flag[1] > flag[2] and math.abs(flag[2] - flag[3]) < 20)
-    assert.is_true(#ds.report.missing < #ds // 10)
+    assert.is_true(#missing < #ds // 10)
   end)
 end)

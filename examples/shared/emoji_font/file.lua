@@ -1,6 +1,5 @@
---- Files that nobody vouches for: read whole where they are not too long, and looked at only through a view that checks
+-- Files that nobody vouches for: read whole where they are not too long, and looked at only through a view that checks
 -- every offset first. What is wrong is raised as `path: table: what`.
--- @module laterna.data.emoji.file
 local file = {}
 
 --- The bytes of a file of at most `most` bytes.

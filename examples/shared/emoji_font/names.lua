@@ -1,7 +1,7 @@
---- What emoji are called: Unicode's emoji-test.txt (UTS 51) and, for keywords, CLDR's annotations (UTS 35, part 2).
--- @module laterna.data.emoji.names
-local caption_of = require("laterna.data.folder.files").caption
-local file = require "laterna.data.emoji.file"
+-- What emoji are called: Unicode's emoji-test.txt (UTS 51) and, for keywords, CLDR's annotations (UTS 35, part 2).
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
+local function part(name) return dofile(here .. name .. ".lua") end
+local file = part "file"
 
 local names = {}
 
@@ -9,6 +9,12 @@ local MOST = 16 << 20        -- bytes of a file of names
 local LONGEST = 32           -- code points of one emoji; the longest has 10
 local SKIN_FIRST, SKIN_LAST = 0x1F3FB, 0x1F3FF
 local SELECTOR = "\u{FE0F}"
+
+-- One line of text without blanks around it; nil and the reason where it is no text.
+local function line_of(text)
+  if not utf8.len(text) then return nil, "not valid UTF-8" end
+  return (text:gsub("[%s%c]+", " "):gsub("^ ", ""):gsub(" $", ""))
+end
 
 -- "1F44B 1F3FB" -> code points, and whether a skin tone is among them; nil and the reason where they are none.
 local function codes_of(text)
@@ -30,7 +36,7 @@ local function entry(path, number, line)
   if status ~= "fully-qualified" then return nil end
   local codes, toned = codes_of(codes_text)
   local name = rest:match "^ %S+ E%d+%.%d+ (.+)$"
-  local clean, reason = caption_of(name or "")
+  local clean, reason = line_of(name or "")
   reason = not codes and toned or not name and "no name after the version" or not clean and reason
   if reason then error(("%s:%d: %s"):format(path, number, reason), 0) end
   return { codes = codes, text = utf8.char(table.unpack(codes)), name = clean, toned = toned }
@@ -88,7 +94,7 @@ function names.keywords(path, into)
     if emoji then
       local words = {}
       for word in unescape(said):gmatch "[^|]+" do
-        local clean = caption_of(word)
+        local clean = line_of(word)
         if clean and clean ~= "" then words[#words + 1] = clean end
       end
       into[bare(unescape(emoji))] = words

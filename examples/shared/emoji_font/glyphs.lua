@@ -1,8 +1,9 @@
---- From characters to the number of their picture in a font: table cmap (format 12) and the ligatures of GSUB, by which
+-- From characters to the number of their picture in a font: table cmap (format 12) and the ligatures of GSUB, by which
 -- a sequence such as flag letters, or several people and joiners, becomes one picture. OpenType 1.9, chapters "cmap"
 -- and "GSUB". Contextual substitutions are passed over: fonts use them for what has no single picture.
--- @module laterna.data.emoji.glyphs
-local file = require "laterna.data.emoji.file"
+local here = debug.getinfo(1, "S").source:match "^@(.*/)" or ""
+local function part(name) return dofile(here .. name .. ".lua") end
+local file = part "file"
 
 local glyphs = {}
 
@@ -90,29 +91,29 @@ local function apply(subs, list, work)
 end
 
 -- Appends the subtables of a lookup that are ligatures, also those that lie behind an extension's 32-bit offset, and
--- returns how many subtables were looked at so far.
-local function collect(lookup, subs, seen)
+-- returns how many subtables there were so far.
+local function collect(lookup, subs, count)
   local kind = lookup:u16(0)
-  if kind ~= LIGATURE and kind ~= EXTENSION then return seen end
+  if kind ~= LIGATURE and kind ~= EXTENSION then return count end
   local n = lookup:count(4, 2, 6, 2)
-  if seen + n > MOST_SUBTABLES then lookup:fail("more than %d subtables of ligatures", MOST_SUBTABLES) end
+  if count + n > MOST_SUBTABLES then lookup:fail("more than %d subtables of ligatures", MOST_SUBTABLES) end
   for k = 0, n - 1 do
     local sub, of = lookup:from(lookup:u16(6 + 2 * k)), kind
     if kind == EXTENSION then of, sub = sub:u16(2), sub:from(sub:u32(4)) end
     if of == LIGATURE then subs[#subs + 1] = sub end
   end
-  return seen + n
+  return count + n
 end
 
 --- A function that joins a list of glyphs by the font's ligatures, all lookups in the font's order.
 -- @tparam ?View gsub nil: nothing is joined
 -- @treturn function
 function glyphs.joiner(gsub)
-  local lookups, seen = {}, 0
+  local lookups, count = {}, 0
   local list = gsub and gsub:from(gsub:u16(8))
   for i = 1, list and list:count(0, 2, 2, 2) or 0 do
     lookups[i] = {}
-    seen = collect(list:from(list:u16(2 * i)), lookups[i], seen)
+    count = collect(list:from(list:u16(2 * i)), lookups[i], count)
   end
   return function(sequence)
     local work = { compared = 0 }
