@@ -39,7 +39,7 @@ local function train()
     local some = {}
     for k, i in ipairs(batch.index:totable()) do some[k] = painter.some(data.attributes(i), lt.default_generator()) end
     local extracted = model.ae:extract(batch.x, { text = some })
-    local loss, log = model.ae:loss(batch.x, { seen = extracted, likelihood = eyes.eye(some, o.feature_part) })
+    local loss, log = model.ae:loss(batch.x, { posterior = extracted, likelihood = eyes.eye(some, o.feature_part) })
     local cost, said = model.ae:penalty(extracted, { loss = loss })
     local untold = model.teller:loss(extracted, data, batch.index)
     loss = loss + cost + untold * (o.tell * said.beta)

@@ -11,7 +11,7 @@ local gallery, reader = dofile(here .. "shared/gallery.lua"), dofile(here .. "sh
 
 local o = lt.train.arguments {
   minutes = 2.0, reading = 0.15, feature_part = 0.0, batch = 32, width = 8, text = 32, detail = 16, rate = 24.0,
-  nll_weight = 1.0, drawn = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour",
+  nll_weight = 1.0, from_prior = 0.5, drop = 0.1, seed = 1, caption = "a red star", out = "runs/tour",
 }
 
 lt.manual_seed(o.seed)

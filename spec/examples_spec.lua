@@ -147,7 +147,7 @@ describe("the painters", function()
   local painters = dofile(sources.root .. "/examples/shared/painters.lua")
   local lessons = dofile(sources.root .. "/examples/shared/lessons.lua")
   local scenes = lt.data.scenes { n = 8, objects = 1, size = 8 }
-  local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, nll_weight = 1, drawn = 0.5,
+  local o = { size = 8, channels = 3, width = 4, text = 8, detail = 4, rate = 4, nll_weight = 1, from_prior = 0.5,
     drop = 0.1, captions = scenes.captions, feature_part = 0.7, tell = 3, edit = 1 }
   setup(function()
     local folder = os.tmpname()

@@ -12,7 +12,7 @@ local function written(ae, data, drop, g)
     local said = {}
     for i, caption in ipairs(batch.captions) do said[i] = g:uniform() < drop and "" or caption end
     local extracted = ae:extract(batch.x, { text = said })
-    mu[#mu + 1], logvar[#mu + 1], pooled[#mu + 1] = extracted.mu, extracted.logvar, extracted.text.pooled
+    mu[#mu + 1], logvar[#mu + 1], pooled[#mu + 1] = extracted.mu, extracted.logvar, extracted.cond:pooled()
     n = n + #said
     if n >= LOOKED_AT then break end
   end

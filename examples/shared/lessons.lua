@@ -48,8 +48,8 @@ local function weigh(length, number, name, loss, z)
   return loss * (1 / math.max(length[name], 1e-6))
 end
 
--- One step. o.extractor; o.drawn: part of the critic's pictures that are painted from details at random; o.reader, and
--- o.feature_part and o.pooled_part, the parts that its features, and among them the pooled ones, have in painters'
+-- One step. o.extractor; o.from_prior: part of the critic's pictures that are painted from details at random; o.reader,
+-- and o.feature_part and o.pooled_part, the parts that its features, and among them the pooled ones, have in painters'
 -- likelihoods; batch.negatives: wrong captions for the critic, or nil; what the teller is short of (reader.lua) costs
 -- o.tell times what the detail does, and what edits are (promises.lua, one painter's a step) o.edit times. data: of
 -- which the batch is, with its words.
@@ -60,11 +60,11 @@ local function step(self, number, batch, o, data)
     local length = self.length
     first.regulariser.rate = rate_schedule(o.rate, type(length) == "number" and number / length or length:done())
     extracted = first:extract(x, cond)
-    cond = { seen = extracted }
+    cond = { posterior = extracted }
   end
   cond.likelihood = o.feature_part > 0 and o.reader.eye(batch.captions, o.feature_part, o.pooled_part) or nil
-  local game = { text = cond.text, seen = extracted, drawn = extracted and o.drawn, negatives = batch.negatives,
-    likelihood = cond.likelihood }
+  local game = { text = cond.text, posterior = extracted, from_prior = extracted and o.from_prior,
+    negatives = batch.negatives, likelihood = extracted and cond.likelihood or nil } -- a game alone compares nothing
   local function note(prefix, numbers)
     for key, v in pairs(numbers) do log[prefix .. key] = v end
   end

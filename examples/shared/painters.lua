@@ -26,9 +26,8 @@ local function encoder(o) return lt.text.Encoder(o.captions, { dim = o.text, dep
 
 -- A decoder says at once what is likeliest. Alone it needs an encoder in training, as VAEs do.
 function painters.vae(o, text)
-  local shape = coder_of(o, { condition = o.text })
-  return lt.vae { decoder = nn.PictureDecoder(o.detail, o.channels, shape), detail = o.detail, text = text,
-    encoder = text and nn.PictureEncoder(2 * o.detail, shape) or nil }
+  return lt.vae { decoder = nn.PictureDecoder(coder_of(o, { detail = o.detail, text = o.text })), detail = o.detail,
+    encoder = text and nn.PictureEncoder(coder_of(o, { outputs = 2 * o.detail, text = o.text })) or nil, text = text }
 end
 
 -- How far what was painted is from x, a mean over pictures and numbers, in nats: as cond.likelihood sees it, or as the
@@ -47,32 +46,39 @@ local Refiner = nn.class("Refiner", function(self, painter, sketch, residual_sca
   self.residual_scale, self.residual_gain = residual_scale, residual_gain
 end)
 
-local function encoded(self, cond) return cond.text.pooled and cond.text or self.painter.text(cond.text) end
+local PLAIN, COMPARED = lt.condition.keys(), lt.condition.keys { likelihood = "callable" }
 
-local function sketched(self, pooled, detail) return self.sketch(self.painter.net, pooled, detail) end
+function Refiner:condition_keys(fname)
+  return fname == "sample" and self.painter:condition_keys(fname) or COMPARED
+end
+
+local function sketched(self, cond)
+  return self.sketch(self.painter.net, cond:pooled(self.painter.text), cond.detail)
+end
 
 -- A flow takes its measure from the first x that it sees, and cannot sketch before.
 function Refiner:loss(x, cond)
-  local text = encoded(self, cond)
-  local sketch = self.residual_scale and sketched(self, text.pooled, cond.detail)
+  cond = lt.condition.read("loss", 2, cond, COMPARED, x:size(1))
+  local sketch = self.residual_scale and sketched(self, cond)
   local task = sketch and (x - sketch:detach()) * (1 / self.residual_scale) or x
-  local loss, log = self.painter:loss(task, { text = text, detail = cond.detail })
-  sketch = sketch or sketched(self, text.pooled, cond.detail)
+  local loss, log = self.painter:loss(task, cond:limited(PLAIN):settle())
+  sketch = sketch or sketched(self, cond)
   local bits = nll(self.likelihood, sketch, x, cond) * (1 / math.log(2))
   log.sketch = bits:item()
   return loss + bits, log
 end
 
 function Refiner:sample(cond, options)
-  if not self.residual_scale then return self.painter:sample(cond, options) end
-  local how = { clip = false }
-  for key, v in pairs(options or {}) do how[key] = v end
-  local painted = self.painter:sample(cond, how)
-  local sketch = lt.no_grad(function() return sketched(self, encoded(self, cond).pooled, cond.detail) end)
+  cond = lt.condition.read("sample", 1, cond, self:condition_keys "sample")
+  local painted = self.painter:sample(cond, options)
+  if not self.residual_scale then return painted end
+  local sketch = lt.no_grad(sketched, self, cond)
   return (sketch + painted * (self.residual_scale * self.residual_gain)):clamp(-1, 1)
 end
 
-function Refiner:rsample(cond) return sketched(self, cond.text.pooled, cond.detail) end
+function Refiner:rsample(cond)
+  return sketched(self, lt.condition.read("rsample", 1, cond, self:condition_keys "sample"))
+end
 
 local function both(pooled, detail) return detail and lt.cat({ pooled, detail }, 2) or pooled end
 
@@ -84,7 +90,7 @@ function painters.flow(o, text)
   local size, detail = { h, h, c }, text and 0 or o.detail
   local net = lt.flow.layers.Sequence {
     lt.flow.layers.ConditionalAffine(h * h * c, { text = o.text, detail = detail, bound = 4,
-      net = nn.PictureDecoder(o.text + detail, 2 * c, coder_of(o, {})) }),
+      net = nn.PictureDecoder(coder_of(o, { detail = o.text + detail, channels = 2 * c })) }),
     lt.flow.Glow { size = size, levels = 2, steps = 4, hidden = 4 * o.width, text = width, logit = false, bound = 1 },
   }
   local function sketch(by, pooled, z)
@@ -111,34 +117,42 @@ function painters.diffusion(o, text)
   local net = Denoiser(
     nn.UNet(shape_of(o, { channels = 2 * o.channels, out_channels = o.channels, multipliers = { 1, 2, 4 }, blocks = 1,
       text = o.text, detail = detail })),
-    nn.PictureDecoder(o.text + detail, o.channels, coder_of(o, {})))
+    nn.PictureDecoder(coder_of(o, { detail = o.text + detail })))
   local diffusion = lt.diffusion { net = net, text = text, schedule = "cosine", predict = "v",
-    time_sampler = lt.diffusion.time_sampler.logit_normal { mean = -0.5, std = 1.4 } }
+    pixels = text ~= nil, time_sampler = lt.diffusion.time_sampler.logit_normal { mean = -0.5, std = 1.4 } }
   local residual_scale = not text and 0.2 or nil
   return Refiner(diffusion, function(by, pooled, z) return by.expect(both(pooled, z)) end, residual_scale, 0.5)
 end
-
-local Decoding = nn.class("Decoding", function(self, decoder) self.decoder = decoder end)
-
-function Decoding:forward(z, text) return self.decoder(z, text and text.pooled) end
 
 -- A game, and a comparison of what was painted of a detail with the picture that it is of; `weight` of the second.
 local Playing = nn.class("Playing", function(self, game, weight)
   self.game, self.critic, self.weight, self.likelihood = game, game.critic, weight, lt.likelihood.Gaussian()
 end)
 
+function Playing:condition_keys(fname) return lt.condition.joined(COMPARED, self.game:condition_keys(fname)) end
+
+-- The condition with its likelihood, and as the game takes it.
+local function conditions(self, fname, x, cond)
+  cond = lt.condition.read(fname, 2, cond, self:condition_keys "loss", x:size(1))
+  return cond, cond:limited(self.game:condition_keys "loss")
+end
+
 function Playing:loss(x, cond)
-  local loss, log = self.game:loss(x, cond)
-  local nats = nll(self.likelihood, self.game.generator(cond.detail, cond.text), x, cond)
+  local played
+  cond, played = conditions(self, "loss", x, cond)
+  local loss, log = self.game:loss(x, played)
+  local nats = nll(self.likelihood, self.game.generator(cond.detail, cond:encode()), x, cond)
   log.nll = nats:item()
   return loss + nats * self.weight, log
 end
 
-function Playing:critic_loss(x, cond) return self.game:critic_loss(x, cond) end
+function Playing:critic_loss(x, cond)
+  return self.game:critic_loss(x, select(2, conditions(self, "critic_loss", x, cond)))
+end
 
 function Playing:sample(cond, options) return self.game:sample(cond, options) end
 
-function Playing:rsample(cond) return self.game:rsample(cond) end
+function Playing:rsample(cond, options) return self.game:rsample(cond, options) end
 
 function Playing:generator_parameters()
   local list = self.game:generator_parameters()
@@ -151,15 +165,14 @@ function painters.gan(o, text)
   local critic = o.reader.new()
   critic:load_state(o.reader.critic:state())
   local game = lt.gan {
-    generator = Decoding(nn.PictureDecoder(o.detail, o.channels, coder_of(o, { condition = o.text }))), critic = critic,
+    generator = nn.PictureDecoder(coder_of(o, { detail = o.detail, text = o.text })), critic = critic,
     text = text, detail = o.detail, r1 = 0.3, r2 = 0.3, penalty_every = 4, negatives = 2,
   }
   return text and game or Playing(game, o.nll_weight)
 end
 
--- What one training makes: an autoencoder for each name, all with the same extractor, text encoder, prior, price and
--- teller.
--- With o.extractor = false the painters by themselves.
+-- What one training makes: an autoencoder for each name, all with the same extractor, text encoder, prior, regulariser
+-- and teller. With o.extractor = false the painters by themselves.
 painters.Model = nn.class("Painters", function(self, names, o)
   if not o.extractor then
     for _, name in ipairs(names) do self[name] = painters[name](o, encoder(o)) end
@@ -168,8 +181,8 @@ painters.Model = nn.class("Painters", function(self, names, o)
   local sees = coder_of(o, { detail = o.detail, text = o.text })
   local shared = {
     extractor = reader.looking(o.reader.critic, nn.Extractor(sees), sees),
-    text = encoder(o), prior = o.prior == "diffusion" and lt.prior.Diffusion(o.detail, { condition = o.text })
-      or lt.prior.Flow(o.detail, { condition = o.text, layers = 8 }),
+    text = encoder(o), prior = o.prior == "diffusion" and lt.prior.Diffusion(o.detail, { text = o.text })
+      or lt.prior.Flow(o.detail, { text = o.text, layers = 8 }),
     regulariser = lt.autoencoder.regulariser.kl { rate = o.rate }, detail = o.detail, drop = o.drop,
   }
   self.teller = o.reader.teller and (o.tell or 0) > 0 and o.reader.teller(o.text + o.detail) or nil

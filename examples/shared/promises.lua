@@ -19,9 +19,9 @@ end
 return function(ae, extracted, misread, data, index, generator)
   local n, text, scenes = #index // 2, {}, {}
   for row, i in ipairs(index:narrow(1, 1, n):totable()) do
-    text[row], scenes[row] = changed(extracted.text.captions[row], data.attributes(i), data.mentions(i), generator)
+    text[row], scenes[row] = changed(extracted.cond.text[row], data.attributes(i), data.mentions(i), generator)
   end
-  text = ae.text(text)
-  local _, u = ae.prior:log_prob(extracted.z:narrow(1, 1, n), extracted.text.pooled:narrow(1, 1, n))
-  return misread(ae.generator:rsample { n = n, text = text, detail = ae.prior:inverse(u, text.pooled) }, scenes)
+  local cond = extracted.cond:first(n):with { text = text }
+  local _, u = ae.prior:log_prob(extracted.z:narrow(1, 1, n), extracted.cond:first(n):pooled())
+  return misread(ae.generator:rsample(cond:with { detail = ae.prior:inverse(u, cond:pooled()) }), scenes)
 end

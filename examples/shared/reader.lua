@@ -100,12 +100,10 @@ local Looking = nn.class("Looking", function(self, eyes, extractor, o)
   self.out = nn.Linear(8 * o.width, 2 * o.detail)
 end)
 
-Looking.takes_tokens = true
-
-function Looking:forward(x, text)
+function Looking:forward(x, cond)
   local maps = lt.no_grad(self.eyes.body, x)
-  local h = self.hidden(lt.cat({ self.norm(maps[#maps]:flatten(2)), text.pooled }, 2))
-  return self.extractor(x, text) + self.out(lt.silu(h))
+  local h = self.hidden(lt.cat({ self.norm(maps[#maps]:flatten(2)), cond.pooled }, 2))
+  return self.extractor(x, cond) + self.out(lt.silu(h))
 end
 
 -- Says, of caption and detail, what the reader would see in the picture: a vector, of which it asks for words as it
@@ -123,7 +121,7 @@ end
 
 -- extracted: by an autoencoder, with the caption in use. Returns nats.
 function Teller:loss(extracted, train, index)
-  return choice(word_scores(self, extracted.text.pooled, extracted.z), scenes_of(train, index))
+  return choice(word_scores(self, extracted.cond:pooled(), extracted.z), scenes_of(train, index))
 end
 
 -- How sure it is of every attribute: the chance of the likeliest word where that is least, (n).
@@ -158,7 +156,7 @@ function reader.learned(train, o)
     end,
     critic = critic, new = function() return (new(train)) end,
     eye = function(captions, feature_part, pooled_part)
-      return critic:likelihood({ text = captions }, { part = feature_part, whole = pooled_part })
+      return critic:likelihood({ text = captions }, { part = feature_part, pooled_part = pooled_part })
     end,
   }
 end

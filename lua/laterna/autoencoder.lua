@@ -110,7 +110,7 @@ local function write(fname, self, x, cond)
 end
 
 local function extract(fname, self, x, cond)
-  local kept = cond:dropped(self):bare():read_by(self.text)
+  local kept = cond:dropped(self):bare():read_by(self.text):settle()
   local posterior = self.regulariser:read(write(fname, self, x, kept), cond.generator)
   posterior.cond = kept
   return posterior

@@ -22,7 +22,7 @@ Condition.__name = "laterna.Condition"
 
 local condition = {}
 
--- Keys that every function takes; `reading` is the object's own: {memo, reader, source, rows}.
+-- Keys that every function takes; `reading` is the object's own: {memo, reader, source, rows, settled}.
 local COMMON = { n = "integer", text = "table", detail = "tensor" }
 local EXAMPLE = '{ text = { "a red star" } }'
 -- What people write where captions are meant.
@@ -157,7 +157,9 @@ function Condition:with(changes)
   local out = {}
   for key, value in next, self do out[key] = value end
   for key, value in pairs(changes) do out[key] = value or nil end
-  if changes.text ~= nil then out.reading = { memo = {}, reader = self.reading.reader } end
+  if changes.text ~= nil then
+    out.reading = { memo = {}, reader = self.reading.reader, settled = self.reading.settled }
+  end
   return setmetatable(out, Condition)
 end
 
@@ -166,7 +168,9 @@ end
 -- @treturn Condition
 function Condition:read_by(encoder)
   local r = self.reading
-  return self:with { reading = { memo = r.memo, reader = encoder, source = r.source, rows = r.rows } }
+  return self:with {
+    reading = { memo = r.memo, reader = encoder, source = r.source, rows = r.rows, settled = r.settled },
+  }
 end
 
 --- Who reads the captions for a model: its own encoder, or the one that reads them for it.
@@ -256,7 +260,7 @@ function Condition:rows(rows)
     out.text = {}
     for k, i in ipairs(list) do out.text[k] = self.text[math.tointeger(i)] end
   end
-  out.reading = { memo = {}, reader = self.reading.reader, source = self, rows = index }
+  out.reading = { memo = {}, reader = self.reading.reader, source = self, rows = index, settled = self.reading.settled }
   return setmetatable(out, Condition)
 end
 
@@ -286,14 +290,24 @@ function Condition:above(other)
 end
 
 --- The condition of a training step: each caption is left out with probability model.drop, so that the model knows what
--- it paints without one. In evaluation mode all are kept.
+-- it paints without one. In evaluation mode all are kept, and so are captions that are settled.
 -- @tparam module model with fields training and drop
 -- @treturn Condition
 function Condition:dropped(model)
-  if not self.text or not model.training or model.drop == 0 then return self end
+  if not self.text or not model.training or model.drop == 0 or self.reading.settled then return self end
   local chance, kept = core.rand(self.n, { generator = self.generator }):totable(), {}
   for i, caption in ipairs(self.text) do kept[i] = chance[i] < model.drop and "" or caption end
   return self:with { text = kept }
+end
+
+--- The same, with captions that stay as they are: whoever passes it on has decided which are left out, and the model
+-- that gets it leaves out no more.
+-- @treturn Condition
+function Condition:settle()
+  local r = self.reading
+  return self:with {
+    reading = { memo = r.memo, reader = r.reader, source = r.source, rows = r.rows, settled = true },
+  }
 end
 
 --- For each example another one of the batch whose caption differs, drawn at random. Examples whose caption is that of

@@ -11,7 +11,7 @@ local PUBLIC = [[
   view reshape flatten squeeze unsqueeze expand transpose permute narrow chunk split flip cat stack pad
   where gather index_select repeat_interleave sort argsort
 
-  add sub mul div pow neg abs sign reciprocal square sqrt rsqrt exp log sin cos tanh erf floor round
+  add sub mul div pow neg abs sign reciprocal square sqrt rsqrt exp log log1p sin cos tanh erf floor round
   clamp minimum maximum addcmul eq ne lt le gt ge matmul
   sum mean var std prod min max argmin argmax norm cumsum softmax log_softmax
   lu qr solve inverse logdet eigh
@@ -40,7 +40,7 @@ local parts = {
   data = "laterna.data", text = "laterna.text",
   edit = "laterna.edit", profile = "laterna.profile", autograd = "laterna.autograd",
   show = "laterna.show", grid = "laterna.show.grid", plot = "laterna.show.plot", progress = "laterna.show.progress",
-  pictures = "laterna.pictures",
+  pictures = "laterna.pictures", condition = "laterna.condition",
   schedule = "laterna.schedule", prediction = "laterna.prediction", samplers = "laterna.samplers",
   diffusion = "laterna.diffusion", metrics = "laterna.metrics",
   flow = "laterna.flow", gan = "laterna.gan",

@@ -2,7 +2,7 @@
 -- @module laterna.flow.watch
 local check = require "laterna.check"
 local core = require "laterna.core"
-local is_finite = require("laterna.train.finite").is_finite
+local is_finite = require("laterna.finite").is_finite
 
 local watch = {}
 local watching, culprit

@@ -3,7 +3,7 @@
 -- @module laterna.gan.check
 local check = require "laterna.check"
 local condition = require "laterna.condition"
-local finite = require "laterna.train.finite"
+local finite = require "laterna.finite"
 local losses = require "laterna.gan.losses"
 local nn = require "laterna.nn"
 
