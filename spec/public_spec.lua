@@ -32,7 +32,7 @@ local function names()
   return list, known
 end
 
-describe("the public list", function()
+describe("the public list #child", function()
   local list, known
   setup(function() list, known = names() end)
 

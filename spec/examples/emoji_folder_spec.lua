@@ -150,7 +150,7 @@ describe("a folder of emoji", function()
   end)
 
   -- Whatever is cut off or flipped: pictures, or an error that names the file.
-  it("survives cut and flipped fonts", function()
+  it("survives cut and flipped fonts #slow", function()
     local whole = emoji_font.build { extension = true }
     local list = names.read(write("names.txt", emoji_font.names))
     local g, refused = core.generator(1), 0
@@ -187,7 +187,7 @@ describe("a folder of emoji", function()
     end
   end)
 
-  it("reads Noto Color Emoji where it is installed", function()
+  it("reads Noto Color Emoji where it is installed #slow", function()
     if not (lfs.attributes(REAL) and lfs.attributes(REAL_NAMES)) then return pending "not installed" end
     local count, missing = write_folder(root .. "/all", { size = 16 })
     local ds = data.folder(root .. "/all", { size = 16, bad = "error" })

@@ -1,4 +1,5 @@
--- The coders of pictures: shapes, what they hear, one way of calling them and the older one, and what they refuse.
+-- The coders of pictures: shapes, what a caption changes, one way of calling them and the older one, and what they
+-- refuse.
 local core = require "laterna.core"
 local fails = require "spec.support.fails"
 local nn = require "laterna.nn"

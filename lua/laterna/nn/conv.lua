@@ -6,7 +6,7 @@ local core = require "laterna.core"
 local init = require "laterna.nn.initialise"
 local pair = require "laterna.nn.pair"
 
--- Channels divide into groups; the message speaks of the argument that does not.
+-- Channels divide into groups; the message names the argument that does not.
 local function divides(fname, i, name, channels, groups)
   if channels % groups ~= 0 then
     check.fail(fname, i, "%s: expected a multiple of groups (%d), got %d", name, groups, channels)

@@ -115,8 +115,8 @@ local function look(self, x, cond)
 end
 
 local function score(self, phi, cond)
-  local asked = cond and cond.pooled and self.caption(cond.pooled) + self.weight or self.weight
-  return (phi * asked):sum(2) * (#self.weight) ^ -0.5 + self.bias
+  local wanted = cond and cond.pooled and self.caption(cond.pooled) + self.weight or self.weight
+  return (phi * wanted):sum(2) * (#self.weight) ^ -0.5 + self.bias
 end
 
 --- Scores, and the feature maps from which they come.

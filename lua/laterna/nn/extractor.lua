@@ -18,9 +18,9 @@ local OPTIONS = levels.joined(levels.coder_options, {
 })
 
 --- A picture and its caption to a vector: (n,size,size,channels), {tokens (n,l,text), mask (n,l), pooled (n,text)} ->
--- (n,outputs detail). Each level halves the picture and doubles the width; the pooled vector speaks in every residual
--- block; the places of the last feature map look at each other and at the caption's tokens (nn.SpatialAttention); then
--- all places together with the pooled vector go through two linear layers.
+-- (n,outputs detail). Each level halves the picture and doubles the width; the pooled vector scales and shifts in every
+-- residual block; the places of the last feature map look at each other and at the caption's tokens
+-- (nn.SpatialAttention); then all places together with the pooled vector go through two linear layers.
 -- @function Extractor
 -- @tparam table options
 --

@@ -60,7 +60,7 @@ end
 
 --- A generator: a vector z, and what a caption says, to pictures. z and the caption's pooled vector, side by side, go
 -- through a small network; what comes out sets the strength of learned patterns, one a channel, that are the first
--- feature map, and speaks to every block.
+-- feature map, and scales and shifts in every block.
 -- @function Generator
 -- @tparam[opt] table options
 --
@@ -71,7 +71,7 @@ end
 --    1511.06434): transposed convolutions of 4x4 with stride 2 and batch norms; then the last level too is halved; tanh
 --  - detail=64: size of z; 0 for a generator that paints from the caption alone
 --  - text=0: size of the caption's vectors
---  - caption="modulate": z and caption scale and shift the hidden channels of every block; "concat": they speak at the
+--  - caption="modulate": z and caption scale and shift the hidden channels of every block; "concat": they count at the
 --    start only, as in R3GAN and DCGAN; "cross": besides modulation, the places of the first feature map look at the
 --    caption's tokens, with heads=4
 local Generator = class("Generator", function(self, options)

@@ -18,7 +18,7 @@ local function pooled_of(fname, cond, n, text)
 end
 
 --- (n,h,w,channels), cond -> (n,h/2^levels,w/2^levels,outputs). Each level halves the picture and doubles the width,
--- then come `blocks` residual blocks, in which the caption's pooled vector speaks.
+-- then come `blocks` residual blocks, in which the caption's pooled vector scales and shifts.
 -- @function SpatialEncoder
 -- @tparam table options
 --

@@ -14,7 +14,7 @@ local linear = require "laterna.nn.linear"
 local SIZE = { "integer", 28, min = 4 }
 
 --- A picture, and optionally what its caption says, to a vector: (n,size,size,channels), cond -> (n,outputs). Each
--- level halves the picture and doubles the width; the caption's pooled vector speaks in every block.
+-- level halves the picture and doubles the width; the caption's pooled vector scales and shifts in every block.
 -- @function PictureEncoder
 -- @tparam table options
 --
@@ -50,7 +50,8 @@ function PictureEncoder:forward(x, cond)
 end
 
 --- A detail, and optionally what a caption says, to a picture: (n,detail), cond -> (n,size,size,channels). The mirror
--- of PictureEncoder: each level doubles the picture and halves the width. Both vectors speak in every block.
+-- of PictureEncoder: each level doubles the picture and halves the width. Both vectors scale
+-- and shift in every block.
 -- @function PictureDecoder
 -- @tparam table options detail: size of the vector; the others as for PictureEncoder
 --
