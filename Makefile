@@ -58,7 +58,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test numbers isas test-isa test-amx aarch64 specs check lint sanitized bench fuzz docs install clean
+.PHONY: all env deps build demo test numbers isas test-isa test-amx aarch64 specs check lint sanitized bench fuzz docs docstrings install clean
 all: build
 
 build: $(SO)
@@ -121,7 +121,7 @@ test-amx:
 C_FILES   := $(wildcard csrc/*/*.c csrc/*/*.h spec/*/*.c)
 lint:
 	.ci/format --dry-run -Werror $(C_FILES)
-	luacheck -q lua spec examples .ci/docs.lua
+	luacheck -q lua spec examples .ci/*.lua
 
 # The specs once more, with every read, write and leak watched; .ci/asan.supp names the leaks that are not ours.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -151,11 +151,19 @@ fuzz:
 	  $(BUILD)/fuzz/$$p -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/ \
 	    $(BUILD)/fuzz/corpus/$$p $(BUILD)/fuzz/seeds/$$p || exit; done
 
+# Public names as they are typed, then the library's own; a public name that is not there is an error.
 docs:
-	@$(DEPS) docs
+	@$(DEPS) build demo docs
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@rm -rf $(BUILD)/docs && mkdir -p $(BUILD)/docs
-	@$(LUA) .ci/docs.lua $(BUILD)/docs $(wildcard csrc/lua/*.c) $(sort $(shell find lua -name '*.lua'))
+	@$(MAKE) --no-print-directory docstrings DOCS=$(BUILD)/docs
 	ldoc -q -c .config.ld --fatalwarnings $(BUILD)/docs
+	@$(RUN) .ci/listed.lua doc
+
+# Has every public name a docstring?
+DOCS      := -
+docstrings:
+	@$(RUN) .ci/docs.lua $(DOCS) $(wildcard csrc/lua/*.c) $(sort $(shell find lua -name '*.lua'))
 
 install: build
 	install -d "$(INST_LIBDIR)/laterna"
