@@ -112,7 +112,7 @@ end
 local core_name = {}
 for name, f in pairs(require "laterna.core") do core_name[f] = name end
 
--- How well an entry of that last name suits a path: the same file and class, another file of the same part, or not.
+-- How well an entry of that last name suits a path: of the same file, of another file of the same part, or not at all.
 local function suits(entry, path)
   local part, page = path:match "^lt%.([%w_]+)", entry.file.page
   if page == "laterna.core" then return 1 end
@@ -120,8 +120,9 @@ local function suits(entry, path)
   local home = path:gsub("[%.:][%w_]+$", ""):gsub("^lt", "laterna")
   if page ~= "laterna." .. part and page:find("laterna." .. part .. ".", 1, true) ~= 1 then return 0 end
   local class, of = path:match "([%w_]+):", entry.name:match "([%w_]+):"
+  if class and of and class:lower() ~= of:lower() then return 0 end
   if (class == nil) ~= (of == nil) then return 1 end
-  return (page == home and 3 or 2) + (class and class:lower() == of:lower() and 2 or 0)
+  return page == home and 3 or 2
 end
 
 local function entry_of(p)
