@@ -39,7 +39,7 @@ local function resident()
   return tonumber(pages)
 end
 
-describe("threads", function()
+describe("threads #child", function()
   it("do not change a bit of a training", function()
     local one = train(1)
     assert.is_true(one == train(2), "one and two threads differ")

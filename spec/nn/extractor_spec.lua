@@ -44,7 +44,7 @@ describe("nn.Extractor", function()
     assert.is_true(far(net(x, { tokens = said.tokens, mask = said.mask, pooled = said.pooled * 2 }), out) > 1e-4)
   end)
 
-  it("sends gradients to picture and words", function()
+  it("sends gradients to picture and words #slow", function()
     local net, said = shaken(), told(1)
     gradcheck.check(function(x, tokens)
       return net(x, { tokens = tokens, mask = said.mask, pooled = said.pooled })

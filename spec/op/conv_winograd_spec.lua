@@ -98,7 +98,7 @@ describe("Winograd's convolution", function()
     end
   end)
 
-  it("has gradients of first and second order", function()
+  it("has gradients of first and second order #slow", function()
     local from, weights = randn(2, 32), randn(3, 32 * 9 * 32) * 0.05
     gradcheck.check(function(x, w, b)
       local picture = core.matmul(x:view(30, 2), from):view(1, 5, 6, 32)
