@@ -65,7 +65,7 @@ describe("threads #child", function()
   end)
 end)
 
-describe("a long training", function()
+describe("a long training #training", function()
   it("of 10,000 steps grows resident memory by less than 1 %", function()
     if not resident() or os.getenv "LATERNA_SANITIZED" then return end -- sanitizers keep what is freed for a while
     core.manual_seed(1)

@@ -69,7 +69,7 @@ end
 describe("decode_png", function()
   local DEPTHS = { [0] = { 1, 2, 4, 8, 16 }, [2] = { 8, 16 }, [3] = { 1, 2, 4, 8 }, [4] = { 8, 16 }, [6] = { 8, 16 } }
   for colour, depths in pairs(DEPTHS) do
-    it("reads colour type " .. colour .. " in every depth, interlaced, with a transparent colour", function()
+    it("reads colour type  #slow" .. colour .. " in every depth, interlaced, with a transparent colour", function()
       for _, depth in ipairs(depths) do
         for _, interlace in ipairs{ false, true } do
           check(specimen(colour, depth, interlace, false))

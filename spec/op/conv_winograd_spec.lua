@@ -44,7 +44,7 @@ local function error_of(t, array)
   return math.sqrt(sum / scale)
 end
 
-describe("Winograd's convolution", function()
+describe("Winograd's convolution #slow", function()
   after_each(function() core.convolution "auto" end)
 
   for name, a in pairs(shapes) do
