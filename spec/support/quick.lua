@@ -3,7 +3,7 @@
 require "spec.support.summary"
 local busted = require "busted"
 
-local MOST <const> = 2 -- seconds of processor time; what takes half a second should be tagged
+local MOST <const> = 3 -- seconds of processor time; what takes half a second should be tagged
 
 local function refuse(name)
   return function() error(name .. " in a quick spec: what starts processes has #child or #isas in its name", 2) end
