@@ -6,7 +6,8 @@ LUA       ?= $(firstword $(shell for l in lua5.4 lua54 lua; do \
 CC        ?= cc
 BUILD     ?= build
 SANITIZE  ?=
-# make check sets -Werror; a newer compiler's warnings stop nobody who only wants to build.
+# make check and CI set -Werror; a newer compiler's warnings stop nobody who only wants to build. What was compiled
+# without it make check compiles again; `export WERROR=-Werror`, and one build serves all.
 WERROR    ?=
 JOBS      ?= $(shell nproc 2>/dev/null || echo 2)
 
@@ -48,6 +49,8 @@ PLAIN     := $(filter-out $(KERNELS) csrc/kernel/%_bf16.c,$(wildcard csrc/*/*.c)
 OBJECTS   := $(PLAIN:csrc/%.c=$(BUILD)/%.o) $(foreach isa,$(ISAS),$(KERNELS:csrc/%.c=$(BUILD)/%.$(isa).o)) \
              $(foreach isa,$(BF16_ISAS),$(BF16:csrc/%.c=$(BUILD)/%.$(isa).o))
 SO        := $(BUILD)/laterna/core.so
+# Newer than anything compiled without -Werror; gone as soon as anything is.
+STRICT    := $(BUILD)/werror
 
 # Where `make install` goes; LuaRocks sets the last two.
 PREFIX      ?= /usr/local
@@ -58,7 +61,8 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test numbers isas test-isa test-amx aarch64 specs check lint sanitized bench fuzz docs install clean
+.PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 specs check lint sanitized nightly \
+        bench fuzz docs docstrings install clean
 all: build
 
 build: $(SO)
@@ -82,15 +86,22 @@ test:
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@$(MAKE) --no-print-directory specs
 
-# Those in which kernels compute, which CI repeats under every instruction set; the rest, and hostile values, it runs once
-# with sanitizers and once without.
+# What a change is tried with, again and again: no trainings, no other processes (spec/run.lua has the tags).
+quick:
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(MAKE) --no-print-directory specs QUICK=1
+
+# Those in which kernels compute, which CI repeats under every instruction set, but for those that go through all sets themselves
+# (tag #isas); the rest, and hostile values, it runs once with sanitizers and once without.
 NUMBERS   := $(filter-out $(patsubst %,spec/%,hostile_spec.lua memory_spec.lua package_spec.lua readme_spec.lua examples_spec.lua \
              run.lua samplers show io data bench fuzz golden support),$(wildcard spec/*))
 numbers:
-	@$(MAKE) --no-print-directory specs SPEC="$(NUMBERS)"
+	@$(MAKE) --no-print-directory specs SPEC="$(NUMBERS)" EXCLUDE=isas
 
 specs:
-	$(RUN) spec/run.lua $(if $(FILTER),--filter="$(FILTER)") $(SPEC)
+	$(RUN) spec/run.lua $(if $(QUICK),--quick) $(if $(EXCLUDE),--exclude-tags=$(EXCLUDE)) \
+	  $(if $(FILTER),--filter="$(FILTER)") $(SPEC)
 
 # The instruction sets that this machine can run. The best comes first; it is the one that make test uses.
 isas:
@@ -110,8 +121,9 @@ aarch64:
 check:
 	@$(DEPS) build test check
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/strict WERROR=-Werror build
-	@$(MAKE) --no-print-directory sanitized
+	@$(MAKE) --no-print-directory -j$(JOBS) WERROR=-Werror build
+	@$(MAKE) --no-print-directory docstrings
+	@$(MAKE) --no-print-directory sanitized EXCLUDE=training
 
 # The kernels for AMX on tile registers in plain C; needs AVX512-BF16.
 test-amx:
@@ -121,14 +133,16 @@ test-amx:
 C_FILES   := $(wildcard csrc/*/*.c csrc/*/*.h spec/*/*.c)
 lint:
 	.ci/format --dry-run -Werror $(C_FILES)
-	luacheck -q lua spec examples .ci/docs.lua
+	luacheck -q lua spec examples .ci/*.lua
 
-# The specs once more, with every read, write and leak watched; .ci/asan.supp names the leaks that are not ours.
+# The specs once more, with every read, write and leak watched; .ci/asan.supp names the leaks that are not ours. make
+# check leaves trainings to make nightly: each of their operations has specs of its own.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(CC) -print-file-name=libubsan.so)" \
               ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:exitcode=99 \
               LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/asan.supp:print_suppressions=0 \
-              UBSAN_OPTIONS=print_stacktrace=1 OPENBLAS_NUM_THREADS=1 LATERNA_SANITIZED=1
+              UBSAN_OPTIONS=print_stacktrace=1 OPENBLAS_NUM_THREADS=1 LATERNA_SANITIZED=1 \
+              $(if $(ATTACK),LATERNA_ATTACK=$(ATTACK))
 sanitized:
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" \
 	  OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 WERROR= build
@@ -138,6 +152,15 @@ bench:
 	@$(DEPS) build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	$(RUN) spec/bench/run.lua $(BENCH_ARGS)
+
+# What takes hours: bytes for the parsers; all specs with sanitizers, trainings too, and for every function a thousand
+# times values of all kinds in all places at once. `make nightly FUZZ_SECONDS=60 ATTACK=10` takes less.
+nightly: FUZZ_SECONDS := 1800
+nightly: ATTACK := 1000
+nightly:
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
+	@$(MAKE) --no-print-directory sanitized ATTACK=$(ATTACK)
 
 # The three parsers of what nobody may trust, under libFuzzer (needs clang).
 FUZZ_SECONDS ?= 120
@@ -151,11 +174,19 @@ fuzz:
 	  $(BUILD)/fuzz/$$p -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/ \
 	    $(BUILD)/fuzz/corpus/$$p $(BUILD)/fuzz/seeds/$$p || exit; done
 
+# Public names as they are typed, then the library's own; a public name that is not there is an error.
 docs:
-	@$(DEPS) docs
+	@$(DEPS) build demo docs
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@rm -rf $(BUILD)/docs && mkdir -p $(BUILD)/docs
-	@$(LUA) .ci/docs.lua $(BUILD)/docs $(wildcard csrc/lua/*.c) $(sort $(shell find lua -name '*.lua'))
+	@$(MAKE) --no-print-directory docstrings DOCS=$(BUILD)/docs
 	ldoc -q -c .config.ld --fatalwarnings $(BUILD)/docs
+	@$(RUN) .ci/listed.lua doc
+
+# Has every public name a docstring?
+DOCS      := -
+docstrings:
+	@$(RUN) .ci/docs.lua $(DOCS) $(wildcard csrc/lua/*.c) $(sort $(shell find lua -name '*.lua'))
 
 install: build
 	install -d "$(INST_LIBDIR)/laterna"
@@ -168,6 +199,12 @@ install: build
 clean:
 	rm -rf $(BUILD) doc
 
+ifneq (,$(WERROR))
+$(OBJECTS): $(STRICT)
+$(STRICT):
+	@mkdir -p $(@D) && touch $@
+endif
+
 $(SO): $(OBJECTS)
 	@mkdir -p $(@D)
 	@echo "LINK $@"
@@ -176,14 +213,14 @@ $(SO): $(OBJECTS)
 define isa_rule
 $(BUILD)/kernel/%.$(1).o: csrc/kernel/%.c
 	@mkdir -p $$(@D)
-	@echo "CC $(1) $$<"
+	@echo "CC $(1) $$<"$(if $(WERROR),,; rm -f $(STRICT))
 	@$(CC) $(BASE_FLAGS) $$(FLAGS_$(1)) -DLT_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS) $(BF16_ISAS),$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/%.o: csrc/%.c
 	@mkdir -p $(@D)
-	@echo "CC $<"
+	@echo "CC $<"$(if $(WERROR),,; rm -f $(STRICT))
 	@$(CC) $(BASE_FLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)

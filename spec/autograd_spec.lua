@@ -203,7 +203,7 @@ describe("a function with a backward of its own", function()
     assert.equal(before, blocks())
   end)
 
-  it("raises or recovers when an allocation fails, wherever", function()
+  it("raises or recovers when an allocation fails, wherever #slow", function()
     local x = seeded{ 4 }
     local function step()
       local y, z = product(x * 1, 2, x);
@@ -369,7 +369,7 @@ describe("recompute", function()
     assert.matches("'exp' was part of a function that is computed again", message(kept.backward, kept))
   end)
 
-  it("leaves no memory behind, with modules, and when allocations fail", function()
+  it("leaves no memory behind, with modules, and when allocations fail #slow", function()
     local net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 3))
     local x = seeded{ 2, 3 }
     local function step()

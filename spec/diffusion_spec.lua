@@ -146,7 +146,7 @@ describe("diffusion", function()
     assert.same({ 2, generator, model.schedule }, asked)
   end)
 
-  it("learns two pictures and paints no others, with every prediction", function()
+  it("learns two pictures and paints no others, with every prediction #training", function()
     -- pictures (a, a) and (b, b): a small network of x, t
     local Net = nn.class("Net", function(self)
       self.fc1, self.fc2, self.fc3 = nn.Linear(4, 48), nn.Linear(48, 48), nn.Linear(48, 2)

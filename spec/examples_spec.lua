@@ -68,7 +68,7 @@ describe("the prompts of scenes", function()
   end)
 end)
 
-describe("a judge", function()
+describe("a judge #training", function()
   local folder
   setup(function() folder = child.folder() end)
   teardown(function() child.remove(folder) end)
@@ -90,7 +90,7 @@ describe("a judge", function()
   end)
 end)
 
-describe("the painter of scenes", function()
+describe("the painter of scenes #training", function()
   it("says any part of what there is to say, and no more", function()
     local g, scene = lt.generator(2), lt.data.scenes({ n = 1, objects = 1, size = 8 }).attributes[1]
     local counts = {}
@@ -143,7 +143,7 @@ describe("the painter of scenes", function()
   end)
 end)
 
-describe("the painters", function()
+describe("the painters #training", function()
   local painters = dofile(sources.root .. "/examples/shared/painters.lua")
   local lessons = dofile(sources.root .. "/examples/shared/lessons.lua")
   local scenes = lt.data.scenes { n = 8, objects = 1, size = 8 }

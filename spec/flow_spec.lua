@@ -22,7 +22,7 @@ end
 describe("a flow", function()
   before_each(function() core.manual_seed(5) end)
 
-  it("gives pictures back exactly, before and after training, near and far from the data", function()
+  it("gives pictures back exactly, before and after training, near and far from the data #training", function()
     for _, size in ipairs { { 12, 4, 3 }, { 6, 14, 1 }, { 5, 7, 2 } } do
       local options = size[1] % 2 == 1 and { levels = 1 } or {}
       local ok, model = pcall(told_flow, size, options)
@@ -57,7 +57,7 @@ describe("a flow", function()
     assert.equal(loss:item(), log.bits)
   end)
 
-  it("is right about captions by Bayes' rule, and paints what they say", function()
+  it("is right about captions by Bayes' rule, and paints what they say #training", function()
     local model = told_flow({ 2 }, { steps = 3 })
     local function batch(n)
       local side = core.randint(0, 1, { n }):float()
@@ -125,7 +125,7 @@ describe("a flow", function()
     fails("cond.text: expected a list of captions", model.loss, model, x, { text = encoder(own), contrast = 5 })
   end)
 
-  it("stays finite at noise of ten deviations", function()
+  it("stays finite at noise of ten deviations #training", function()
     for _, name in ipairs { "Glow", "RealNVP", "SplineFlow" } do
       local size = { 8, 8, 1 }
       local model = flow { net = flow[name] { size = size, hidden = 16, steps = 4 }, size = size }
@@ -153,7 +153,7 @@ describe("a flow", function()
     assert.truthy(err:find("to 'Logit' (x: expected values from -1 to 1", 1, true), err)
   end)
 
-  it("never gives NaN without a word at ten times the learning rate", function()
+  it("never gives NaN without a word at ten times the learning rate #training", function()
     for _, name in ipairs { "Glow", "RealNVP", "SplineFlow" } do
       local model = flow { net = flow[name] { size = { 4, 4, 1 }, hidden = 8, steps = 2 }, size = { 4, 4, 1 } }
       local optimizer = optim.Adam(model:parameters(), { lr = 3e-2 })
@@ -170,7 +170,7 @@ describe("a flow", function()
     end
   end)
 
-  it("learns noise for its grey levels", function()
+  it("learns noise for its grey levels #training", function()
     -- All pictures are one level, so that the best bound is 0 bits; noise near its middle is easier to say.
     local size = { 4, 4, 1 }
     local function bits(kind)

@@ -63,7 +63,7 @@ end
 
 local function seeded(shape) return core.randn(shape, { generator = core.generator(1) }) end
 
-describe("when an allocation fails once", function()
+describe("when an allocation fails once #slow", function()
   it("arithmetic, shapes and reductions recover or raise", function()
     local x, w = seeded{ 4, 6 }, seeded{ 6, 6 }:requires_grad_(true)
     fail_each(function()
@@ -146,7 +146,7 @@ describe("memory that is asked for in vain", function()
   end)
 end)
 
-describe("when Lua's own allocator fails", function()
+describe("when Lua's own allocator fails #child", function()
   local SCRIPT = [[
     local core = require "laterna.core"
     local x, w = core.randn(4, 6), core.randn(6, 3, { requires_grad = true })

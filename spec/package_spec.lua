@@ -22,7 +22,7 @@ local function rockspec()
   return env
 end
 
-describe("the installed module", function()
+describe("the installed module #child", function()
   local folder, lib, share
 
   setup(function()
@@ -87,7 +87,7 @@ describe("the installed module", function()
   end)
 end)
 
-describe('require "laterna"', function()
+describe('require "laterna" #child', function()
   it("brings no other rock and leaves the globals alone", function()
     local ok, output = child.run [[
       local before = {}

@@ -31,7 +31,7 @@ describe("the flow prior", function()
     assert.near(numeric, told, 5e-3)
   end)
 
-  it("learns a distribution that depends on the condition, to its entropy", function()
+  it("learns a distribution that depends on the condition, to its entropy #training", function()
     -- N(+-3, 0.5^2) by the condition, and a second coordinate that follows the first
     local function data(n)
       local side = core.randint(0, 1, { n }):float():view(n, 1) * 2 - 1

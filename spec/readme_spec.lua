@@ -11,7 +11,7 @@ local function typed(block)
   return (table.concat(lines, "\n"):gsub("train%.run %b{}", short))
 end
 
-describe("the README", function()
+describe("the README #training", function()
   it("has a tour that runs", function()
     local file = assert(io.open "README.md")
     local text = file:read "a"

@@ -1,4 +1,6 @@
--- Runs specs with busted under this very Lua: `lua5.4 spec/run.lua [busted options] [files or folders]`.
+-- Runs specs with busted under this very Lua: `lua5.4 spec/run.lua [--quick] [busted options] [files or folders]`.
+-- --quick leaves out what has a tag in its name: #training, #slow, #child (starts other processes), #isas (does so for
+-- every instruction set).
 -- Ends with a line "N passed, N failed" and a status to match.
 
 local root = arg[0]:match("^(.*)/spec/run%.lua$") or "."
@@ -18,6 +20,7 @@ end
 -- busted forgets between files what was required in them; the native module stays, as in a user's program.
 pcall(require, "laterna.core")
 
+local quick = arg[1] == "--quick" and table.remove(arg, 1) ~= nil
 local asked = false
 for i, a in ipairs(arg) do
   asked = asked or (a:sub(1, 1) ~= "-" and not (arg[i - 1] or ""):match("^%-%w$"))
@@ -29,6 +32,7 @@ if not asked then
   end
   table.insert(arg, "--exclude-pattern=^memory_spec")
 end
-table.insert(arg, 1, "--helper=spec.support.summary")
+if quick then table.insert(arg, 1, "--exclude-tags=training,slow,child,isas") end
+table.insert(arg, 1, "--helper=spec.support." .. (quick and "quick" or "summary"))
 
 runner{ standalone = false }

@@ -39,7 +39,7 @@ local function resident()
   return tonumber(pages)
 end
 
-describe("threads", function()
+describe("threads #child", function()
   it("do not change a bit of a training", function()
     local one = train(1)
     assert.is_true(one == train(2), "one and two threads differ")
@@ -65,7 +65,7 @@ describe("threads", function()
   end)
 end)
 
-describe("a long training", function()
+describe("a long training #training", function()
   it("of 10,000 steps grows resident memory by less than 1 %", function()
     if not resident() or os.getenv "LATERNA_SANITIZED" then return end -- sanitizers keep what is freed for a while
     core.manual_seed(1)

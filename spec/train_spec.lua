@@ -80,7 +80,7 @@ local function same(a, b)
   for name in pairs(b) do assert.is_truthy(a[name], name) end
 end
 
-describe("a run", function()
+describe("a run #child", function()
   before_each(function()
     folder = os.tmpname()
     os.remove(folder)

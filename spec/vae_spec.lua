@@ -27,7 +27,7 @@ local function ppca(x, k)
 end
 
 describe("the vae", function()
-  it("whose maps are linear reaches the likelihood of probabilistic PCA", function()
+  it("whose maps are linear reaches the likelihood of probabilistic PCA #training", function()
     core.manual_seed(1)
     local d, k, n = 5, 2, 1000
     local x = core.matmul(core.randn(n, k), core.randn(k, d)) * 0.8 + core.randn(n, d) * 0.3

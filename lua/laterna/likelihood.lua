@@ -36,6 +36,9 @@ function likelihood.Bernoulli:forward(out, x)
   return per_picture(core.bce_with_logits(out, x * 0.5 + 0.5, { reduction = "none" }))
 end
 
+--- The picture that is meant: what to show of the decoder's output.
+-- @tparam Tensor out (n,h,w,c)
+-- @treturn Tensor (n,h,w,c)
 function likelihood.Bernoulli:mean(out)
   check.type("mean", 1, "out", out, "tensor")
   return out:sigmoid() * 2 - 1
@@ -57,6 +60,9 @@ function likelihood.Gaussian:forward(out, x)
   return (error2 * (-logvar):exp() + (logvar + math.log(2 * math.pi)) * pixels) * 0.5
 end
 
+--- The picture that is meant: what to show of the decoder's output.
+-- @tparam Tensor out (n,h,w,c)
+-- @treturn Tensor (n,h,w,c)
 function likelihood.Gaussian:mean(out)
   check.type("mean", 1, "out", out, "tensor")
   return out:clamp(-1, 1)
@@ -85,6 +91,9 @@ function likelihood.Logistic:forward(out, x)
   return -per_picture(logp)
 end
 
+--- The picture that is meant: what to show of the decoder's output.
+-- @tparam Tensor out (n,h,w,c)
+-- @treturn Tensor (n,h,w,c)
 function likelihood.Logistic:mean(out)
   check.type("mean", 1, "out", out, "tensor")
   return out:clamp(-1, 1)

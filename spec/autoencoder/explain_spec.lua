@@ -105,7 +105,7 @@ describe("explain", function()
     assert.equal("<left>", model:explain(picture, "", { words = { "left" }, say = say }).words[1].caption)
   end)
 
-  it("counts in the noise of a learned prior, given the caption", function()
+  it("counts in the noise of a learned prior, given the caption #slow", function()
     local prior = Flow(3, { condition = 2, layers = 1, hidden = 4 }) -- starts as N(0, I)
     local model = make { text = Text(), prior = prior }
     assert.near(kl(1, SPREAD ^ 2), model:explain(picture, "", { draws = 4000 }).axes[1].nats, 0.1)

@@ -96,7 +96,7 @@ describe("an autoencoder with a critic", function()
     assert.equal(#ae:parameters(), #mine + #its)
   end)
 
-  it("learns to paint a picture again", function()
+  it("learns to paint a picture again #training", function()
     local mine = optim.Adam(ae:generator_parameters(), { lr = 5e-3, betas = { 0.5, 0.99 } })
     local its = optim.Adam(ae.generator.critic:parameters(), { lr = 1e-3, betas = { 0, 0.99 } })
     for _ = 1, 150 do

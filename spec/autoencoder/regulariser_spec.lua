@@ -41,7 +41,7 @@ local function train(unit, rate, steps)
 end
 
 describe("a target rate", function()
-  it("is held whatever the unit of the generator's loss is", function()
+  it("is held whatever the unit of the generator's loss is #training", function()
     core.manual_seed(5)
     local betas = {}
     for i, unit in ipairs { 1e-3, 1, 1e3 } do

@@ -40,8 +40,9 @@ function measure.workload(o)
   lt.threads(o.threads)
   if o.mode == "bf16" then lt.precision "bf16" end
   lt.manual_seed(0)
-  local step, parameters = make()
+  local step, parameters, steps = make()
   local times = measure.times(step, o.runs)
+  for i, ms in ipairs(times) do times[i] = ms / (steps or 1) end
   local result = { library = "laterna", workload = o.one, mode = o.mode, params = parameters, runs = #times,
                    times = times, isa = lt.info().isa }
   result.ms, result.min_ms, result.peak_mb = measure.median(times), times[1], peak_mb()

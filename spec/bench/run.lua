@@ -78,8 +78,10 @@ local function compare(name, mode, peers, peak)
   end
   first.times, first.peak = nil, nil
   first.gf = work[name]
-  first.gflops = work[name] / first.ms * 1e3
-  first.share = first.gflops / (peak[mode] or peak.fp32)
+  if first.gf then
+    first.gflops = first.gf / first.ms * 1e3
+    first.share = first.gflops / (peak[mode] or peak.fp32)
+  end
   return row
 end
 
@@ -92,7 +94,7 @@ local function table_of_all()
   local row, done = (o.json and report.json or o.markdown and report.markdown or report.lines)(here)
   for _, w in ipairs(workloads) do
     for mode in o.precision:gmatch "[^,]+" do
-      if asked(w.name) then row(compare(w.name, mode, peers, here.peak)) end
+      if asked(w.name) then row(compare(w.name, mode, w.alone and {} or peers, here.peak)) end
     end
   end
   done()

@@ -4,6 +4,8 @@
 --
 -- A product costs the same forward, for its input's gradient and for its weight's; a first layer's input wants none.
 -- The same goes for attention: two products forward, four for the gradients of q, k and v.
+--
+-- The workloads of several models at once, tour_b32 and mlp_2d, are not counted: they have a time, but no share.
 
 local FORWARD, FIRST, ALL = 1, 2, 3 -- passes over a product
 

@@ -1,8 +1,11 @@
 -- Whole training steps, with the mathematics of torch_steps.py beside this file: each entry builds a model and returns
--- a function that makes one step, and the number of parameters.
+-- a function that makes one step, the number of parameters, and how many steps one call makes where it is not one. No
+-- PyTorch stands beside those that are `alone`.
 local dcgan = require "spec.bench.dcgan"
 local dit = require "spec.bench.dit"
 local glow = require "spec.bench.glow"
+local plane = require "spec.bench.plane"
+local tour = require "spec.bench.tour"
 local unet = require "spec.bench.unet"
 local vae = require "spec.bench.vae"
 
@@ -16,4 +19,6 @@ return {
   { name = "glow_b32", make = glow(32) },
   { name = "dcgan_b64", make = dcgan(64) },
   { name = "ddim50_unet32_b16", make = unet.sampling(16, 50) },
+  { name = "tour_b32", make = tour.workload(32), alone = true },
+  { name = "mlp_2d", make = plane.workload, alone = true },
 }

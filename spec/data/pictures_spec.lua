@@ -106,7 +106,7 @@ describe("fit_picture", function()
     end
   end)
 
-  it("survives a failed allocation, and loses nothing", function()
+  it("survives a failed allocation, and loses nothing #slow", function()
     local x = bytes({ 9, 9, 3 }, function(i) return i % 256 end)
     local expected = core.fit_picture(x, 4, 4):to_string()
     collectgarbage()

@@ -80,7 +80,7 @@ local function gain(model, steps)
   return x:mean():item()
 end
 
-describe("fewer steps", function()
+describe("fewer steps #training", function()
   it("cost nothing when the student is right", function()
     core.manual_seed(1)
     for _, kind in ipairs { "v", "velocity" } do

@@ -104,7 +104,7 @@ describe("a vae whose detail is a small picture", function()
     assert.same(vae:sample({ detail = mu }):totable(), vae:decode(mu):totable())
   end)
 
-  it("learns to give pictures back", function()
+  it("learns to give pictures back #training", function()
     core.manual_seed(5)
     local optim = require "laterna.optim"
     local vae, x = spatial { beta = 0.01 }, core.upsample_nearest(core.rand(16, 4, 2, 2) * 2 - 1, 4)

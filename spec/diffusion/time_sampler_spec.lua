@@ -55,7 +55,7 @@ describe("draw", function()
     assert.near(1, z:std():item(), 0.04)
   end)
 
-  it("never comes nearer to the clean picture than 1e-4, nor beyond noise", function()
+  it("never comes nearer to the clean picture than 1e-4, nor beyond noise #slow", function()
     local least = 1e-4 - 1e-9
     for _, name in ipairs { "log_normal", "logit_normal" } do
       local t = time_sampler[name] { mean = -40 }(50, core.generator(1), flow)

@@ -21,7 +21,7 @@ local function normal(x, sigma)
   return (x:square() * (-0.5 / sigma ^ 2)):sum(2) - 2 * math.log(sigma) - math.log(2 * math.pi)
 end
 
-describe("a flow learns to its entropy", function()
+describe("a flow learns to its entropy #training", function()
   before_each(function() core.manual_seed(8) end)
 
   it("a Gaussian with correlation", function()

@@ -62,7 +62,7 @@ local function furthest(a, b)
   return worst
 end
 
-describe("a reversible chain", function()
+describe("a reversible chain #slow", function()
   before_each(function() core.manual_seed(3) end)
 
   it("has the gradients of the ordinary one, and a third of its memory at most, at depth 32", function()

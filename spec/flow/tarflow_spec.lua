@@ -125,7 +125,7 @@ describe("TarFlow", function()
     assert.is_true(far(core.no_grad(net.inverse, net, z, cond), x) < 1e-4)
   end)
 
-  it("learns, follows captions, and stays finite at noise of ten deviations", function()
+  it("learns, follows captions, and stays finite at noise of ten deviations #training", function()
     local net = TarFlow { size = { 4, 4, 1 }, patch = 2, dim = 16, heads = 2, blocks = 2 }
     local model = flow { net = net, size = { 4, 4, 1 } }
     local first = model:loss(data.levels(core.randn(64, 4, 4, 1) * 0.1)):item()
@@ -192,7 +192,7 @@ describe("noise in training", function()
     assert.is_true(far(noise.denoise(gaussian, y, nil, sigma), y * (s2 / (s2 + sigma ^ 2))) < 1e-5)
   end)
 
-  it("goes with a flow: trained on noised pictures, samples get closer to clean ones", function()
+  it("goes with a flow: trained on noised pictures, samples get closer to clean ones #training", function()
     local size = { 2, 2, 1 }
     local model = flow { net = TarFlow { size = size, patch = 1, dim = 16, heads = 2, blocks = 2 }, size = size,
                          dequantise = noise.Noise(0.2) }

@@ -62,7 +62,7 @@ describe("kinds of augmentation", function()
     assert.same(grey:totable(), apply(kinds.saturation(), grey):totable())
   end)
 
-  it("translation moves by whole pixels, as far as it may, and fills with 0", function()
+  it("translation moves by whole pixels, as far as it may, and fills with 0 #slow", function()
     local found, far = {}, { 0, 0 }
     for seed = 1, 12 do
       local y = apply(kinds.translation(0.25), x, seed) -- at most 1 row, 2 columns
@@ -131,7 +131,7 @@ describe("kinds of augmentation", function()
     assert.is_true(least >= 2 and least < 12)
   end)
 
-  it("let gradients of first and second order through", function()
+  it("let gradients of first and second order through #slow", function()
     for _, c in ipairs { 1, 2 } do
       local small = core.randn(2, 4, 5, c, { generator = generator(4) })
       for _, kind in pairs(kinds) do

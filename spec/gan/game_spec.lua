@@ -82,7 +82,7 @@ local function logistic(n, m, s)
 end
 
 describe("the critic", function()
-  it("learns p / (p + q) of two known densities", function()
+  it("learns p / (p + q) of two known densities #training", function()
     core.manual_seed(1)
     local n, steps = 512, 500
     local x, p = logistic(n, 0, 1)

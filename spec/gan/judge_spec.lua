@@ -218,7 +218,7 @@ describe("a judge of other families", function()
 
   -- Pictures of one pixel and two channels are (-0.8,-0.8) or (0.8,0.8). The best that one step can say by squared
   -- error is their mean, 0; the critic knows that no picture looks so.
-  it("makes one step of diffusion paint pictures, not their mean", function()
+  it("makes one step of diffusion paint pictures, not their mean #training", function()
     local Student = nn.class("Student", function(self)
       self.net = nn.Sequential(nn.Linear(2, 32), core.relu, nn.Linear(32, 32), core.relu, nn.Linear(32, 2))
     end)

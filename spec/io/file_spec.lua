@@ -39,7 +39,7 @@ local function save(fault, n)
   return child.run(SAVE, { args = child.quote(path), env = env:format(child.quote(preload), fault, n) })
 end
 
-setup(function()
+lazy_setup(function()
   if not linux then return end
   local source = child.root .. "/spec/support/faults.c"
   shim = os.tmpname()
@@ -53,7 +53,7 @@ before_each(function()
 end)
 after_each(function() child.remove(folder) end)
 
-describe("a save", function()
+describe("a save #child", function()
   local CALLS = 7 -- open, three writes, fsync, rename, fsync of the folder
 
   it_on_linux("that is killed at any call leaves the old file or the new one", function()

@@ -33,7 +33,7 @@ local CASES = {
   { type = DOUBLE, dtype = "float32", values = { 0, -1.5, 2 ^ 127, 2 ^ -149, math.huge, -math.huge } },
 }
 
-describe("decode_idx", function()
+describe("decode_idx #child", function()
   it("reads every type, packed and plain", function()
     for _, case in ipairs(CASES) do
       local plain = idx(case.type, { 2, 3 }, case.values)
@@ -146,7 +146,7 @@ describe("decode_idx", function()
   end)
 end)
 
-describe("load_idx", function()
+describe("load_idx #child", function()
   it("reads files, and names them when they are bad", function()
     local path = os.tmpname()
     local function write(bytes)

@@ -69,7 +69,7 @@ end
 describe("decode_png", function()
   local DEPTHS = { [0] = { 1, 2, 4, 8, 16 }, [2] = { 8, 16 }, [3] = { 1, 2, 4, 8 }, [4] = { 8, 16 }, [6] = { 8, 16 } }
   for colour, depths in pairs(DEPTHS) do
-    it("reads colour type " .. colour .. " in every depth, interlaced, with a transparent colour", function()
+    it("reads colour type  #slow" .. colour .. " in every depth, interlaced, with a transparent colour", function()
       for _, depth in ipairs(depths) do
         for _, interlace in ipairs{ false, true } do
           check(specimen(colour, depth, interlace, false))
@@ -160,7 +160,7 @@ describe("decode_png", function()
     fails("a picture of 5x2 pixels is larger than max_pixels = 9", core.decode_png, bytes, { max_pixels = 9 })
   end)
 
-  it("takes no memory for a bomb", function()
+  it("takes no memory for a bomb #child", function()
     local ok, output = child.run([[
       local core, png = require "laterna.core", require "spec.support.png"
       local function refused(text, width, height, options)
@@ -179,7 +179,7 @@ describe("decode_png", function()
     assert(ok, output)
   end)
 
-  it("leaves nothing behind when libpng gives up, or memory does", function()
+  it("leaves nothing behind when libpng gives up, or memory does #slow", function()
     local good = specimen(2, 16, true, false)
     collectgarbage()
     local before = core.memory().count
@@ -250,7 +250,7 @@ describe("encode_png", function()
     fails("freed", core.encode_png, freed)
   end)
 
-  it("leaves nothing behind when memory gives up", function()
+  it("leaves nothing behind when memory gives up #slow", function()
     local t = core.zeros(9, 9, 3)
     local bytes = core.encode_png(t)
     collectgarbage()

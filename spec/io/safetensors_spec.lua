@@ -224,7 +224,7 @@ describe("load_safetensors", function()
     end
   end)
 
-  it("takes no memory for a header that lies", function()
+  it("takes no memory for a header that lies #child", function()
     local ok, output = child.run([[
       local core = require "laterna.core"
       local path = ...
@@ -251,7 +251,7 @@ describe("load_safetensors", function()
     assert(ok, output)
   end)
 
-  it("needs no more memory than the tensors do", function()
+  it("needs no more memory than the tensors do #child", function()
     core.save_safetensors(path, { a = core.zeros(1024, 1024), b = core.zeros(1024, 1024) })
     local ok, output = child.run([[
       local core = require "laterna.core"
@@ -263,7 +263,7 @@ describe("load_safetensors", function()
     assert.is_true(tonumber(output) < 9.5 * 2 ^ 20)
   end)
 
-  it("leaves nothing behind", function()
+  it("leaves nothing behind #child", function()
     local types = golden .. "safetensors_types.safetensors"
     collectgarbage()
     local before = core.memory().count
@@ -320,7 +320,7 @@ describe("save_safetensors", function()
     assert.equal(first, read())
   end)
 
-  it("writes what Python reads", function()
+  it("writes what Python reads #child", function()
     local python = "LD_PRELOAD= " .. (os.getenv "LATERNA_PYTHON" or "python3")
     if not os.execute(python .. " -c 'import safetensors.numpy' 2>/dev/null") then
       pending "needs Python with safetensors and numpy"

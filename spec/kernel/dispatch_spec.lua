@@ -14,7 +14,7 @@ local work = [[
   print(core.info().isa, y:norm():item(), x.grad:norm():item(), w.grad:norm():item(), b.grad:norm():item())
 ]]
 
-describe("instruction sets in products, convolution and attention", function()
+describe("instruction sets in products, convolution and attention #isas", function()
   it("agree", function()
     local reference
     for _, isa in ipairs(core.info().isas) do

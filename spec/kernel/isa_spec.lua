@@ -26,7 +26,7 @@ for _, f in ipairs {
 end
 ]]
 
-describe("instruction sets", function()
+describe("instruction sets #isas", function()
   it("agree", function()
     local function numbers(isa)
       local ok, output = child.run(script, { env = "LATERNA_ISA=" .. isa })

@@ -15,7 +15,7 @@ local every_case = [[
   end
 ]]
 
-describe("precision", function()
+describe("precision #slow", function()
   it("is float32 at first, and can be set and asked for", function()
     assert.equal("float32", core.precision())
     assert.equal("bf16", core.precision "bf16")
@@ -34,7 +34,7 @@ describe("precision", function()
     end)
   end
 
-  it("is the same on every instruction set", function()
+  it("is the same on every instruction set #isas", function()
     local ran = {}
     for _, isa in ipairs { "portable", "avx2", "avx512", "avx512bf16", "amx" } do
       local ok, output = child.run(every_case, { env = "LATERNA_ISA=" .. isa })

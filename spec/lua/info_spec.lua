@@ -11,7 +11,7 @@ describe("info", function()
     assert.equal("portable", info.isas[#info.isas])
   end)
 
-  it("names only instruction sets that can be forced", function()
+  it("names only instruction sets that can be forced #isas", function()
     for _, isa in ipairs(core.info().isas) do
       local ok, output = child.run("print(require 'laterna.core'.info().isa)", { env = "LATERNA_ISA=" .. isa })
       assert.is_true(ok, output)
@@ -19,7 +19,7 @@ describe("info", function()
     end
   end)
 
-  it("counts the cores that this process may use, and the threads that it does use", function()
+  it("counts the cores that this process may use, and the threads that it does use #child", function()
     local before = core.threads()
     core.threads(3)
     assert.equal(3, core.info().threads)
@@ -70,7 +70,7 @@ describe("info", function()
     assert.equal(before, core.memory().count)
   end)
 
-  it("says so when there is no memory to measure with, and leaks none", function()
+  it("says so when there is no memory to measure with, and leaks none #slow", function()
     local before = core.memory().count
     for n = 1, 2 do
       collectgarbage "stop"

@@ -147,7 +147,7 @@ describe("nn.Critic", function()
     end
   end)
 
-  it("learns which caption goes with a picture", function()
+  it("learns which caption goes with a picture #training", function()
     local optim, generator = require "laterna.optim", core.generator(8)
     -- The left or the right half is bright; no caption and no half is real by itself, the pair alone is.
     local function batch(n)

@@ -40,7 +40,7 @@ describe("nn.DiT", function()
 
   -- Peebles and Xie 2022, table 1: DiT-S/2 has 33 M. It reads 32x32x4 latents and predicts variances too; its count of
   -- 32,963,360 (pytorch) has a table of 1001 classes and the 256 positions, which are not in ours.
-  it("has as many parameters as the paper's DiT-S/2", function()
+  it("has as many parameters as the paper's DiT-S/2 #slow", function()
     local net = nn.DiT { channels = 4, out_channels = 8, size = 32, patch = 2, dim = 384, depth = 12, heads = 6 }
     local n = 0
     for _, p in ipairs(net:parameters()) do n = n + p:numel() end

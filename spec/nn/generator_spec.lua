@@ -38,7 +38,7 @@ describe("nn.Generator", function()
     end
   end)
 
-  it("starts with pictures about as bright as those in [-1,1]", function()
+  it("starts with pictures about as bright as those in [-1,1] #slow", function()
     for _, o in ipairs { { width = 16, size = 28, multipliers = { 1, 2, 4 }, blocks = 1 },
       { width = 16, size = 28, multipliers = { 1, 2, 4 }, blocks = 4 }, { width = 32, size = 32, text = 6 } } do
       local scale = tiny(o)(noise(64), o.text and denoiser.condition(64, 3, 6) or nil):square():mean():sqrt():item()

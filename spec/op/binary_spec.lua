@@ -30,7 +30,7 @@ describe("broadcasting", function()
     end)
   end)
 
-  it("sums gradients back over what was stretched", function()
+  it("sums gradients back over what was stretched #slow", function()
     each(function(a, b, full)
       a:requires_grad_()
       b:requires_grad_()

@@ -44,7 +44,7 @@ local function error_of(t, array)
   return math.sqrt(sum / scale)
 end
 
-describe("Winograd's convolution", function()
+describe("Winograd's convolution #slow", function()
   after_each(function() core.convolution "auto" end)
 
   for name, a in pairs(shapes) do
@@ -98,7 +98,7 @@ describe("Winograd's convolution", function()
     end
   end)
 
-  it("has gradients of first and second order", function()
+  it("has gradients of first and second order #slow", function()
     local from, weights = randn(2, 32), randn(3, 32 * 9 * 32) * 0.05
     gradcheck.check(function(x, w, b)
       local picture = core.matmul(x:view(30, 2), from):view(1, 5, 6, 32)

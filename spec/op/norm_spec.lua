@@ -58,7 +58,7 @@ describe("norms", function()
     end
   end)
 
-  it("pass gradcheck, twice", function()
+  it("pass gradcheck, twice #slow", function()
     core.manual_seed(5)
     local o = { second = true, tolerance = 3e-3, second_tolerance = 1.5e-2 }
     for _, shape in ipairs { { 2, 3, 2, 4 }, { 1, 1, 1, 4 }, { 3, 4 }, { 2, 2, 1, 2, 4 } } do
@@ -105,7 +105,7 @@ describe("norms", function()
     for i in ipairs(leaves) do close(got[i], expected[i], tolerance) end
   end
 
-  it("do what follows them in the same pass", function()
+  it("do what follows them in the same pass #slow", function()
     core.manual_seed(11)
     -- narrow and wide rows, several chunks a picture, few and many pictures, one pixel, no middle axis
     local shapes = { { 2, 5, 7, 6 }, { 9, 40, 3, 30 }, { 8, 1, 1, 12 }, { 11, 6 }, { 2, 70, 10, 48 }, { 9, 3, 270 } }
@@ -139,7 +139,7 @@ describe("norms", function()
     end
   end)
 
-  it("pass gradcheck with what follows, twice", function()
+  it("pass gradcheck with what follows, twice #slow", function()
     core.manual_seed(12)
     local o = { second = true, tolerance = 3e-3, second_tolerance = 1.5e-2 }
     for _, activation in ipairs { "none", "silu", "gelu", "gelu_tanh" } do

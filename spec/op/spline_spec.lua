@@ -88,7 +88,7 @@ describe("spline", function()
     assert.equal(0, said.grad:abs():max():item())
   end)
 
-  it("does the same whatever the instruction set and the number of threads", function()
+  it("does the same whatever the instruction set and the number of threads #isas", function()
     local work = [[
       local core = require "laterna.core"
       local g = core.generator(3)

@@ -11,7 +11,7 @@ local function shaken(d, options) return support.shaken(Diffusion(d, options), 0
 describe("the diffusion prior", function()
   before_each(function() core.manual_seed(3) end)
 
-  it("starts as N(0, I), and so does its bound", function()
+  it("starts as N(0, I), and so does its bound #slow", function()
     local z, prior = core.randn(400, 3), Diffusion(3)
     assert.is_true((prior:log_prob(z) - normal(z)):abs():max():item() < 1e-4)
     assert.is_true((prior:inverse(z) - z):abs():max():item() < 1e-6)
@@ -34,7 +34,7 @@ describe("the diffusion prior", function()
     assert.near(numeric, told, 1e-2)
   end)
 
-  it("learns by its bound a distribution that depends on the condition", function()
+  it("learns by its bound a distribution that depends on the condition #training", function()
     -- two points, +-1.5, with deviation 0.3, and N(2 side, 0.5^2): both sides of the caption have the same entropy
     local function data(n)
       local side = core.randint(0, 1, { n }):float():view(n, 1) * 2 - 1

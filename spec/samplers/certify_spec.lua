@@ -35,7 +35,7 @@ local CASES = {
   { "dpmpp_sde", 2, stochastic = true },
 }
 
-describe("on Gaussian data", function()
+describe("on Gaussian data #slow", function()
   for _, case in ipairs(CASES) do
     local name, order, options = table.unpack(case)
     local words = {}

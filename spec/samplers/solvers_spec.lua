@@ -22,7 +22,7 @@ local function count(name, f, times, options)
 end
 
 describe("solvers", function()
-  it("ask as often as they say, at falling times, for every number of steps", function()
+  it("ask as often as they say, at falling times, for every number of steps #slow", function()
     local cosine = schedule.cosine()
     for n = 1, 1000 do
       local s = samplers.dpm2(cosine, n, { predict = "v" }) -- its knots are those of all

@@ -94,7 +94,7 @@ describe("samplers with noise", function()
     end
   end)
 
-  it("ask as often as they say, at falling times, for every number of steps, and stay finite from alpha = 0", function()
+  it("ask as often as they say, at falling times, for any number of steps, and are finite from alpha = 0 #slow", function()
     for _, name in ipairs(NAMES) do
       for _, steps in ipairs { 1, 2, 3, 7, 50, 1000 } do
         for _, f in ipairs { cosine, steps < 1000 and schedule.flow() or nil } do
@@ -191,7 +191,7 @@ describe("samplers with noise", function()
 end)
 
 describe("churn", function()
-  it("leaves Gaussian data its variance, around any solver of single steps", function()
+  it("leaves Gaussian data its variance, around any solver of single steps #slow", function()
     for name, order in pairs { euler = FIRST, heun = SECOND, dpm2 = SECOND } do
       for _, kind in ipairs { "cosine", "edm" } do
         local make = samplers.churn(samplers[name], { churn = 15, tmax = 0.9 })

@@ -30,7 +30,7 @@ local function steps(times)
 end
 
 describe("spacing", function()
-  it("gives n + 1 falling times for every n from 1 to 1000", function()
+  it("gives n + 1 falling times for every n from 1 to 1000 #slow", function()
     local by_bisection = { karras = true, log_snr = true } -- slow: some of the numbers will do
     for name, space in pairs(spacings) do
       for n = 1, 1000 do
@@ -41,7 +41,7 @@ describe("spacing", function()
     end
   end)
 
-  it("does so for every schedule, and from any first time", function()
+  it("does so for every schedule, and from any first time #slow", function()
     for schedule_name, f in pairs(schedules) do
       for name, space in pairs(spacings) do
         for _, n in ipairs { 1, 2, 18, 300 } do
@@ -68,7 +68,7 @@ describe("spacing", function()
   -- NumPy 2 says, as diffusers asks it: linspace(0, 999, n).round(), arange(1000, 0, -1000 / n).round() - 1 (which is
   -- one number too long for 62 of the n: the first n count), arange(n) * (1000 // n). All of them for n = 1..1000
   -- (2..1000 of linspace, which for n = 1 gives 0, where nothing can begin), falling, h = (31 h + step) mod (2^31 - 1).
-  it("rounds as NumPy does, for every n", function()
+  it("rounds as NumPy does, for every n #slow", function()
     for name, want in pairs { rounded = 328834378, trailing = 173175107, leading = 1628150008 } do
       local h = 0
       for n = name == "rounded" and 2 or 1, 1000 do

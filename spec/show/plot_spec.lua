@@ -247,7 +247,7 @@ describe("plot.save", function()
     assert.is_true(found["255,255,255"] > 100000)
   end)
 
-  it("dashes curves from where colours come again", function()
+  it("dashes curves from where colours come again #slow", function()
     local function blue(curves)
       return colours(curves, { width = 600, height = 400, ylim = { 0, 9 } })["0,114,178"]
     end
@@ -259,7 +259,7 @@ describe("plot.save", function()
     assert.is_true(eighth > 0.4 * first and eighth < 0.75 * first, first .. " " .. eighth)
   end)
 
-  it("is 900 x 540 by default", function()
+  it("is 900 x 540 by default #slow", function()
     local _, shape = colours(function(t) return t end)
     assert.same({ 540, 900, 3 }, shape)
   end)

@@ -33,17 +33,26 @@ local function interpreter()
   return arg[i]
 end
 
--- A folder of its own, which the caller removes with child.remove.
+-- A folder of its own, which the caller removes with child.remove. Neither starts a process.
 function child.folder()
-  local pipe = io.popen "mktemp -d"
-  local path = pipe:read "l"
-  pipe:close()
+  local path = os.tmpname()
+  assert(os.remove(path))
+  assert(lfs.mkdir(path))
   return path
+end
+
+local function remove(path)
+  if lfs.symlinkattributes(path, "mode") == "directory" then
+    for name in lfs.dir(path) do
+      if name ~= "." and name ~= ".." then remove(path .. "/" .. name) end
+    end
+  end
+  os.remove(path)
 end
 
 function child.remove(path)
   assert(path:find "^/.+/.+")
-  os.execute("rm -rf " .. child.quote(path))
+  remove(path)
 end
 
 -- Runs Lua text. options: cd, seconds (60), megabytes (of address space; under sanitizers, of one allocation), env

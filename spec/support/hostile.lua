@@ -73,6 +73,25 @@ local function try_values(target, place, n, set)
   end
 end
 
+-- Values of all kinds in all places at once, so many times: LATERNA_ATTACK, of make nightly. The object of a method is
+-- left in its place.
+local ATTACKS <const> = tonumber(os.getenv "LATERNA_ATTACK") or 0
+
+local function attack(target)
+  local places = math.min(arguments(target).n + 1, 6)
+  for _ = 1, ATTACKS do
+    local args, names = arguments(target), {}
+    for place = target.method and 2 or 1, places do
+      if math.random() < 0.5 then
+        local value = values[math.random(#values)]
+        args[place] = value.make()
+        names[#names + 1] = place .. ": " .. value.name
+      end
+    end
+    call(target, "arguments", table.concat(names, ", "), args, math.max(args.n, places))
+  end
+end
+
 local function try(target)
   local given = arguments(target)
   local n = given.n
@@ -177,6 +196,7 @@ restore()
 for _, target in ipairs(targets) do
   local before = live()
   try(target)
+  attack(target)
   local after = live()
   if after > before + 40 then note(target, "all", "all", ("keeps %d tensors"):format(after - before)) end
 end

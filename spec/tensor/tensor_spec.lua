@@ -139,7 +139,7 @@ describe("a tensor", function()
 end)
 
 describe("memory", function()
-  it("stays flat in a loop that drops its tensors, without collectgarbage", function()
+  it("stays flat in a loop that drops its tensors, without collectgarbage #slow", function()
     local x = core.ones(256, 256)
     local function step() return (x * 2 + 1):exp():sum() end
     for _ = 1, 300 do step() end
