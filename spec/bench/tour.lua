@@ -6,7 +6,7 @@ local step = require "spec.bench.step"
 local nn = lt.nn
 
 local SIZE <const>, CHANNELS <const>, WIDTH <const>, TEXT <const>, DETAIL <const> = 16, 3, 8, 32, 16
-local RATE <const>, DRAWN <const>, DROP <const> = 24, 0.5, 0.1
+local RATE <const>, FROM_PRIOR <const>, DROP <const> = 24, 0.5, 0.1
 local STEPS <const> = 1000 -- of the whole training: rates fall until then
 
 local function coder(more)
@@ -16,36 +16,37 @@ local function coder(more)
 end
 
 local function gaussian_error(self, painted, x)
-  return self.compare(painted, x):mean() * (#x / x:numel())
+  return self.likelihood(painted, x):mean() * (#x / x:numel())
 end
 
 -- A flow or a diffusion model, with a picture of what caption and detail let expect, which is compared as a VAE's is.
--- rest: the painter paints what the sketch leaves, which is about so large; nil: the whole picture.
-local Sketching = nn.class("BenchSketching", function(self, painter, sketch, rest)
-  self.painter, self.sketch, self.rest, self.compare = painter, sketch, rest, lt.likelihood.Gaussian()
+-- residual_scale: the painter paints what the sketch leaves, which is about so large; nil: the whole picture.
+local Refiner = nn.class("BenchRefiner", function(self, painter, sketch, residual_scale)
+  self.painter, self.sketch, self.likelihood = painter, sketch, lt.likelihood.Gaussian()
+  self.residual_scale = residual_scale
 end)
 
 -- A flow takes its measure from the first x that it sees, and cannot sketch before.
-function Sketching:loss(x, cond)
-  local function sketched() return self.sketch(self.painter.net, cond.text.pooled, cond.detail) end
-  local sketch = self.rest and sketched()
-  local task = sketch and (x - sketch:detach()) * (1 / self.rest) or x
-  local loss, log = self.painter:loss(task, { text = cond.text, detail = cond.detail })
+function Refiner:loss(x, cond)
+  local function sketched() return self.sketch(self.painter.net, cond:pooled(), cond.detail) end
+  local sketch = self.residual_scale and sketched()
+  local task = sketch and (x - sketch:detach()) * (1 / self.residual_scale) or x
+  local loss, log = self.painter:loss(task, cond:limited(lt.condition.keys()))
   local bits = gaussian_error(self, sketch or sketched(), x) * (1 / math.log(2))
   log.sketch = bits:item()
   return loss + bits, log
 end
 
-function Sketching:sample(cond, options) return self.painter:sample(cond, options) end
+function Refiner:sample(cond, options) return self.painter:sample(cond, options) end
 
 local function flow()
   local net = lt.flow.layers.Sequence {
     lt.flow.layers.ConditionalAffine(SIZE * SIZE * CHANNELS, { text = TEXT, detail = DETAIL, bound = 4,
-      net = nn.PictureDecoder(TEXT + DETAIL, 2 * CHANNELS, coder {}) }),
+      net = nn.PictureDecoder(coder { detail = TEXT + DETAIL, channels = 2 * CHANNELS }) }),
     lt.flow.Glow { size = { SIZE, SIZE, CHANNELS }, levels = 2, steps = 4, hidden = 4 * WIDTH, text = 0, logit = false,
       bound = 1 },
   }
-  return Sketching(lt.flow { size = { SIZE, SIZE, CHANNELS }, temperature = 0.15, net = net }, function(by, pooled, z)
+  return Refiner(lt.flow { size = { SIZE, SIZE, CHANNELS }, temperature = 0.15, net = net }, function(by, pooled, z)
     local n, cond = pooled:size(1), { pooled = pooled, detail = z }
     local quiet = by[2]:inverse(lt.zeros(1, SIZE * SIZE * CHANNELS), cond)
     return (by[1]:inverse(quiet:expand(n, SIZE, SIZE, CHANNELS), cond))
@@ -64,26 +65,24 @@ local function diffusion()
   local net = Denoiser(
     nn.UNet { size = SIZE, channels = 2 * CHANNELS, out_channels = CHANNELS, width = 2 * WIDTH,
       multipliers = { 1, 2, 4 }, blocks = 1, text = TEXT, detail = DETAIL },
-    nn.PictureDecoder(TEXT + DETAIL, CHANNELS, coder {}))
-  return Sketching(lt.diffusion { net = net, schedule = "cosine", predict = "v",
-    draw = lt.diffusion.draw.logit_normal { mean = -0.5, std = 1.4 } },
+    nn.PictureDecoder(coder { detail = TEXT + DETAIL }))
+  return Refiner(lt.diffusion { net = net, schedule = "cosine", predict = "v", pixels = false,
+    time_sampler = lt.diffusion.time_sampler.logit_normal { mean = -0.5, std = 1.4 } },
     function(by, pooled, z) return by.expect(lt.cat({ pooled, z }, 2)) end, 0.2)
 end
 
-local Decoding = nn.class("BenchDecoding", function(self, decoder) self.decoder = decoder end)
-
-function Decoding:forward(z, cond) return self.decoder(z, cond and cond.pooled) end
-
 -- A game, and a comparison of what was painted of a detail with the picture that it is of.
 local Playing = nn.class("BenchPlaying", function(self, game)
-  self.game, self.critic, self.compare = game, game.critic, lt.likelihood.Gaussian()
+  self.game, self.critic, self.likelihood = game, game.critic, lt.likelihood.Gaussian()
 end)
+
+function Playing:condition_keys(fname) return self.game:condition_keys(fname) end
 
 function Playing:loss(x, cond)
   local loss, log = self.game:loss(x, cond)
-  local compared = gaussian_error(self, self.game.generator(cond.detail, cond.text), x)
-  log.compared = compared:item()
-  return loss + compared, log
+  local nll = gaussian_error(self, self.game.generator(cond.detail, cond:encode()), x)
+  log.nll = nll:item()
+  return loss + nll, log
 end
 
 function Playing:critic_loss(x, cond) return self.game:critic_loss(x, cond) end
@@ -92,7 +91,7 @@ function Playing:sample(cond, options) return self.game:sample(cond, options) en
 
 function Playing:generator_parameters()
   local list = self.game:generator_parameters()
-  return table.move(self.compare:parameters(), 1, #self.compare:parameters(), #list + 1, list)
+  return table.move(self.likelihood:parameters(), 1, #self.likelihood:parameters(), #list + 1, list)
 end
 
 local function Critic(captions)
@@ -105,8 +104,8 @@ local function gan(captions, reader)
   local critic = Critic(captions)
   critic:load_state(reader:state())
   return Playing(lt.gan {
-    generator = Decoding(nn.PictureDecoder(DETAIL, CHANNELS, coder { condition = TEXT })), critic = critic,
-    detail = DETAIL, r1 = 0.3, r2 = 0.3, penalty_every = 4, wrong_captions = 2,
+    generator = nn.PictureDecoder(coder { detail = DETAIL, text = TEXT }), critic = critic,
+    detail = DETAIL, r1 = 0.3, r2 = 0.3, penalty_every = 4, negatives = 2,
   })
 end
 
@@ -119,27 +118,25 @@ local Looking = nn.class("BenchLooking", function(self, eyes, extractor)
   self.out = nn.Linear(16 * WIDTH, 2 * DETAIL)
 end)
 
-Looking.takes_tokens = true
-
-function Looking:forward(x, text)
+function Looking:forward(x, cond)
   local maps = lt.no_grad(self.eyes.body, x)
-  local h = self.hidden(lt.cat({ self.norm(maps[#maps]:flatten(2)), text.pooled }, 2))
-  return self.extractor(x, text) + self.out(lt.silu(h))
+  local h = self.hidden(lt.cat({ self.norm(maps[#maps]:flatten(2)), cond.pooled }, 2))
+  return self.extractor(x, cond) + self.out(lt.silu(h))
 end
 
 local NAMES <const> = { "vae", "flow", "diffusion", "gan" }
 
 local Painters = nn.class("BenchPainters", function(self, captions)
-  local reader = Critic(captions):fixed()
+  local reader = Critic(captions):frozen_view()
   local shared = {
     extractor = Looking(reader.net, nn.Extractor(coder { detail = DETAIL, text = TEXT })),
     text = lt.text.Encoder(captions, { dim = TEXT, depth = 2 }),
-    prior = lt.prior.Flow(DETAIL, { condition = TEXT, layers = 8 }),
-    price = lt.autoencoder.price.kl { rate = RATE }, detail = DETAIL, drop = DROP,
+    prior = lt.prior.Flow(DETAIL, { text = TEXT, layers = 8 }),
+    regulariser = lt.autoencoder.regulariser.kl { rate = RATE }, detail = DETAIL, drop = DROP,
   }
   self.shared = { shared.extractor, shared.text, shared.prior }
   local generators = {
-    lt.vae { decoder = nn.PictureDecoder(DETAIL, CHANNELS, coder { condition = TEXT }), detail = DETAIL },
+    lt.vae { decoder = nn.PictureDecoder(coder { detail = DETAIL, text = TEXT }), detail = DETAIL },
     flow(), diffusion(), gan(captions, reader),
   }
   for i, name in ipairs(NAMES) do
@@ -195,7 +192,7 @@ end
 --- train(number, batch) makes the step of that number and returns what the example logged; the model comes with it.
 function tour.training(captions)
   local model = Painters(captions)
-  local ema = lt.optim.Ema(model, function(number) return math.min(0.995, (1 + number) / (10 + number)) end)
+  local ema = lt.optim.Ema(model, 0.995)
   local all, parameters, critic = optimizers(model)
   local first, lengths = model.vae, {}
   return function(number, batch)
@@ -203,19 +200,20 @@ function tour.training(captions)
     local function note(prefix, numbers)
       for key, v in pairs(numbers) do log[prefix .. key] = v end
     end
-    first.price.rate = RATE * 5 ^ math.max(0, 1 - number / STEPS / 0.7)
-    local seen = first:extract(x, { text = batch.captions })
-    local cond, game = { seen = seen }, { text = batch.captions, seen = seen, drawn = DRAWN }
+    first.regulariser.rate = RATE * 5 ^ math.max(0, 1 - number / STEPS / 0.7)
+    local posterior = first:extract(x, { text = batch.captions })
+    local cond = { posterior = posterior }
+    local game = { text = batch.captions, posterior = posterior, from_prior = FROM_PRIOR }
     local loss, numbers = model.gan:critic_loss(x, game)
     minimise(loss, { critic }, {})
     note("", numbers)
     local sum = 0
     for _, name in ipairs(NAMES) do
       loss, numbers = model[name]:loss(x, name == "gan" and game or cond)
-      sum = sum + weigh(lengths, number, name, loss, seen.z)
+      sum = sum + weigh(lengths, number, name, loss, posterior.z)
       note(name .. "_", numbers)
     end
-    loss, numbers = first:charge(seen, { loss = #NAMES })
+    loss, numbers = first:penalty(posterior, { loss = #NAMES })
     note("", numbers)
     minimise(sum + loss, all, parameters)
     ema:update()
