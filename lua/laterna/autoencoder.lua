@@ -169,7 +169,8 @@ function Autoencoder:loss(x, cond)
   return loss + cost, log
 end
 
--- Height, width and channels of the pictures that it was trained on; nil before.
+--- Height, width and channels of the pictures that it was trained on; nil before.
+-- @treturn ?table
 function Autoencoder:picture_size() return self.pictures end
 
 --- The detail that the extractor reads: mean and log-variance (nil where the regulariser knows no variance).

@@ -115,7 +115,8 @@ local PLAIN = condition.keys()
 -- @treturn table
 function Diffusion:condition_keys(fname) return fname == "sample" and painting.keys or LOSS end -- luacheck: ignore self
 
--- Height, width and channels of the pictures that it was trained on; nil before. In a latent space those of its space.
+--- Height, width and channels of the pictures that it was trained on; nil before. In a latent space those of its space.
+-- @treturn ?table
 function Diffusion:picture_size()
   local space = self.space
   if space then return nn.is_module(space) and space.picture_size and space:picture_size() or nil end

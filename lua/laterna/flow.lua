@@ -180,7 +180,8 @@ function Flow:loss(x, cond)
   return loss + other:mean() * (weight / (self.d * math.log(2))), log
 end
 
--- Height, width and channels of the pictures; nil for vectors.
+--- Height, width and channels of the pictures; nil for vectors.
+-- @treturn ?table
 function Flow:picture_size() return #self.size == 3 and self.size or nil end
 
 -- Runs f in evaluation mode; recorded only where a gradient of t is wanted.

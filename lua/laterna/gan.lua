@@ -160,7 +160,8 @@ function Gan:loss(x, cond)
   return loss, log
 end
 
--- Height, width and channels of the pictures that it was trained on; nil before, and for vectors.
+--- Height, width and channels of the pictures that it was trained on; nil before, and for vectors.
+-- @treturn ?table
 function Gan:picture_size() return self.pictures end
 
 --- What the critic minimises: a scalar, and numbers to log (critic_loss; accuracy_real, accuracy_painted,

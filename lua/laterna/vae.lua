@@ -101,7 +101,8 @@ function Vae:loss(x, cond)
   return nll + penalty * (cond.beta or self.beta), { nll = nll:item(), kl = kl:item() }
 end
 
--- Height, width and channels of the pictures that it was trained on; nil before.
+--- Height, width and channels of the pictures that it was trained on; nil before.
+-- @treturn ?table
 function Vae:picture_size() return self.pictures end
 
 local function paint(fname, self, cond, options)
