@@ -158,8 +158,8 @@ void lt_parallel(int64_t n, int64_t grain, lt_piece piece, void *context)
 // The processors that this process may use, or what LATERNA_THREADS says.
 static int processors(void)
 {
-    const char *told = getenv("LATERNA_THREADS");
-    int n = told ? atoi(told) : 0;
+    const char *setting = getenv("LATERNA_THREADS");
+    int n = setting ? atoi(setting) : 0;
     if (n < 1)
         n = lt_processors();
     return n > MOST ? MOST : n;

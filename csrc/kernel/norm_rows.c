@@ -18,16 +18,16 @@ typedef struct {
     float *part; // (pictures, chunks, 2, c), backward: sum du and sum du xhat
 } job;
 
-static int plan(job *j, bool told, bool parts) // told: pictures differ
+static int plan(job *j, bool per_picture, bool parts) // per_picture: pictures differ
 {
     const lt_norm_call *a = j->a;
-    j->pictures = told ? a->n : 1;
-    j->rows = told ? a->hw : a->n * a->hw;
+    j->pictures = per_picture ? a->n : 1;
+    j->rows = per_picture ? a->hw : a->n * a->hw;
     j->chunk = LT_NORM_PIECE / (a->c + 1) + 16;
     if (j->chunk < j->rows / CHUNKS + 1)
         j->chunk = j->rows / CHUNKS + 1;
     j->chunks = (j->rows + j->chunk - 1) / j->chunk;
-    const bool coefs = told || a->weight || a->bias || a->activation;
+    const bool coefs = per_picture || a->weight || a->bias || a->activation;
     const size_t numbers = (size_t)(j->pictures * 2 * a->c);
     if (coefs && !(j->coef = lt_alloc(numbers * sizeof *j->coef)))
         return LT_FAIL;
@@ -166,8 +166,8 @@ int LT_NAME(lt_norm_layer_grad)(const lt_norm_call *a, const float *x, const flo
                                 const float *rstd, const lt_norm_grads *out)
 {
     job j = {.a = a, .x = x, .dy = dy, .plus = out->plus, .dx = out->dx, .saved_mean = mean, .saved_rstd = rstd};
-    const bool told = a->scale || a->shift || out->dshift;
-    if (plan(&j, told, out->dweight || out->dbias || out->dscale || out->dshift) != LT_OK)
+    const bool per_picture = a->scale || a->shift || out->dshift;
+    if (plan(&j, per_picture, out->dweight || out->dbias || out->dscale || out->dshift) != LT_OK)
         return LT_FAIL;
     const int64_t rows = j.rows < j.chunk ? j.rows : j.chunk;
     lt_parallel(j.pictures * j.chunks, j.chunk / (rows + 1) + 1, grad_piece, &j);

@@ -59,7 +59,7 @@ static int zero_grad(lua_State *L)
 /*** Adds the gradients of a tensor to `.grad` of every leaf that it depends on. What operations saved is given back,
 unless retain_graph.
 @function backward
-@tparam Tensor self a scalar, or any shape with `gradient` given
+@tparam Tensor self a scalar, or any shape with `gradient` beside it
 @tparam[opt] Tensor gradient of the final quantity with respect to self, self's shape
 @tparam[opt] table options retain_graph, create_graph (gradients can be differentiated again) */
 static int backward(lua_State *L)
@@ -86,7 +86,7 @@ static int backward(lua_State *L)
 
 /*** Gradients of y with respect to tensors, without touching `.grad`.
 @function grad
-@tparam Tensor y a scalar, or any shape with grad_output given
+@tparam Tensor y a scalar, or any shape with grad_output beside it
 @tparam table inputs tensors that require gradients (leaves, or results on the way)
 @tparam[opt] table options create_graph, retain_graph, grad_output
 @treturn table a tensor for each input; false where y does not depend on it */

@@ -161,19 +161,19 @@ int lt_arg_shape(lua_State *L, int arg, const char *name, int64_t *shape, int *n
 
 void lt_arg_axes(lua_State *L, int arg, const lt_tensor *t, int *axes, int *n)
 {
-    int64_t given[LT_MAX_DIM];
+    int64_t asked[LT_MAX_DIM];
     int next, seen = 0;
     *n = 0;
     if (lua_isnoneornil(L, arg))
         return;
     if (!lua_istable(L, arg) && lua_type(L, arg) != LUA_TNUMBER)
         wrong_type(L, arg, "axes", "number or table");
-    int count = lua_istable(L, arg) ? lt_arg_shape(L, arg, "axes", given, &next) : 1;
+    int count = lua_istable(L, arg) ? lt_arg_shape(L, arg, "axes", asked, &next) : 1;
     if (!lua_istable(L, arg))
-        given[0] = lt_arg_integer(L, arg, "axes", INT64_MIN, INT64_MAX);
+        asked[0] = lt_arg_integer(L, arg, "axes", INT64_MIN, INT64_MAX);
     for (int i = 0; i < count; i++) {
         int axis;
-        LT_TRY(L, lt_axis(t, given[i], arg, &axis));
+        LT_TRY(L, lt_axis(t, asked[i], arg, &axis));
         if (seen & 1 << axis)
             lt_bad_argument(L, arg, "axes: axis %d is named twice", axis + 1);
         seen |= 1 << axis;

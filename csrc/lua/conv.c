@@ -68,12 +68,12 @@ static void pair(lua_State *L, int arg, const char *name, int64_t *out)
         out[0] = out[1] = lt_arg_integer(L, arg, name, 1, LARGEST);
         return;
     }
-    int64_t given[LT_MAX_DIM];
-    if (lt_arg_shape(L, arg, name, given, &next) != 2 || given[0] < 1 || given[1] < 1 || given[0] > LARGEST ||
-        given[1] > LARGEST)
+    int64_t asked[LT_MAX_DIM];
+    if (lt_arg_shape(L, arg, name, asked, &next) != 2 || asked[0] < 1 || asked[1] < 1 || asked[0] > LARGEST ||
+        asked[1] > LARGEST)
         lt_bad_argument(L, arg, "%s: expected a number or a pair of 1 or more", name);
-    out[0] = given[0];
-    out[1] = given[1];
+    out[0] = asked[0];
+    out[1] = asked[1];
 }
 
 static int pool(lua_State *L, lt_tensor *(*f)(lt_tensor *, const lt_pool_options *))

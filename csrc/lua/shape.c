@@ -47,7 +47,7 @@ static int flatten(lua_State *L)
     return 1;
 }
 
-/*** Drops an axis of size 1 (all of them without an axis), or puts one in before the given place.
+/*** Drops an axis of size 1 (all of them without an axis), or puts one in before the asked place.
 @function squeeze
 @function unsqueeze
 @tparam Tensor x
@@ -86,12 +86,12 @@ static int unsqueeze(lua_State *L)
 static int permute(lua_State *L)
 {
     lt_tensor *x = lt_arg_tensor(L, 1, "x");
-    int64_t given[LT_MAX_DIM];
-    int next, order[LT_MAX_DIM], seen = 0, n = lt_arg_shape(L, 2, "axes", given, &next);
+    int64_t asked[LT_MAX_DIM];
+    int next, order[LT_MAX_DIM], seen = 0, n = lt_arg_shape(L, 2, "axes", asked, &next);
     if (n != x->ndim)
         return lt_bad_argument(L, 2, "axes: expected %d of them, got %d", x->ndim, n);
     for (int i = 0; i < n; i++) {
-        LT_TRY(L, lt_axis(x, given[i], 2, &order[i]));
+        LT_TRY(L, lt_axis(x, asked[i], 2, &order[i]));
         if (seen & 1 << order[i])
             return lt_bad_argument(L, 2, "axes: axis %d is named twice", order[i] + 1);
         seen |= 1 << order[i];
@@ -135,7 +135,7 @@ static int narrow(lua_State *L)
     return 1;
 }
 
-/*** An axis cut into n equal parts, or into parts of the sizes given.
+/*** An axis cut into n equal parts, or into parts of the sizes asked.
 @function chunk
 @function split
 @tparam Tensor x

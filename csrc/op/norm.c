@@ -129,7 +129,7 @@ static int check(const lt_tensor *x, const lt_tensor *weight, int weight_arg, co
     return lt_norm_check_affine(x, bias, weight_arg + 1, "bias");
 }
 
-static int check_told(const lt_tensor *x, const lt_tensor *t, int arg, const char *name) // scale or shift
+static int check_per_picture(const lt_tensor *x, const lt_tensor *t, int arg, const char *name) // scale or shift
 {
     if (!t)
         return LT_OK;
@@ -145,8 +145,8 @@ static int check_told(const lt_tensor *x, const lt_tensor *t, int arg, const cha
 lt_tensor *lt_group_norm(lt_tensor *x, int64_t groups, lt_tensor *weight, lt_tensor *bias,
                          const lt_norm_settings *settings)
 {
-    if (check(x, weight, 3, bias, 2) != LT_OK || check_told(x, settings->scale, 5, "scale") != LT_OK ||
-        check_told(x, settings->shift, 5, "shift") != LT_OK)
+    if (check(x, weight, 3, bias, 2) != LT_OK || check_per_picture(x, settings->scale, 5, "scale") != LT_OK ||
+        check_per_picture(x, settings->shift, 5, "shift") != LT_OK)
         return NULL;
     const int64_t c = x->shape[x->ndim - 1], n = x->shape[0], hw = lt_sizes_product(x->shape, 1, x->ndim - 1);
     if (groups < 1 || c % groups != 0 || c == 0) {
@@ -194,9 +194,10 @@ static lt_tensor *rows_norm(lt_norm_kind kind, const lt_norm_inputs *in, const l
 
 lt_tensor *lt_layer_norm(lt_tensor *x, lt_tensor *weight, lt_tensor *bias, const lt_norm_settings *settings)
 {
-    const bool told = settings->scale || settings->shift;
-    if (check(x, weight, 2, bias, told ? 2 : 1) != LT_OK || check_told(x, settings->scale, 4, "scale") != LT_OK ||
-        check_told(x, settings->shift, 4, "shift") != LT_OK)
+    const bool per_picture = settings->scale || settings->shift;
+    if (check(x, weight, 2, bias, per_picture ? 2 : 1) != LT_OK ||
+        check_per_picture(x, settings->scale, 4, "scale") != LT_OK ||
+        check_per_picture(x, settings->shift, 4, "shift") != LT_OK)
         return NULL;
     return rows_norm(LT_LAYER_NORM, &(lt_norm_inputs){x, weight, bias, settings->scale, settings->shift}, settings);
 }

@@ -87,9 +87,8 @@ static int accumulate_leaf(lt_node *leaf)
 static int check_saved(const lt_node *node)
 {
     if (node->freed)
-        return lt_fail(
-            "backward a second time through '%s': what it saved was given back (retain_graph = true keeps it)",
-            node->name);
+        return lt_fail("backward a second time through '%s': what it saved was freed (retain_graph = true keeps it)",
+                       node->name);
     for (int i = 0; i < node->saved_count; i++) {
         const lt_saved_slot *slot = &node->saved[i];
         if (slot->tensor && slot->tensor->storage->version != slot->version)
@@ -269,7 +268,7 @@ static int check_edges(const lt_walk *w)
         for (int k = 0; k < w->node[i]->inputs; k++) {
             const lt_node *input = w->node[i]->input[k];
             if (input && input->order < w->since && !lt_walk_expects(input))
-                return lt_fail("'%s' was given something that was not there, or not used, when the function ran first",
+                return lt_fail("'%s' got something that was not there, or not used, when the function ran first",
                                w->node[i]->name);
         }
     return LT_OK;
