@@ -1,5 +1,6 @@
 -- What the example scripts share: prompts for models of scenes, and the classifiers that judge them.
 local child = require "spec.support.child"
+local face = require "spec.support.face"
 local lt = require "laterna"
 local sources = require "spec.support.sources"
 
@@ -197,6 +198,19 @@ describe("the painters #training", function()
     end
   end)
 
+  it("have the face of a generator, before an extractor and behind one", function()
+    local x, cond = lt.pictures.from_bytes(scenes.images), { text = scenes.captions }
+    local few = { steps = 2 }
+    for _, extractor in ipairs { true, false } do
+      for _, name in ipairs(painters.names) do
+        local _, _, model = lesson({ name }, extractor)
+        local how = name == "diffusion" and few or nil
+        face.check(name, model[name], { x = x, cond = cond, sample = how, rsample = how,
+          has = name == "gan" and "rsample critic_loss generator_parameters" or "rsample" })
+      end
+    end
+  end)
+
   it("paint with the weights of the copy that is asked, not with those it was copied from", function()
     local _, _, model = lesson(painters.names, true)
     local copy = lt.optim.Ema(painters.Model(painters.names, o), 0.9).model
@@ -233,7 +247,8 @@ describe("the painters #training", function()
   it("have an extractor whose eyes are not trained, and a teller that learns words", function()
     local train = lt.data.scenes { n = 8, objects = 1, size = 8 }
     local teller, index = o.reader.teller(8 + 4), lt.arange(1, 8, { dtype = "int32" })
-    local extracted = { text = { pooled = lt.randn(8, 8) }, z = lt.randn(8, 4) }
+    local pooled = lt.randn(8, 8)
+    local extracted = { cond = { pooled = function() return pooled end }, z = lt.randn(8, 4) }
     local optimizer = lt.optim.Adam(teller:parameters(), { lr = 1e-2 })
     local first, last
     for _ = 1, 30 do
@@ -267,7 +282,7 @@ describe("the painters #training", function()
         local a = part.attribute
         if prompts.word(scene, a) ~= prompts.word(scenes.attributes(row), a) then changes[#changes + 1] = a end
       end
-      local one, kept = changes[1], extracted.text.captions[row] == ""
+      local one, kept = changes[1], extracted.cond.text[row] == ""
       assert.equal(kept and 0 or 1, #changes)
       assert.is_true(kept or one == "background" and mention.background or mention.objects[1][one])
     end
