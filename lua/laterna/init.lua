@@ -7,8 +7,10 @@ local core = require "laterna.core"
 local lt = {}
 for name, value in pairs(core) do lt[name] = value end
 
---- Tensors by name, to and from a safetensors file.
-lt.save, lt.load = core.save_safetensors, core.load_safetensors
+-- Files of tensors and of models; see laterna.model, which is loaded when one of them is first called.
+for _, name in ipairs { "save", "load", "save_model", "open", "inspect" } do
+  lt[name] = function(...) return require("laterna.model")[name](...) end
+end
 
 local autograd = require "laterna.autograd"
 lt.autograd_function, lt.checkpoint = autograd.autograd_function, autograd.checkpoint
@@ -27,7 +29,7 @@ local parts = {
 return setmetatable(lt, {
   __index = function(_, name)
     if not parts[name] then return nil end
-    local part = require(parts[name])
+    local part = require("laterna.model.names").publish(name, require(parts[name]))
     rawset(lt, name, part)
     return part
   end,
