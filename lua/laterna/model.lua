@@ -195,14 +195,28 @@ local function are_classes(v)
   return ok, "a table of classes by name, { Net = Net }"
 end
 
+-- Who reads words in a model must be who does in its file.
+local function check_readers(m, vocabularies)
+  local readers = vocabulary.of(m)
+  for name in next, vocabularies do
+    if not readers[name] then error(("metadata vocabularies: %s reads no words"):format(check.describe(name)), 0) end
+  end
+  for name in next, readers do
+    if not vocabularies[name] then
+      error(("metadata vocabularies: nothing of %s"):format(check.describe(name)), 0)
+    end
+  end
+end
+
 local function open(path, classes, values)
   local tensors, metadata = core.inspect_safetensors(path)
   local prefix, numbers = prefix_of(tensors, metadata), 0
   for name, t in next, tensors do
     if name:sub(1, #prefix) == prefix then numbers = numbers + t.numbers end
   end
-  local _, tokenizers = words_of(metadata)
+  local vocabularies, tokenizers = words_of(metadata)
   local m = build(metadata, tokenizers, classes, values, 16 * numbers + SLACK)
+  check_readers(m, vocabularies)
   local loaded = core.load_safetensors(path, { prefix = prefix })
   m:load_state(model.attach(loaded, metadata, path))
   return m:eval()

@@ -30,7 +30,11 @@ end
 
 local function put_number(v)
   if math.type(v) == "integer" then return ("%d"):format(v) end
-  local text = ("%.17g"):format(v)
+  local text
+  for digits = 15, 17 do -- the shortest that is the number again
+    text = ("%." .. digits .. "g"):format(v)
+    if tonumber(text) == v then break end
+  end
   return text:find "[%.e]" and text or text .. ".0"
 end
 
@@ -87,11 +91,12 @@ local ESCAPES = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n
 
 -- \uXXXX, or two of them for what lies beyond; place is after the u.
 local function get_code(text, place)
-  local code = tonumber(text:match("^%x%x%x%x", place), 16)
-  if not code then expected("four hexadecimal digits", place) end
+  local digits = text:match("^%x%x%x%x", place)
+  if not digits then expected("four hexadecimal digits", place) end
+  local code = tonumber(digits, 16)
   if code < 0xD800 or code > 0xDFFF then return utf8.char(code), place + 4 end
-  local low = tonumber(text:match("^\\u(%x%x%x%x)", place + 4), 16)
-  if code > 0xDBFF or not low or low < 0xDC00 or low > 0xDFFF then expected("a pair of surrogates", place) end
+  local low = tonumber(text:match("^\\u(%x%x%x%x)", place + 4) or "0", 16)
+  if code > 0xDBFF or low < 0xDC00 or low > 0xDFFF then expected("a pair of surrogates", place) end
   return utf8.char(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)), place + 10
 end
 

@@ -5,6 +5,7 @@ local check = require "laterna.check"
 local json = require "laterna.model.json"
 local names = require "laterna.model.names"
 local read = require "laterna.model.read"
+local recipe = require "laterna.nn.recipe"
 
 local plan = {}
 
@@ -67,12 +68,19 @@ end
 
 local checks = {}
 
+-- More arguments than a class takes would be passed over without a word.
+local function inspect_class(node, self, path, name)
+  inspect_args(node, self, path, name)
+  local n, most = node["$args"].n, recipe.takes(self.value[node])
+  if n > most then refuse("%s: %d arguments, of %d that it takes", name, n, most) end
+end
+
 checks["$class"] = function(node, self, path, owner)
   local name = node["$class"]
   local class = type(name) == "string" and names.class(name)
   if not class then refuse("%s: unknown class %s", owner, check.describe(name)) end
   self.value[node] = class
-  inspect_args(node, self, path, name)
+  inspect_class(node, self, path, name)
 end
 
 checks["$own"] = function(node, self, path, owner)
@@ -82,7 +90,7 @@ checks["$own"] = function(node, self, path, owner)
   if not self.value[node] then
     refuse("class %s is the script's own; give it: lt.open(path, { classes = { %s = %s } })", name, name, name)
   end
-  inspect_args(node, self, path, name)
+  inspect_class(node, self, path, name)
 end
 
 checks["$ref"] = function(node, self, _, owner)

@@ -53,19 +53,16 @@ local function refuse_holders(copies)
 end
 
 -- Recipes name the copies. What only a recipe holds is copied here, and then has its turn.
-local function copy_recipes(copies)
-  local done, count = {}, nil
-  repeat
-    local list = {}
-    for _, v in next, copies do
-      if walk.is_module(v) and not done[v] then list[#list + 1] = v end
-    end
-    for _, m in ipairs(list) do
-      done[m] = true
-      recipe.copied(m, function(v) return copy(v, copies) end)
-    end
-    count = #list
-  until count == 0
+local function copy_recipes(copies, done)
+  local list = {}
+  for _, v in next, copies do
+    if walk.is_module(v) and not done[v] then list[#list + 1] = v end
+  end
+  for _, m in ipairs(list) do
+    done[m] = true
+    recipe.copied(m, function(v) return copy(v, copies) end)
+  end
+  if #list > 0 then return copy_recipes(copies, done) end
 end
 
 --- A copy of a module that shares no parameter and no buffer with it. Modules, plain tables and tensors are copied;
@@ -82,6 +79,6 @@ return function(module)
   local copies = {}
   local out = copy(module, copies)
   refuse_holders(copies)
-  copy_recipes(copies)
+  copy_recipes(copies, {})
   return out
 end

@@ -52,6 +52,7 @@ function Module.class(name, constructor)
   class.__index = class
   class.__call = function(self, ...) return self:forward(...) end
   walk.register(class)
+  recipe.register(class, constructor)
   return setmetatable(class, {
     __index = Module.methods,
     __call = function(_, ...) return construct(class, constructor, ...) end,

@@ -24,6 +24,24 @@ local savable = setmetatable({}, { __mode = "k" })
 -- Tables and functions of the library by identity: constants[t] is a public name, made[f] is how f was made.
 local constants, made = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
+-- How many arguments the constructor of a class takes.
+local arity = setmetatable({}, { __mode = "k" })
+
+--- Makes it known how many arguments a class takes.
+-- @tparam table class
+-- @tparam function constructor (self, ...)
+function recipe.register(class, constructor)
+  local info = debug.getinfo(constructor, "u")
+  arity[class] = info.isvararg and math.huge or info.nparams - 1
+end
+
+--- How many arguments a class takes; infinity where they are not counted.
+-- @tparam table class
+-- @treturn number
+function recipe.takes(class)
+  return arity[class] or math.huge
+end
+
 --- Objects with this metatable, such as tokenizers, stay themselves in a recipe.
 -- @tparam table metatable
 function recipe.keep(metatable)
@@ -77,6 +95,7 @@ end
 -- @param ... what the constructor was called with
 function recipe.note(module, class, ...)
   local args = type(class.arguments) ~= "function" and arguments(...) or nil
+  if args then args.n = math.tointeger(math.min(args.n, recipe.takes(class))) end
   rawset(module, KEY, setmetatable({ class = class, args = args, changes = {} }, Recipe))
 end
 
