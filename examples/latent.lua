@@ -65,7 +65,7 @@ local model = lt.diffusion {
 }
 local ema = lt.optim.Ema(model, function(step) return math.min(0.998, (1 + step) / (10 + step)) end)
 if o.paint then
-  ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
+  ema.model:load_state(lt.load(o.out .. "/model.safetensors"))
 else
   fit("model", model, ema, o.minutes, o.lr, 1, function(part)
     return model:loss(part.x, { text = part.captions })

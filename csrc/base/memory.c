@@ -225,9 +225,11 @@ void lt_memory_trim(void)
     pthread_mutex_unlock(&pool.lock);
 }
 
-void lt_memory_allow(size_t bytes)
+size_t lt_memory_allow(size_t bytes)
 {
+    const size_t before = allowance.left;
     allowance.left = allowance.whole = bytes;
+    return before;
 }
 
 void lt_memory_fail_at(int64_t n)

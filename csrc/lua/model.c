@@ -33,22 +33,28 @@ static int hash_strings(lua_State *L)
     return 1;
 }
 
-/*** Lets this thread have so many bytes of tensors more than now. What would pass that is an error like any lack of
-memory. Without a number: no limit.
-@function allow_memory
-@tparam[opt] integer bytes */
-static int allow_memory(lua_State *L)
+/*** Calls f(...), in which this thread may have so many bytes of tensors more than now. What would pass that is an
+error like any lack of memory. The limit ends with the call, however it ends.
+@function limit_memory
+@tparam integer bytes
+@tparam function f
+@param ... its arguments
+@return what f returns */
+static int limit_memory(lua_State *L)
 {
-    const int64_t bytes = lt_arg_integer_or(L, 1, "bytes", 0, INT64_MAX, -1);
-    lt_memory_allow(bytes < 0 ? SIZE_MAX : (size_t)bytes);
-    return 0;
+    const int64_t bytes = lt_arg_integer(L, 1, "bytes", 0, INT64_MAX);
+    lt_arg_callable(L, 2, "f");
+    const size_t before = lt_memory_allow((size_t)bytes);
+    const int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
+    lt_memory_allow(before);
+    return status == LUA_OK ? lua_gettop(L) - 1 : lua_error(L);
 }
 
 void lt_open_model(lua_State *L)
 {
     static const lt_function functions[] = {
         {"hash_strings", hash_strings, LT_IN_MODULE},
-        {"allow_memory", allow_memory, LT_IN_MODULE},
+        {"limit_memory", limit_memory, LT_IN_MODULE},
         {NULL, NULL, 0},
     };
     lt_register(L, functions);

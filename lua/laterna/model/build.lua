@@ -91,13 +91,11 @@ return function(metadata, tokenizers, classes, values, bytes)
   local self = plan.of(v, tokenizers, classes, values, CHANGES)
   local generator = core.default_generator()
   local random = generator:state()
-  core.allow_memory(bytes)
-  local ok, model = pcall(function()
+  local ok, model = pcall(core.limit_memory, bytes, function()
     local m = build(v.tree, self)
     change(m, v.changes, self)
     return m
   end)
-  core.allow_memory()
   generator:set_state(random)
   if ok then return model end
   if tostring(model):find("not enough memory", 1, true) then

@@ -110,6 +110,12 @@ local function note(path)
   io.stderr:write(("%s holds no vocabulary: whether its words are this model's cannot be told\n"):format(path))
 end
 
+-- The tokenizer that a state has for a module: under the prefix, or, in a run's checkpoint, by the model's own names.
+local function theirs_of(about, name, prefix)
+  local full = name == "" and prefix:gsub("%.$", "") or prefix .. name
+  return about.vocabularies[full] or about.vocabularies[name]
+end
+
 --- Compares the vocabularies of a state and a module. Where a file holds none a note is written, once for each file.
 -- @tparam table state
 -- @tparam module module
@@ -119,7 +125,7 @@ function vocabulary.compare(state, module, prefix)
   local about, differing = vocabulary.about(state), {}
   if not about then return differing end
   for _, reader in ipairs(vocabulary.readers(module)) do
-    local theirs = about.vocabularies[(prefix or "") .. reader.name] or about.vocabularies[reader.name]
+    local theirs = theirs_of(about, reader.name, prefix or "")
     if theirs then
       reader.why = vocabulary.difference(theirs, reader.tokenizer)
       if reader.why then differing[#differing + 1] = reader end
