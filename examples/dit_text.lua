@@ -41,7 +41,7 @@ local model = lt.diffusion {
 local ema = lt.optim.Ema(model)
 
 if o.paint then
-  ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
+  ema.model:load_state(lt.load(o.out .. "/model.safetensors"))
 else
   local budget = lt.train.budget(o.minutes)
   local opt = lt.optim.Muon(model:parameters(), {

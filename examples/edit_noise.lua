@@ -23,7 +23,7 @@ local flow = lt.flow {
                        text = 32 },
   text = lt.text.Encoder(train.captions, { dim = 32, depth = 1 }), size = size,
 }
-flow:load_state((lt.load(o.model)))
+flow:load_state(lt.load(o.model))
 flow:eval():freeze()
 
 local rows, labels = {}, {}

@@ -67,7 +67,7 @@ local model = lt.autoencoder {
 }
 local ema = lt.optim.Ema(model)
 if o.paint then
-  ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
+  ema.model:load_state(lt.load(o.out .. "/model.safetensors"))
 else
   fit("model", model, ema, o.minutes, o.lr, function(part) return model:loss(part.x, { text = part.captions }) end)
 end

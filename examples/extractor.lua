@@ -36,7 +36,7 @@ local function learn(names, folder)
   local ema = lt.optim.Ema(model)
   local file, g = folder .. "/model.safetensors", lt.generator(o.seed)
   if o.paint then
-    ema.model:load_state((lt.load(file)))
+    ema.model:load_state(lt.load(file))
     return ema.model
   end
   local length = o.steps > 0 and o.steps or lt.train.budget(o.minutes)

@@ -26,7 +26,7 @@ local function distil(from, parts, substeps, guidance, steps)
   local student = from:clone():unfreeze():train()
   local ema = lt.optim.Ema(student, 0.99)
   if o.paint then
-    ema.model:load_state((lt.load(("%s/%s_model.safetensors"):format(o.out, name))))
+    ema.model:load_state(lt.load(("%s/%s_model.safetensors"):format(o.out, name)))
     return ema.model
   end
   local opt = lt.optim.AdamW(student:parameters(), {

@@ -30,7 +30,7 @@ local gan = lt.gan {
 local ema = lt.optim.Ema(gan, 0.998)
 
 if o.paint then
-  ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
+  ema.model:load_state(lt.load(o.out .. "/model.safetensors"))
 else
   local rate = lt.optim.schedule.cosine(o.lr, budget, { warmup = 200, final = 0.05 * o.lr })
   local painting = lt.optim.Adam(gan:generator_parameters(), { lr = rate, betas = { 0, 0.99 } })

@@ -55,7 +55,7 @@ local function learn_to_read()
 end
 
 if o.paint then
-  ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
+  ema.model:load_state(lt.load(o.out .. "/model.safetensors"))
 else
   if o.reading > 0 then learn_to_read() end
   playing = true

@@ -25,7 +25,7 @@ local flow = lt.flow {
                            text = o.text and 32 or 0 },
   text = o.text and lt.text.Encoder(train.captions, { dim = 32, depth = 1 }) or nil, size = size, drop = o.drop,
 }
-if o.from ~= "" then flow:load_state((lt.load(o.from))) end
+if o.from ~= "" then flow:load_state(lt.load(o.from)) end
 
 local budget = lt.train.budget(o.minutes)
 local lr = lt.optim.schedule.cosine(o.lr, budget, { warmup = 100, final = 0.02 * o.lr })

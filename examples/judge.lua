@@ -74,8 +74,8 @@ local function row(file, pictures, captions, named)
     lt.metrics.frechet(of, features), within(of, captions) / variety)
 end
 for _, file in ipairs(files) do
-  local painted, about = lt.load(file)
-  local captions = {}
+  local painted, captions = lt.load(file), {}
+  local about = lt.inspect(painted).metadata
   for caption in about.captions:gmatch "[^\n]+" do captions[#captions + 1] = caption end
   local named = judge:names(painted.pictures, train.classes)
   if #files == 1 then by_caption(painted.pictures, captions, named) end

@@ -59,7 +59,7 @@ local model = lt.diffusion {
 }
 local ema = lt.optim.Ema(model, 0.998)
 if o.paint then
-  ema.model:load_state((lt.load(o.out .. "/model.safetensors")))
+  ema.model:load_state(lt.load(o.out .. "/model.safetensors"))
 else
   fit("model", model, ema, o.minutes, o.lr, 1, function(part)
     return model:loss(part.x, { text = part.captions })

@@ -56,7 +56,7 @@ local function learn()
   lt.save(o.out .. "/model.safetensors", ema.model:state())
 end
 
-if o.paint then ema.model:load_state((lt.load(o.out .. "/model.safetensors"))) else learn() end
+if o.paint then ema.model:load_state(lt.load(o.out .. "/model.safetensors")) else learn() end
 local model = ema.model:eval():freeze()
 
 -- Paints as garments.paint asks, and cleans what was painted.

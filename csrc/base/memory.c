@@ -37,6 +37,11 @@ static struct {
     int64_t fail_at;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+// What this thread may still take, of `whole`; SIZE_MAX is no limit.
+static _Thread_local struct {
+    size_t left, whole;
+} allowance = {SIZE_MAX, SIZE_MAX};
+
 // The class of a size, and the size it is rounded up to.
 static int class_of(size_t bytes, size_t *rounded)
 {
@@ -136,6 +141,10 @@ void *lt_alloc(size_t bytes)
     int class = class_of(bytes ? bytes : 1, &rounded);
     if (KEEPS && bytes >= LARGE)
         rounded = (bytes + ALIGN - 1) / ALIGN * ALIGN; // ranges are cut to length
+    if (rounded > allowance.left) {
+        lt_fail_memory(bytes);
+        return NULL;
+    }
     pthread_mutex_lock(&pool.lock);
     bool failed = pool.fail_at > 0 && --pool.fail_at == 0;
     failed = failed || pool.stats.live + rounded > physical_locked();
@@ -151,6 +160,8 @@ void *lt_alloc(size_t bytes)
         lt_fail_memory(bytes);
         return NULL;
     }
+    if (allowance.whole != SIZE_MAX)
+        allowance.left -= rounded;
     return payload(b);
 }
 
@@ -167,6 +178,8 @@ void lt_free(void *p)
     if (!p)
         return;
     block *b = (block *)((char *)p - ALIGN);
+    if (allowance.whole != SIZE_MAX) // what was there before may be freed too: never more than the whole
+        allowance.left = allowance.whole - allowance.left > b->bytes ? allowance.left + b->bytes : allowance.whole;
     pthread_mutex_lock(&pool.lock);
     pool.stats.live -= b->bytes;
     pool.stats.count--;
@@ -210,6 +223,13 @@ void lt_memory_trim(void)
     pthread_mutex_lock(&pool.lock);
     trim_locked(0);
     pthread_mutex_unlock(&pool.lock);
+}
+
+size_t lt_memory_allow(size_t bytes)
+{
+    const size_t before = allowance.left;
+    allowance.left = allowance.whole = bytes;
+    return before;
 }
 
 void lt_memory_fail_at(int64_t n)

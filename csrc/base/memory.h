@@ -23,6 +23,11 @@ lt_memory_stats lt_memory(void);
 void lt_memory_reset_peak(void);
 void lt_memory_trim(void); // give cached blocks back to the system
 
+// From now on this thread may have so many bytes more in use than now; what would pass that fails like any allocation.
+// SIZE_MAX: no limit. Returns what was left of the limit before, to be set again. For building what a file describes,
+// which may ask for more than there is.
+size_t lt_memory_allow(size_t bytes);
+
 // For the specs: the n-th allocation from now fails (1 = the next); 0 turns it off.
 void lt_memory_fail_at(int64_t n);
 

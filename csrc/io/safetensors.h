@@ -35,6 +35,8 @@ typedef struct {
     lt_bytes entry_bytes, pair_bytes;
 } lt_st_header;
 
+const char *lt_st_type_name(lt_st_type type); // as in the header: "F32"
+
 // `json` (from lt_alloc) belongs to the header from here on, also after a failure: always lt_st_header_free.
 int lt_st_header_parse(lt_st_header *h, char *json, size_t n, uint64_t data_size);
 void lt_st_header_free(lt_st_header *h);
@@ -55,11 +57,15 @@ void lt_safetensors_close(lt_safetensors *f);
 typedef struct {
     lt_text name;
     const lt_tensor *tensor;
+    bool halved; // set by lt_safetensors_save
 } lt_st_item;
 
 // Replaces the file as a whole (io/file.h). Sorts items and pairs in place: first by width of their type, widest
 // first, so that all values are aligned; then by name. The same content is the same file, byte for byte. Names and
-// keys must differ from each other (the caller's table sees to that), be UTF-8, and not be "__metadata__".
-int lt_safetensors_save(const char *path, lt_st_item *items, size_t count, lt_st_pair *metadata, size_t pairs);
+// keys must differ from each other (the caller's table sees to that), be UTF-8, and not be "__metadata__". With `halve`
+// float32 tensors of two axes or more are rounded to bfloat16, to nearest, ties to even; those of fewer axes are few
+// numbers and stay as they are.
+int lt_safetensors_save(const char *path, lt_st_item *items, size_t count, lt_st_pair *metadata, size_t pairs,
+                        bool halve);
 
 #endif

@@ -14,6 +14,14 @@ static const struct {
     {"U8", LT_ST_U8, 1},   {"BOOL", LT_ST_BOOL, 1}, {"I32", LT_ST_I32, 4},   {"I64", LT_ST_I64, 8},
 };
 
+const char *lt_st_type_name(lt_st_type type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].type == type)
+            return types[i].name;
+    return "?";
+}
+
 static bool is(lt_text s, const char *word)
 {
     return s.length == strlen(word) && memcmp(s.text, word, s.length) == 0;

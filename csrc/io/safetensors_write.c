@@ -7,10 +7,16 @@
 
 #include "io/safetensors.h"
 
+// Bytes of a value in the file.
+static size_t width_of(const lt_st_item *item)
+{
+    return item->halved ? sizeof(uint16_t) : lt_dtype_size(item->tensor->dtype);
+}
+
 static int by_width_and_name(const void *a, const void *b)
 {
     const lt_st_item *x = a, *y = b;
-    const size_t wide = lt_dtype_size(x->tensor->dtype), other = lt_dtype_size(y->tensor->dtype);
+    const size_t wide = width_of(x), other = width_of(y);
     return wide != other ? (wide > other ? -1 : 1) : lt_text_compare(x->name, y->name);
 }
 
@@ -39,9 +45,9 @@ static int append_item(lt_bytes *out, const lt_st_item *item, uint64_t *offset)
 {
     static const char *const types[] = {[LT_FLOAT32] = "F32", [LT_UINT8] = "U8", [LT_INT32] = "I32"};
     const lt_tensor *t = item->tensor;
-    const uint64_t end = *offset + (uint64_t)t->size * lt_dtype_size(t->dtype);
+    const uint64_t end = *offset + (uint64_t)t->size * width_of(item);
     char text[96];
-    snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":[", types[t->dtype]);
+    snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":[", item->halved ? "BF16" : types[t->dtype]);
     if (lt_json_write_string(out, item->name) != LT_OK || append_text(out, text) != LT_OK)
         return LT_FAIL;
     for (int d = 0; d < t->ndim; d++) {
@@ -99,10 +105,41 @@ static int check_names(const lt_st_item *items, size_t count, const lt_st_pair *
     return LT_OK;
 }
 
-int lt_safetensors_save(const char *path, lt_st_item *items, size_t count, lt_st_pair *metadata, size_t pairs)
+// To nearest, ties to even; NaN stays NaN.
+static uint16_t to_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (x != x)
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static int write_values(lt_replacement *r, const lt_st_item *item)
+{
+    enum { MOST = 1 << 13 };
+    uint16_t chunk[MOST];
+    const lt_tensor *t = item->tensor;
+    if (!item->halved)
+        return lt_replace_write(r, t->data, (size_t)t->size * lt_dtype_size(t->dtype));
+    const float *values = t->data;
+    for (int64_t at = 0; at < t->size; at += MOST) {
+        const int64_t n = t->size - at < MOST ? t->size - at : MOST;
+        for (int64_t i = 0; i < n; i++)
+            chunk[i] = to_bf16(values[at + i]);
+        if (lt_replace_write(r, chunk, (size_t)n * sizeof *chunk) != LT_OK)
+            return LT_FAIL;
+    }
+    return LT_OK;
+}
+
+int lt_safetensors_save(const char *path, lt_st_item *items, size_t count, lt_st_pair *metadata, size_t pairs,
+                        bool halve)
 {
     lt_bytes header = {0};
     lt_replacement r;
+    for (size_t i = 0; i < count; i++)
+        items[i].halved = halve && items[i].tensor->dtype == LT_FLOAT32 && items[i].tensor->ndim >= 2;
     if (count > 1)
         qsort(items, count, sizeof *items, by_width_and_name);
     if (pairs > 1)
@@ -112,10 +149,8 @@ int lt_safetensors_save(const char *path, lt_st_item *items, size_t count, lt_st
         status = build_header(&header, items, count, metadata, pairs);
     if (status == LT_OK && (status = lt_replace_begin(&r, path)) == LT_OK) {
         status = lt_replace_write(&r, header.data, header.size);
-        for (size_t i = 0; status == LT_OK && i < count; i++) {
-            const lt_tensor *t = items[i].tensor;
-            status = lt_replace_write(&r, t->data, (size_t)t->size * lt_dtype_size(t->dtype));
-        }
+        for (size_t i = 0; status == LT_OK && i < count; i++)
+            status = write_values(&r, &items[i]);
         if (status == LT_OK)
             status = lt_replace_commit(&r);
         else

@@ -1,4 +1,6 @@
 // Named tensors in files: safetensors.
+#include <string.h>
+
 #include "io/safetensors.h"
 
 #include "lua/io.h"
@@ -28,15 +30,29 @@ static int open_into(lt_safetensors **file, const char *path)
     return *file ? LT_OK : LT_FAIL;
 }
 
-/*** Reads a safetensors file. F32, F16, BF16 and F64 become float32; U8 and BOOL uint8; I32 and I64 int32.
-The header is checked before memory is taken, each tensor is read straight into its place.
-@function load_safetensors
+// The file's metadata as a table on the stack.
+static void push_metadata(lua_State *L, const lt_st_header *header)
+{
+    lua_newtable(L);
+    for (size_t i = 0; i < header->pairs; i++) {
+        lua_pushlstring(L, header->metadata[i].key.text, header->metadata[i].key.length);
+        lua_pushlstring(L, header->metadata[i].value.text, header->metadata[i].value.length);
+        lua_rawset(L, -3);
+    }
+}
+
+static bool begins_with(lt_text name, lt_text prefix)
+{
+    return name.length >= prefix.length && memcmp(name.text, prefix.text, prefix.length) == 0;
+}
+
+/*** What a safetensors file holds, from its header alone, which is checked as load_safetensors does.
+@function inspect_safetensors
 @tparam string path
-@treturn table name -> Tensor
+@treturn table name -> {dtype = the file's name of the type, "F32", "BF16" and so on; shape; numbers, how many}
 @treturn table the file's metadata, string -> string
-@raise the path, and what is wrong: a header that is not strictly as specified (with the byte), a tensor (with its name)
- of another type, with offsets that do not fit, or with a number that does not fit its new type */
-static int load_safetensors(lua_State *L)
+@raise as load_safetensors, of the header */
+static int inspect_safetensors(lua_State *L)
 {
     const char *path = lt_arg_path(L, 1);
     lua_settop(L, 1);
@@ -45,16 +61,58 @@ static int load_safetensors(lua_State *L)
     const lt_st_header *header = &(*file)->header;
     lua_newtable(L);
     for (size_t i = 0; i < header->count; i++) {
-        lua_pushlstring(L, header->entries[i].name.text, header->entries[i].name.length);
-        LT_PUSH(L, lt_safetensors_read(*file, i));
+        const lt_st_entry *e = &header->entries[i];
+        lua_Integer numbers = 1;
+        lua_pushlstring(L, e->name.text, e->name.length);
+        lua_createtable(L, 0, 3);
+        lua_pushstring(L, lt_st_type_name(e->type));
+        lua_setfield(L, -2, "dtype");
+        lua_createtable(L, e->ndim, 0);
+        for (int d = 0; d < e->ndim; d++) {
+            numbers *= e->shape[d];
+            lua_pushinteger(L, e->shape[d]);
+            lua_rawseti(L, -2, d + 1);
+        }
+        lua_setfield(L, -2, "shape");
+        lua_pushinteger(L, numbers);
+        lua_setfield(L, -2, "numbers");
         lua_rawset(L, 3);
     }
+    push_metadata(L, header);
+    lt_safetensors_close(*file);
+    *file = NULL;
+    return 2;
+}
+
+/*** Reads a safetensors file. F32, F16, BF16 and F64 become float32; U8 and BOOL uint8; I32 and I64 int32.
+The header is checked before memory is taken, each tensor is read straight into its place.
+@function load_safetensors
+@tparam string path
+@tparam[opt] table options prefix: only the tensors whose names begin so, under what is left of their names
+@treturn table name -> Tensor
+@treturn table the file's metadata, string -> string
+@raise the path, and what is wrong: a header that is not strictly as specified (with the byte), a tensor (with its name)
+ of another type, with offsets that do not fit, or with a number that does not fit its new type */
+static int load_safetensors(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1), *text = "";
+    const lt_option options[] = {{"prefix", LT_OPTION_STRING, &text, 0, 0}, {NULL, 0, NULL, 0, 0}};
+    lt_arg_options(L, 2, options);
+    const lt_text prefix = {text, strlen(text)};
+    lua_settop(L, 2);
+    lt_safetensors **file = file_box(L);
+    LT_TRY(L, open_into(file, path));
+    const lt_st_header *header = &(*file)->header;
     lua_newtable(L);
-    for (size_t i = 0; i < header->pairs; i++) {
-        lua_pushlstring(L, header->metadata[i].key.text, header->metadata[i].key.length);
-        lua_pushlstring(L, header->metadata[i].value.text, header->metadata[i].value.length);
+    for (size_t i = 0; i < header->count; i++) {
+        const lt_text name = header->entries[i].name;
+        if (!begins_with(name, prefix))
+            continue;
+        lua_pushlstring(L, name.text + prefix.length, name.length - prefix.length);
+        LT_PUSH(L, lt_safetensors_read(*file, i));
         lua_rawset(L, 4);
     }
+    push_metadata(L, header);
     lt_safetensors_close(*file);
     *file = NULL;
     return 2;
@@ -95,7 +153,7 @@ static void fill(lua_State *L, content *c)
         if (!t)
             lt_bad_argument(L, 2, "tensors: expected tensor for '%s', got %s", lua_tostring(L, -2),
                             lt_type_name(L, -1));
-        c->items[c->count++] = (lt_st_item){text_at(L, -2), t};
+        c->items[c->count++] = (lt_st_item){.name = text_at(L, -2), .tensor = t};
     }
     for (lua_pushnil(L); c->pairs < pair_room && lua_next(L, 3); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
@@ -105,7 +163,7 @@ static void fill(lua_State *L, content *c)
                             lt_type_name(L, -1));
         c->metadata[c->pairs++] = (lt_st_pair){text_at(L, -2), text_at(L, -1)};
     }
-    lua_settop(L, 5);
+    lua_settop(L, 6);
 }
 
 /*** Writes named tensors as a safetensors file: float32 as F32, uint8 as U8, int32 as I32. The file is replaced as a
@@ -114,26 +172,32 @@ whole, or not at all: it is written under another name, synced and renamed. The 
 @tparam string path
 @tparam table tensors name -> Tensor
 @tparam[opt] table metadata string -> string
+@tparam[opt] table options dtype="bfloat16": float32 tensors of two axes or more are rounded to bfloat16, half the bytes
 @raise a name that is not UTF-8; the path and the system's reason when it cannot be written */
 static int save_safetensors(lua_State *L)
 {
-    const char *path = lt_arg_path(L, 1);
-    lua_settop(L, 3);
+    const char *path = lt_arg_path(L, 1), *dtype = "float32";
+    const lt_option options[] = {{"dtype", LT_OPTION_STRING, &dtype, 0, 0}, {NULL, 0, NULL, 0, 0}};
+    lua_settop(L, 4);
     if (!lua_istable(L, 2))
         lt_bad_argument(L, 2, "tensors: expected table, got %s", lt_type_name(L, 2));
     if (!lua_isnil(L, 3) && !lua_istable(L, 3))
         lt_bad_argument(L, 3, "metadata: expected table, got %s", lt_type_name(L, 3));
+    lt_arg_options(L, 4, options);
+    const bool halve = strcmp(dtype, "bfloat16") == 0;
+    if (!halve && strcmp(dtype, "float32") != 0)
+        lt_bad_argument(L, 4, "dtype: expected float32 or bfloat16, got %s", dtype);
     const size_t count = count_pairs(L, 2), pairs = count_pairs(L, 3);
     content c = {.count = count, .pairs = pairs};
     c.items = lua_newuserdatauv(L, count * sizeof *c.items, 0);
     c.metadata = lua_newuserdatauv(L, pairs * sizeof *c.metadata, 0);
     fill(L, &c);
-    int status = lt_safetensors_save(path, c.items, c.count, c.metadata, c.pairs);
+    int status = lt_safetensors_save(path, c.items, c.count, c.metadata, c.pairs, halve);
     if (status != LT_OK && lt_collect_for_memory(L)) {
         c.count = count; // finalizers have run: look again
         c.pairs = pairs;
         fill(L, &c);
-        status = lt_safetensors_save(path, c.items, c.count, c.metadata, c.pairs);
+        status = lt_safetensors_save(path, c.items, c.count, c.metadata, c.pairs, halve);
     }
     return status == LT_OK ? 0 : lt_raise(L);
 }
@@ -142,6 +206,7 @@ void lt_open_safetensors(lua_State *L)
 {
     static const lt_function functions[] = {
         {"load_safetensors", load_safetensors, LT_IN_MODULE},
+        {"inspect_safetensors", inspect_safetensors, LT_IN_MODULE},
         {"save_safetensors", save_safetensors, LT_IN_MODULE},
         {NULL, NULL, 0},
     };

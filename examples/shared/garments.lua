@@ -18,7 +18,7 @@ function garments.load(path, data, width)
   if not file then error(path .. " is not there: examples/diffusion.lua trains the model and writes it", 0) end
   file:close()
   local model = garments.model(data.captions, width)
-  model:load_state((lt.load(path)))
+  model:load_state(lt.load(path))
   return model:eval():freeze()
 end
 

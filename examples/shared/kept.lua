@@ -4,10 +4,8 @@ local lt = require "laterna"
 
 return function(path, module, made, learn)
   local file = io.open(path)
-  local state, about = nil, {}
-  if file and file:close() then state, about = lt.load(path) end
-  if about.made == made then
-    module:load_state(state)
+  if file and file:close() and lt.inspect(path).metadata.made == made then
+    module:load_state(lt.load(path))
   else
     learn()
     require("laterna.train.folder").make(path:match "^(.*)/" or ".")

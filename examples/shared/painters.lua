@@ -223,17 +223,17 @@ local READ = { string = tostring, integer = math.tointeger, float = tonumber,
 
 -- One painter of a file: the autoencoder, or the family where there was no extractor.
 function painters.load(path, name)
-  local state, about = lt.load(path)
+  local about = lt.inspect(path).metadata
   local o, names, said = {}, {}, about.names or error(path .. " is not a file of extractor.lua's", 0)
   about.names = nil
   for key, v in pairs(about) do
     local kind, text = v:match "^(%a+) (.*)$"
-    o[key] = READ[kind](text)
+    if READ[kind] then o[key] = READ[kind](text) end
   end
   for each in said:gmatch "%a+" do names[#names + 1] = each end
   painters.study(o)
   local model = painters.Model(names, o)
-  model:load_state(state)
+  model:load_state(lt.load(path))
   return assert(model[name or names[1]], "no such painter in " .. path):eval():freeze()
 end
 

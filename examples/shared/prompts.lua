@@ -142,7 +142,8 @@ end
 
 -- A samples file: for each picture what was wanted, and the pictures with whatever else the file has.
 function prompts.load(path)
-  local painted, about = lt.load(path)
+  local painted = lt.load(path)
+  local about = lt.inspect(painted).metadata
   local wanted = {}
   for line in (about.wanted .. "\n"):gmatch "(.-)\n" do wanted[#wanted + 1] = prompts.read(line) end
   assert(#wanted >= #painted.pictures, "fewer lines of `wanted` than pictures")

@@ -57,7 +57,8 @@ function painter.load(path)
   local file = io.open(path)
   if not file then error(path .. " is not there: examples/caption_gap.lua trains the painter and writes it", 0) end
   file:close()
-  local state, about = lt.load(path)
+  local state = lt.load(path)
+  local about = lt.inspect(state).metadata
   local model = painter.new { width = math.tointeger(tonumber(about.width)), rate = tonumber(about.rate),
     detail = math.tointeger(tonumber(about.detail)), prior = about.prior }
   model:load_state(state)

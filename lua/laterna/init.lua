@@ -28,8 +28,10 @@ local PUBLIC = [[
 local lt = {}
 for name in PUBLIC:gmatch "%S+" do lt[name] = assert(core[name], name) end
 
---- Tensors by name, to and from a safetensors file.
-lt.save, lt.load = core.save_safetensors, core.load_safetensors
+-- Files of tensors and of models; see laterna.model, which is loaded when one of them is first called.
+for _, name in ipairs { "save", "load", "save_model", "open", "inspect" } do
+  lt[name] = function(...) return require("laterna.model")[name](...) end
+end
 
 local autograd = require "laterna.autograd"
 lt.autograd_function, lt.recompute = autograd.autograd_function, autograd.recompute
@@ -50,7 +52,7 @@ local parts = {
 return setmetatable(lt, {
   __index = function(_, name)
     if not parts[name] then return nil end
-    local part = require(parts[name])
+    local part = require("laterna.model.names").publish(name, require(parts[name]))
     rawset(lt, name, part)
     return part
   end,

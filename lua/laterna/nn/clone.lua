@@ -2,6 +2,7 @@
 -- @module laterna.nn.clone
 local check = require "laterna.check"
 local core = require "laterna.core"
+local recipe = require "laterna.nn.recipe"
 local walk = require "laterna.nn.walk"
 
 local copy
@@ -51,9 +52,23 @@ local function refuse_holders(copies)
   end
 end
 
+-- Recipes name the copies. What only a recipe holds is copied here, and then has its turn.
+local function copy_recipes(copies, done)
+  local list = {}
+  for _, v in next, copies do
+    if walk.is_module(v) and not done[v] then list[#list + 1] = v end
+  end
+  for _, m in ipairs(list) do
+    done[m] = true
+    recipe.copied(m, function(v) return copy(v, copies) end)
+  end
+  if #list > 0 then return copy_recipes(copies, done) end
+end
+
 --- A copy of a module that shares no parameter and no buffer with it. Modules, plain tables and tensors are copied;
 -- functions and other objects (a tokenizer, a generator) are shared. A function in whose scope is a module or a
--- parameter that is copied raises an error, for the copy would go on using the original's.
+-- parameter that is copied raises an error, for the copy would go on using the original's. A copy can be saved like
+-- the module that it was made from (laterna.nn.recipe).
 -- @function clone
 -- @tparam module module
 -- @treturn module
@@ -64,5 +79,6 @@ return function(module)
   local copies = {}
   local out = copy(module, copies)
   refuse_holders(copies)
+  copy_recipes(copies, {})
   return out
 end

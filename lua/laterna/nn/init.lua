@@ -3,7 +3,17 @@
 -- @module laterna.nn
 local Module = require "laterna.nn.module"
 local clone = require "laterna.nn.clone"
+local recipe = require "laterna.nn.recipe"
 local walk = require "laterna.nn.walk"
+
+local normalise = require "laterna.nn.spectral_norm"
+
+-- With a note in the module, so that a file can say that it was done.
+local function spectral_norm(module, options)
+  local out = normalise(module, options)
+  recipe.note_change(out, "lt.nn.spectral_norm", options)
+  return out
+end
 
 local nn = {
   --- nn.class(name, constructor): a new class of modules.
@@ -19,7 +29,7 @@ local nn = {
   --- Where a patch is: nn.position.fixed(h, w, d) and nn.position.rotary(h, w, d).
   position = require "laterna.nn.position",
   --- nn.spectral_norm(module): layers that stretch nothing.
-  spectral_norm = require "laterna.nn.spectral_norm",
+  spectral_norm = spectral_norm,
 }
 
 local FILES = {

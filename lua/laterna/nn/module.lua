@@ -8,11 +8,15 @@
 --     local net = Net(32)
 --     local y = net(x)
 --
--- Tensors listed in `self.buffers = { name = true }`, and integer tensors, are buffers: saved, but not trained.
+-- Tensors listed in `self.buffers = { name = true }`, and integer tensors, are buffers: saved, but not trained. Those
+-- in `self.nonpersistent = { name = true }` are buffers that are not saved either: what can be computed again.
 -- A class may declare `layout = { weight = {1, 4, 2, 3} }`: the order in which state() writes the axes of a field.
+-- What a constructor was called with is noted (laterna.nn.recipe), so that lt.open can make the module again; a class
+-- with a function `arguments(self)` says itself what that call is to be.
 -- Modules hold parameters, never activations, so one module may be called many times in a step.
 -- @module laterna.nn.module
 local check = require "laterna.check"
+local recipe = require "laterna.nn.recipe"
 local walk = require "laterna.nn.walk"
 local state = require "laterna.nn.state"
 local clone = require "laterna.nn.clone"
@@ -29,6 +33,7 @@ end
 local function construct(class, constructor, ...)
   local self = setmetatable({ training = true }, class)
   constructor(self, ...)
+  recipe.note(self, class, ...)
   for _, entry in ipairs(walk.survey(class.__name, self, true).tensors) do
     if not entry.buffer then entry.tensor:requires_grad_(true) end
   end
@@ -47,6 +52,7 @@ function Module.class(name, constructor)
   class.__index = class
   class.__call = function(self, ...) return self:forward(...) end
   walk.register(class)
+  recipe.register(class, constructor)
   return setmetatable(class, {
     __index = Module.methods,
     __call = function(_, ...) return construct(class, constructor, ...) end,
@@ -95,7 +101,7 @@ function methods:named_parameters()
   return each(select_tensors("named_parameters", self, false), "tensor")
 end
 
---- `for name, buffer in m:named_buffers() do`: tensors that are saved but not trained.
+--- `for name, buffer in m:named_buffers() do`: tensors that are not trained.
 function methods:named_buffers()
   return each(select_tensors("named_buffers", self, true), "tensor")
 end
@@ -155,22 +161,32 @@ function methods:zero_grad()
   return self
 end
 
---- Copies of all parameters and buffers by name, in PyTorch's layouts (a convolution's weight is (out,in,kh,kw)).
--- @treturn table {name = tensor}, as core.save_safetensors takes it
+--- Copies of all parameters and buffers by name, in PyTorch's layouts (a convolution's weight is (out,in,kh,kw)). The
+-- vocabularies of text encoders go along, in the table's metatable, and lt.save writes them.
+-- @treturn table {name = tensor}, as lt.save takes it
 function methods:state()
   self_check("state", self)
   return state.export(self)
 end
 
 --- Copies a state into the parameters and buffers. Strict: every missing, extra and misshapen name is listed in one
--- error, and then the module is as it was. PyTorch's `num_batches_tracked` counters are passed over.
--- @tparam table values {name = tensor}, as state() or core.load_safetensors give it
+-- error, and then the module is as it was. So is another vocabulary: word numbers would mean other words. PyTorch's
+-- `num_batches_tracked` counters are passed over.
+-- @tparam table values {name = tensor}, as state() or lt.load give it
+-- @tparam[opt] table options
+--
+--  - strict=true; false: what fits is loaded, and what does not is returned. Under another vocabulary the word vectors
+--    count as what does not fit
+--  - prefix: only names of the state that begin so are looked at, without it: `"module."`, `"ema."`
+--  - skip: names of the module that are left as they are: a Lua pattern, a list of them, or a function(name) -> boolean
 -- @treturn module itself
-function methods:load_state(values)
+-- @treturn ?table with strict = false what was left out: lists of names {missing, extra, misshapen}, the last with the
+-- shapes, and vocabulary, the modules whose vocabulary is another
+function methods:load_state(values, options)
   self_check("load_state", self)
   check.type("load_state", 1, "state", values, "table")
-  state.import(self, values)
-  return self
+  local left = state.import(self, values, options)
+  return self, left
 end
 
 --- A copy that shares no parameter and no buffer with m; see laterna.nn.clone.

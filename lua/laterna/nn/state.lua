@@ -2,6 +2,7 @@
 -- @module laterna.nn.state
 local check = require "laterna.check"
 local core = require "laterna.core"
+local vocabulary = require "laterna.nn.vocabulary"
 local walk = require "laterna.nn.walk"
 
 local state = {}
@@ -23,23 +24,27 @@ local function inverse(layout)
   return out
 end
 
---- Copies of everything, axes in the order that PyTorch has them.
+-- What of a module is saved.
+local function entries_of(fname, module)
+  local out = {}
+  for _, entry in ipairs(walk.survey(fname, module).tensors) do
+    if entry.saved then out[#out + 1] = entry end
+  end
+  return out
+end
+
+--- Copies of everything that is saved, axes in the order that PyTorch has them, with the vocabularies.
 -- @tparam module module
 -- @treturn table {name = tensor}
 function state.export(module)
   local out = {}
   core.no_grad(function()
-    for _, entry in ipairs(walk.survey("state", module).tensors) do
+    for _, entry in ipairs(entries_of("state", module)) do
       local t = entry.tensor
       out[entry.name] = entry.layout and t:permute(table.unpack(entry.layout)) or t:clone()
     end
   end)
-  return out
-end
-
-local function sorted(list)
-  table.sort(list, walk.before)
-  return table.concat(list, "\n    ")
+  return vocabulary.attach(out, { vocabularies = vocabulary.of(module) })
 end
 
 -- The value for an entry: under its own name, or under another name of the same shared tensor.
@@ -60,40 +65,90 @@ local function misfit(entry, value)
   if t.dtype ~= value.dtype then return ("%s: expected %s, got %s"):format(entry.name, t.dtype, value.dtype) end
 end
 
--- Compares names and shapes; returns what does not fit, as the text of an error, or nil.
+-- Compares names and shapes: lists of what is missing, extra and misshapen, and the entries that fit.
 local function compare(entries, values)
-  local missing, extra, misshapen, known = {}, {}, {}, {}
+  local left, known, fitting = { missing = {}, extra = {}, misshapen = {} }, {}, {}
   for _, entry in ipairs(entries) do
     known[entry.name] = true
     for _, alias in ipairs(entry.aliases) do known[alias] = true end
     local value = value_for(entry, values)
+    local fault = value ~= nil and misfit(entry, value)
     if value == nil then
-      missing[#missing + 1] = entry.name .. " " .. shape_text(permuted(entry.tensor.shape, entry.layout))
+      table.insert(left.missing, entry.name .. " " .. shape_text(permuted(entry.tensor.shape, entry.layout)))
+    elseif fault then
+      table.insert(left.misshapen, fault)
     else
-      misshapen[#misshapen + 1] = misfit(entry, value)
+      fitting[#fitting + 1] = entry
     end
   end
   for name in next, values do
     if type(name) ~= "string" then
-      extra[#extra + 1] = check.describe(name)
+      table.insert(left.extra, check.describe(name))
     elseif not known[name] and not name:find "num_batches_tracked$" then
-      extra[#extra + 1] = name
+      table.insert(left.extra, name)
     end
   end
+  for _, list in pairs(left) do table.sort(list, walk.before) end
+  return left, fitting
+end
+
+-- What does not fit, as the text of an error, or nil.
+local function explain(left)
   local text = ""
-  if #missing > 0 then text = text .. "\n  missing:\n    " .. sorted(missing) end
-  if #extra > 0 then text = text .. "\n  extra:\n    " .. sorted(extra) end
-  if #misshapen > 0 then text = text .. "\n  misshapen:\n    " .. sorted(misshapen) end
+  for _, kind in ipairs { "missing", "extra", "misshapen" } do
+    if #left[kind] > 0 then text = ("%s\n  %s:\n    %s"):format(text, kind, table.concat(left[kind], "\n    ")) end
+  end
   return text ~= "" and text or nil
 end
 
---- Copies values into a module, all of them or, with an error that lists every name that does not fit, none.
--- @tparam module module
--- @tparam table values {name = tensor}
-function state.import(module, values)
-  local entries = walk.survey("load_state", module).tensors
-  local text = compare(entries, values)
-  if text then check.fail("load_state", 1, "state: does not fit %s:%s", getmetatable(module).__name, text) end
+-- Whether a name is to be skipped, as a function.
+local function skipper(skip)
+  if skip == nil then return function() return false end end
+  if check.is(skip, "callable") then return skip end
+  local patterns = type(skip) == "string" and { skip } or skip
+  return function(name)
+    for _, pattern in ipairs(patterns) do
+      if name:find(pattern) then return true end
+    end
+    return false
+  end
+end
+
+local function is_skip(v)
+  local ok = type(v) == "string" or check.is(v, "callable") or type(v) == "table"
+  for _, pattern in ipairs(type(v) == "table" and not check.is(v, "callable") and v or { v }) do
+    if type(pattern) == "string" then ok = ok and pcall(string.find, "", pattern) end
+  end
+  return ok, "a Lua pattern, a list of them, or a function of the name"
+end
+
+-- The part of a state under a prefix, without it.
+local function part_of(values, prefix)
+  if prefix == "" then return values end
+  local out = {}
+  for name, t in next, values do
+    if type(name) == "string" and name:sub(1, #prefix) == prefix then out[name:sub(#prefix + 1)] = t end
+  end
+  return out
+end
+
+-- Another vocabulary is an error; without strictness the tensors that belong to its words are passed over.
+local function check_words(module, values, o, left)
+  local passed = {}
+  for _, reader in ipairs(vocabulary.compare(values, module, o.prefix)) do
+    local name = reader.name == "" and "the encoder" or reader.name
+    if o.strict then
+      check.fail("load_state", 1, "state: the vocabulary of %s is another: %s. Its own comes with lt.open, or with "
+        .. "lt.text.Encoder(lt.inspect(path).tokenizers[1], options)", name, reader.why)
+    end
+    left.vocabulary[#left.vocabulary + 1] = reader.name
+    local below = reader.name == "" and "" or reader.name .. "."
+    for _, own in ipairs(reader.module.by_word or {}) do passed[below .. own] = true end
+  end
+  return passed
+end
+
+local function copy_in(entries, values)
   core.no_grad(function()
     local ready = {}
     for i, entry in ipairs(entries) do
@@ -102,6 +157,34 @@ function state.import(module, values)
     end
     for i, entry in ipairs(entries) do entry.tensor:copy_(ready[i]) end
   end)
+end
+
+--- Copies values into a module, all of them or, with an error that lists every name that does not fit, none; without
+-- strictness those that fit.
+-- @tparam module module
+-- @tparam table values {name = tensor}
+-- @tparam[opt] table options strict=true, prefix="", skip
+-- @treturn ?table without strictness, what was left out: lists of words {missing, extra, misshapen, vocabulary}
+function state.import(module, values, options)
+  local o = check.options("load_state", 2, options, {
+    strict = { "boolean", true }, prefix = { "string", "" }, skip = is_skip,
+  })
+  local words = { vocabulary = {} }
+  local passed, skipped = check_words(module, values, o, words), skipper(o.skip)
+  local function wanted(name) return not passed[name] and not skipped(name) end
+  local entries, part = {}, {}
+  for _, entry in ipairs(entries_of("load_state", module)) do
+    if wanted(entry.name) then entries[#entries + 1] = entry end
+  end
+  for name, t in next, part_of(values, o.prefix) do
+    if type(name) ~= "string" or wanted(name) then part[name] = t end
+  end
+  local left, fitting = compare(entries, part)
+  local text = o.strict and explain(left)
+  if text then check.fail("load_state", 1, "state: does not fit %s:%s", getmetatable(module).__name, text) end
+  copy_in(fitting, part)
+  left.vocabulary = words.vocabulary
+  if not o.strict then return left end
 end
 
 return state

@@ -14,6 +14,11 @@ function walk.register(class)
   classes[class] = true
 end
 
+--- Is v a class made by nn.class?
+function walk.is_class(v)
+  return type(v) == "table" and classes[v] == true
+end
+
 --- Is v an instance of a class made by nn.class?
 function walk.is_module(v)
   if type(v) ~= "table" then return false end
@@ -71,7 +76,8 @@ local function join(prefix, key)
   return prefix == "" and name or prefix .. "." .. name
 end
 
-local function add_tensor(found, fname, name, t, buffer, layout)
+-- kind: nil for a parameter, "buffer", or "nonpersistent".
+local function add_tensor(found, fname, name, t, kind, layout)
   if found.named[name] then check.fail(fname, nil, "two fields are called %s", name) end
   found.named[name] = true
   local known = found.entry[t]
@@ -79,32 +85,34 @@ local function add_tensor(found, fname, name, t, buffer, layout)
     known.aliases[#known.aliases + 1] = name
     return
   end
-  buffer = buffer or t.dtype ~= "float32"
+  local buffer = kind ~= nil or t.dtype ~= "float32"
   if not buffer and not t.is_leaf then
     check.fail(fname, nil, "field %s is the result of an operation, not a parameter: modules keep no activations", name)
   end
-  local entry = { name = name, tensor = t, buffer = buffer, layout = layout, aliases = {} }
+  local entry = { name = name, tensor = t, buffer = buffer, saved = kind ~= "nonpersistent", layout = layout,
+                  aliases = {} }
   found.entry[t] = entry
   found.tensors[#found.tensors + 1] = entry
 end
 
 -- Tables without a metatable are walked too: a list of modules, a list of weights. Other objects are not looked into.
-local function visit(found, fname, prefix, t, buffer, deep)
+local function visit(found, fname, prefix, t, kind, deep)
   if found.visited[t] then return end
   found.visited[t] = true
-  local buffers, layout = {}, {}
+  local buffers, nonpersistent, layout = {}, {}, {}
   if walk.is_module(t) then
     found.modules[#found.modules + 1] = { name = prefix, module = t }
-    buffers, layout = t.buffers or buffers, t.layout or layout
+    buffers, nonpersistent, layout = t.buffers or buffers, t.nonpersistent or nonpersistent, t.layout or layout
     check.type(fname, nil, "buffers", buffers, "table")
+    check.type(fname, nil, "nonpersistent", nonpersistent, "table")
   end
   for _, key in ipairs(keys_of(t)) do
     local v, name = t[key], join(prefix, key)
-    local is_buffer = buffer or buffers[key] == true
+    local own = nonpersistent[key] == true and "nonpersistent" or kind or buffers[key] == true and "buffer" or nil
     if type(v) ~= "table" then
-      add_tensor(found, fname, name, v, is_buffer, layout[key])
+      add_tensor(found, fname, name, v, own, layout[key])
     elseif getmetatable(v) == nil or deep and walk.is_module(v) then
-      visit(found, fname, name, v, is_buffer and not walk.is_module(v), deep)
+      visit(found, fname, name, v, not walk.is_module(v) and own or nil, deep)
     end
   end
 end
@@ -114,10 +122,11 @@ end
 -- @tparam string fname the function to be named in errors
 -- @tparam table module
 -- @tparam[opt] boolean shallow stop at sub-modules
--- @treturn table {modules = {{name, module}}, tensors = {{name, tensor, buffer, layout, aliases}}}
+-- @treturn table {modules = {{name, module}}, tensors = {{name, tensor, buffer, saved, layout,
+-- aliases}}}
 function walk.survey(fname, module, shallow)
   local found = { modules = {}, tensors = {}, entry = {}, named = {}, visited = {} }
-  visit(found, fname, "", module, false, not shallow)
+  visit(found, fname, "", module, nil, not shallow)
   return found
 end
 

@@ -78,7 +78,7 @@ local Encoder = nn.class("TextEncoder", function(self, captions, options)
   end
   self.tokenizer = is_tokenizer and captions or
                    Tokenizer(captions, { vocabulary = o.vocabulary, lowercase = o.lowercase })
-  self.dim, self.length = o.dim, o.length
+  self.dim, self.length, self.heads = o.dim, o.length, o.heads
   local drawn = { generator = o.generator }
   self.token = nn.Embedding(self.tokenizer.size, o.dim, drawn)
   self.position = nn.init.normal_(core.zeros(o.length, o.dim), 0, 0.02, drawn)
@@ -86,6 +86,16 @@ local Encoder = nn.class("TextEncoder", function(self, captions, options)
   for i = 1, o.depth do self.blocks[i] = Block(o.dim, o.heads, drawn) end
   self.norm = nn.LayerNorm(o.dim)
 end)
+
+-- The tensors that have a row for each word: they mean nothing under another vocabulary.
+Encoder.by_word = { "token.weight" }
+
+--- What the constructor is to be called with to make this encoder again: its tokenizer, not the captions.
+-- @treturn Tokenizer
+-- @treturn table options
+function Encoder:arguments()
+  return self.tokenizer, { dim = self.dim, depth = #self.blocks, heads = self.heads, length = self.length }
+end
 
 --- Ids and mask of a batch of captions.
 -- @tparam {string,...} captions

@@ -4,14 +4,18 @@
 --     local tok = Tokenizer({ "a red star", "a blue star" })
 --     tok:decode(tok:encode "a green star")    --> "a green star"
 --
+-- It knows how many captions it was trained from, and their hash (fields captions, hash), not the captions themselves.
 -- Ids count from 1: padding, start, stop, the 256 bytes, then the words by how often they occur.
 -- @module laterna.text.tokenizer
 local check = require "laterna.check"
+local core = require "laterna.core"
+local recipe = require "laterna.nn.recipe"
 local words = require "laterna.text.words"
 
 local Tokenizer = {}
 Tokenizer.__index = Tokenizer
 Tokenizer.__name = "laterna.Tokenizer"
+recipe.keep(Tokenizer)
 
 local PADDING, START, STOP = 1, 2, 3
 local FIXED = 3 + 256
@@ -25,7 +29,7 @@ local function storable(word)
 end
 
 local function build(list, lowercase)
-  local self = setmetatable({ padding = PADDING, start = START, stop = STOP, lowercase = lowercase,
+  local self = setmetatable({ padding = PADDING, start = START, stop = STOP, lowercase = lowercase == true,
                               size = FIXED + #list, words = list, id = {}, longest = 1 }, Tokenizer)
   for i, word in ipairs(list) do
     self.id[word] = FIXED + i
@@ -71,7 +75,9 @@ local function train(captions, options)
     return a < b
   end)
   for i = #list, o.vocabulary - FIXED + 1, -1 do list[i] = nil end
-  return build(list, o.lowercase)
+  local self = build(list, o.lowercase)
+  self.captions, self.hash = #captions, core.hash_strings(captions)
+  return self
 end
 
 local function self_check(fname, self)

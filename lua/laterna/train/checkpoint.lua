@@ -1,12 +1,14 @@
 --- One file that holds all of a run: tensors `model.<name>`, `optimizer.<name>`, `ema.<name>`, and as metadata the
--- step, the random state and the place in the data. Written as a whole or not at all, by core.save_safetensors.
+-- step, the random state and the place in the data, and what the model is (laterna.model), so that lt.open makes the
+-- model of it. Written as a whole or not at all, by core.save_safetensors.
 -- @module laterna.train.checkpoint
 local core = require "laterna.core"
+local files = require "laterna.model"
 local pack = require "laterna.train.pack"
 
 local checkpoint = {}
 
-local FORMAT = "laterna training checkpoint 1"
+local FORMAT, EARLIER = "laterna training checkpoint 2", "laterna training checkpoint 1"
 
 -- Calls f(prefix, part) for everything in a run that has tensors; optimizers by their name.
 local function each_part(run, f)
@@ -30,14 +32,12 @@ function checkpoint.save(path, run)
     for name, t in pairs(state) do tensors[prefix .. name] = t end
   end)
   local data = run.data
-  core.save_safetensors(path, tensors, {
-    format = FORMAT,
-    step = tostring(run.step),
-    random = pack.encode(core.default_generator():state()),
-    numbers = pack.encode(numbers),
-    clock = run.budget and pack.encode(run.budget:state()) or nil,
-    data = pack.encode(type(data) ~= "function" and data and data.state and data:state() or nil),
-  })
+  local metadata = files.metadata(run.model, data)
+  metadata.format, metadata.step = FORMAT, tostring(run.step)
+  metadata.random, metadata.numbers = pack.encode(core.default_generator():state()), pack.encode(numbers)
+  metadata.clock = run.budget and pack.encode(run.budget:state()) or nil
+  metadata.place = pack.encode(type(data) ~= "function" and data and data.state and data:state() or nil)
+  core.save_safetensors(path, tensors, metadata)
 end
 
 -- Tensors by part; the longest prefix that fits a name decides, so `optimizer.g.` goes before `optimizer.`.
@@ -70,15 +70,27 @@ local function decode(metadata, key)
   return v
 end
 
+-- What an earlier version wrote lacks what the model is; in it `data` was the place in the data.
+local function brought_up(path, metadata)
+  if metadata.format ~= EARLIER then return metadata end
+  io.stderr:write(("%s is of an earlier version of laterna and holds no vocabulary: whether its words are this "
+    .. "model's cannot be told\n"):format(path))
+  return setmetatable({ place = metadata.data }, { __index = metadata })
+end
+
 local function restore(path, run)
   local tensors, metadata = core.load_safetensors(path)
-  if not metadata or metadata.format ~= FORMAT then error("this is not a checkpoint of a training run", 0) end
+  if metadata.format ~= FORMAT and metadata.format ~= EARLIER then
+    error("this is not a checkpoint of a training run", 0)
+  end
+  metadata = brought_up(path, metadata)
   local step = tostring(metadata.step):match "^%d+$" and math.tointeger(tonumber(metadata.step))
   if not step then error("metadata step: expected an integer", 0) end
-  local random, numbers, data = decode(metadata, "random"), decode(metadata, "numbers"), decode(metadata, "data")
+  local random, numbers, data = decode(metadata, "random"), decode(metadata, "numbers"), decode(metadata, "place")
   if type(random) ~= "string" or type(numbers) ~= "table" then error("metadata: of another kind than expected", 0) end
   local clock = metadata.clock and decode(metadata, "clock")
   local states = sort_out(run, tensors)
+  if metadata.format == FORMAT then files.attach(states["model."], metadata) end
   each_part(run, function(prefix, part)
     if part == run.model then
       part:load_state(states[prefix])
