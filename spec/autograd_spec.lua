@@ -342,7 +342,7 @@ describe("recompute", function()
     local x, other, first = leaf { 1 }, leaf { 1 }, true
     local y = autograd.recompute(function(t) return first and t * 2 or t * other end, x)
     first = false
-    assert.matches("'mul' was given something that was not there", message(y.backward, y))
+    assert.matches("'mul' got something that was not there", message(y.backward, y))
     first = true
     y = autograd.recompute(function(t) return t * 2, first and t * 3 or nil end, x)
     first = false
@@ -356,15 +356,15 @@ describe("recompute", function()
       return kept * 2
     end
     local y = autograd.recompute(f, x)
-    assert.matches("the second derivative of 'checkpoint'", message(core.grad, y, { x }, { create_graph = true }))
+    assert.matches("the second derivative of 'recompute'", message(core.grad, y, { x }, { create_graph = true }))
     y:backward { retain_graph = true }
     y:backward()
     assert.near(4 * math.exp(1), x.grad:item(), 1e-5)
-    assert.matches("a second time through 'checkpoint'", message(y.backward, y))
+    assert.matches("a second time through 'recompute'", message(y.backward, y))
     local h = core.tensor { 1 }
     local z = autograd.recompute(function(t) return t * x end, h)
     h:add_(1)
-    assert.matches("'checkpoint' saved for backward was edited", message(z.backward, z))
+    assert.matches("'recompute' saved for backward was edited", message(z.backward, z))
     autograd.recompute(f, x)
     assert.matches("'exp' was part of a function that is computed again", message(kept.backward, kept))
   end)

@@ -12,6 +12,7 @@ local BACKBONES = { "unet", "dit", "critic" }
 local LATE = {
   ["lua/laterna/init.lua"] = "a part of the public table is loaded when it is first asked for",
   ["lua/laterna/data/init.lua"] = "a data set's reader is loaded when it is first asked for",
+  ["lua/laterna/model/names.lua"] = "the classes of a file are looked for in parts that nobody has used yet",
   ["lua/laterna/need.lua"] = "rocks that few functions need are loaded by those",
 }
 

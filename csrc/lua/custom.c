@@ -86,7 +86,7 @@ static int call(lt_custom *custom, lt_node *node, int n, lt_tensor *const *dy, l
 
 static lt_callback *keep(lua_State *L, int index, bool adds)
 {
-    return lt_callback_keep(L, index, adds ? "checkpoint" : "autograd_function", call, adds);
+    return lt_callback_keep(L, index, adds ? "recompute" : "autograd_function", call, adds);
 }
 
 // A script's tensors as windows without a place on the tape, in a table on the stack; what cannot have a gradient is

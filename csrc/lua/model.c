@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "lua/types.h"
+#include "lua/check.h"
 
 /*** A 64-bit hash (FNV-1a) of a list of strings, of their order and of where each ends.
 @function hash_strings

@@ -5,7 +5,6 @@
 #include "op/threshold.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/threads.h"
 #include "op/arith.h"
@@ -17,49 +16,16 @@ typedef struct {
     double quantile, max;
 } job;
 
-// Floats that are not negative are in the order of their bits.
-static uint32_t bits_of(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u & 0x7fffffffu;
-}
-
-// The k-th smallest of |x|, from 0, without moving anything: 11, 11 and 10 bits at a time, the bucket that holds it is
-// found by counting.
-static float nth(const float *x, int64_t n, int64_t k)
-{
-    uint32_t prefix = 0, known = 0;
-    for (int shift = 21; shift > -10; shift = shift == 21 ? 10 : shift - 10) {
-        int64_t count[2048] = {0};
-        for (int64_t i = 0; i < n; i++) {
-            const uint32_t u = bits_of(x[i]);
-            count[u >> shift & 2047] += (u & known) == prefix;
-        }
-        uint32_t bucket = 0;
-        while (k >= count[bucket])
-            k -= count[bucket++];
-        prefix |= bucket << shift;
-        known |= 2047u << shift;
-        if (shift == 0)
-            break;
-    }
-    float value;
-    memcpy(&value, &prefix, sizeof value);
-    return value;
-}
-
 // Between two values in a straight line, as torch.quantile; NaN if one of them is.
 static double quantile_of(const float *x, int64_t n, double q)
 {
-    for (int64_t i = 0; i < n; i++)
-        if (isnan(x[i]))
-            return NAN;
+    if (lt_k.threshold->has_nan(n, x))
+        return NAN;
     const double at = q * (double)(n - 1);
     int64_t k = (int64_t)at;
     k = k < n - 1 ? k : n - 1;
-    const double low = nth(x, n, k), part = at - (double)k;
-    return part > 0 ? low + part * (nth(x, n, k + 1) - low) : low;
+    const double low = lt_k.threshold->nth(n, x, k), part = at - (double)k;
+    return part > 0 ? low + part * (lt_k.threshold->nth(n, x, k + 1) - low) : low;
 }
 
 static void piece(void *context, int64_t begin, int64_t end)
@@ -81,11 +47,9 @@ static int threshold_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
     const lt_tensor *x = lt_saved(node, 0), *s = lt_saved(node, 1);
     lt_tensor *factor = lt_tensor_like(x);
-    const int64_t size = x->size ? x->size / s->size : 1;
-    for (int64_t i = 0; factor && i < x->size; i++) {
-        const float limit = lt_f32(s)[i / size];
-        lt_f32(factor)[i] = fabsf(lt_f32(x)[i]) > limit ? 0 : 1 / limit;
-    }
+    const int64_t size = x->size ? x->size / s->size : 0;
+    for (int64_t i = 0; factor && i < s->size; i++)
+        lt_k.threshold->slope(size, lt_f32(x) + i * size, lt_f32(s)[i], lt_f32(factor) + i * size);
     dx[0] = factor ? lt_mul(dy, factor) : NULL;
     lt_release(factor);
     return dx[0] ? LT_OK : LT_FAIL;
