@@ -28,11 +28,6 @@ local PUBLIC = [[
 local lt = {}
 for name in PUBLIC:gmatch "%S+" do lt[name] = assert(core[name], name) end
 
--- Files of tensors and of models; see laterna.model, which is loaded when one of them is first called.
-for _, name in ipairs { "save", "load", "save_model", "open", "inspect" } do
-  lt[name] = function(...) return require("laterna.model")[name](...) end
-end
-
 local autograd = require "laterna.autograd"
 lt.autograd_function, lt.recompute = autograd.autograd_function, autograd.recompute
 lt.checkpoint = autograd.recompute -- its name before
@@ -49,16 +44,24 @@ local parts = {
   likelihood = "laterna.likelihood", prior = "laterna.prior", vae = "laterna.vae", autoencoder = "laterna.autoencoder",
 }
 
+-- Files of tensors and of models: functions of laterna.model, which is loaded when one of them is first used.
+local of_model = { save = true, load = true, save_model = true, open = true, inspect = true }
+
 return setmetatable(lt, {
   __index = function(_, name)
-    if not parts[name] then return nil end
-    local part = require("laterna.model.names").publish(name, require(parts[name]))
+    local part
+    if of_model[name] then
+      part = require("laterna.model")[name]
+    elseif parts[name] then
+      part = require("laterna.model.names").publish(name, require(parts[name]))
+    end
     rawset(lt, name, part)
     return part
   end,
   -- All names, those of parts that nobody has used yet too.
   __pairs = function(all)
     for name in next, parts do assert(all[name]) end
+    for name in next, of_model do assert(all[name]) end
     return next, all
   end,
 })
