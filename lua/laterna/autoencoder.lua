@@ -86,6 +86,7 @@ local Autoencoder = nn.class("autoencoder", function(self, options)
 end)
 
 Autoencoder.regulariser = regulariser
+Autoencoder.formerly = { regulariser = "price" } -- in files of earlier versions
 Autoencoder.gap, Autoencoder.report = gap.gap, gap.report
 Autoencoder.explain = require "laterna.autoencoder.explain"
 Autoencoder.sample, Autoencoder.rsample = painting.sample, painting.rsample

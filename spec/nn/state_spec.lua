@@ -174,3 +174,29 @@ describe("weights from PyTorch", function()
     near(case.y, flat(cross(x, wave(2, 5, 4), keep)), 2e-6, "cross")
   end)
 end)
+
+describe("a field that has been renamed", function()
+  local function class(formerly)
+    local Inner = nn.class("Inner", function(self) self.since = core.zeros(2) end)
+    local Outer = nn.class("Outer", function(self) self.inner, self.list = nn.Linear(2, 1), { Inner(), Inner() } end)
+    if formerly then Inner.formerly, Outer.formerly = { since = "told" }, { inner = "core" } end
+    return Outer()
+  end
+
+  it("loads from a state of then, at any depth, and from one of now; what is saved has the new name", function()
+    local net, old = class(true), {}
+    for name, t in pairs(net:state()) do
+      old[(name:gsub("^inner", "core"):gsub("since$", "told"))] = t + 1
+    end
+    assert.is_truthy(old["core.weight"] and old["list.1.told"])
+    net:load_state(old)
+    assert.same({ 1, 1 }, net.list[2].since:totable())
+    assert.same(old["core.weight"]:totable(), net.inner.weight:totable())
+    local state = net:state()
+    assert.is_truthy(state["inner.weight"] and state["list.0.since"])
+    assert.is_nil(state["core.weight"])
+    net:load_state(state)
+    local other = class(false)
+    assert.has_error(function() other:load_state(old) end)
+  end)
+end)

@@ -56,6 +56,7 @@ local Augment = nn.class("augment", function(self, options)
 end)
 
 Augment.kinds = kinds
+Augment.formerly = { since = "told" } -- in files of earlier versions
 
 local function pictures(i, x, first)
   check.type("augment", i, "x", x, "tensor")

@@ -13,6 +13,7 @@
 -- A class may declare `layout = { weight = {1, 4, 2, 3} }`: the order in which state() writes the axes of a field.
 -- What a constructor was called with is noted (laterna.nn.recipe), so that lt.open can make the module again; a class
 -- with a function `arguments(self)` says itself what that call is to be.
+-- A class may declare `formerly = { field = "old_name" }`: states of files that have a field's old name load, too.
 -- Modules hold parameters, never activations, so one module may be called many times in a step.
 -- @module laterna.nn.module
 local check = require "laterna.check"

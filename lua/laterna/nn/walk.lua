@@ -76,8 +76,8 @@ local function join(prefix, key)
   return prefix == "" and name or prefix .. "." .. name
 end
 
--- kind: nil for a parameter, "buffer", or "nonpersistent".
-local function add_tensor(found, fname, name, t, kind, layout)
+-- kind: nil for a parameter, "buffer", or "nonpersistent"; old: the name that it had before, in files of then.
+local function add_tensor(found, fname, name, t, kind, layout, old)
   if found.named[name] then check.fail(fname, nil, "two fields are called %s", name) end
   found.named[name] = true
   local known = found.entry[t]
@@ -90,29 +90,31 @@ local function add_tensor(found, fname, name, t, kind, layout)
     check.fail(fname, nil, "field %s is the result of an operation, not a parameter: modules keep no activations", name)
   end
   local entry = { name = name, tensor = t, buffer = buffer, saved = kind ~= "nonpersistent", layout = layout,
-                  aliases = {} }
+                  aliases = { old } }
   found.entry[t] = entry
   found.tensors[#found.tensors + 1] = entry
 end
 
 -- Tables without a metatable are walked too: a list of modules, a list of weights. Other objects are not looked into.
-local function visit(found, fname, prefix, t, kind, deep)
+local function visit(found, fname, prefix, t, kind, deep, old)
   if found.visited[t] then return end
   found.visited[t] = true
-  local buffers, nonpersistent, layout = {}, {}, {}
+  local buffers, nonpersistent, layout, formerly = {}, {}, {}, {}
   if walk.is_module(t) then
     found.modules[#found.modules + 1] = { name = prefix, module = t }
     buffers, nonpersistent, layout = t.buffers or buffers, t.nonpersistent or nonpersistent, t.layout or layout
+    formerly = t.formerly or formerly
     check.type(fname, nil, "buffers", buffers, "table")
     check.type(fname, nil, "nonpersistent", nonpersistent, "table")
   end
   for _, key in ipairs(keys_of(t)) do
     local v, name = t[key], join(prefix, key)
     local own = nonpersistent[key] == true and "nonpersistent" or kind or buffers[key] == true and "buffer" or nil
+    local before = (old or formerly[key]) and join(old or prefix, formerly[key] or key) or nil
     if type(v) ~= "table" then
-      add_tensor(found, fname, name, v, own, layout[key])
+      add_tensor(found, fname, name, v, own, layout[key], before)
     elseif getmetatable(v) == nil or deep and walk.is_module(v) then
-      visit(found, fname, name, v, not walk.is_module(v) and own or nil, deep)
+      visit(found, fname, name, v, not walk.is_module(v) and own or nil, deep, before)
     end
   end
 end
