@@ -68,6 +68,30 @@ static void lion(int64_t n, float *restrict p, const float *restrict g, float *r
     }
 }
 
+static void muon_direction(int64_t n, const float *restrict g, float *restrict m, float *restrict u, float momentum,
+                           bool nesterov)
+{
+    const float fresh = 1.0f - momentum;
+    for (int64_t i = 0; i < n; i++) {
+        m[i] += fresh * (g[i] - m[i]);
+        u[i] = nesterov ? g[i] + momentum * (m[i] - g[i]) : m[i];
+    }
+}
+
+static void muon_factor(int64_t n, const float *restrict gram, float a, float b, float *restrict out)
+{
+    for (int64_t i = 0; i < n * n; i++)
+        out[i] = b * gram[i];
+    for (int64_t i = 0; i < n; i++)
+        out[i * n + i] += a;
+}
+
+static void muon_apply(int64_t n, float *restrict p, const float *restrict step, float shrink)
+{
+    for (int64_t i = 0; i < n; i++)
+        p[i] = shrink * p[i] + step[i];
+}
+
 static void ema(int64_t n, float *restrict target, const float *restrict source, float decay)
 {
     const float fresh = 1.0f - decay;
@@ -80,5 +104,8 @@ const lt_update_kernels LT_NAME(lt_update) = {
     .adam = adam,
     .rmsprop = rmsprop,
     .lion = lion,
+    .muon_direction = muon_direction,
+    .muon_factor = muon_factor,
+    .muon_apply = muon_apply,
     .ema = ema,
 };

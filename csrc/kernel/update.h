@@ -36,6 +36,10 @@ typedef struct {
     void (*rmsprop)(int64_t n, float *p, const float *g, float *v, float *m, const lt_rmsprop *s);
     // p -= lr * (sign(beta1 * m + (1 - beta1) * g) + wd * p); m = beta2 * m + (1 - beta2) * g
     void (*lion)(int64_t n, float *p, const float *g, float *m, const lt_lion *s);
+    // m += (1 - momentum) * (g - m); u = nesterov ? g + momentum * (m - g) : m
+    void (*muon_direction)(int64_t n, const float *g, float *m, float *u, float momentum, bool nesterov);
+    void (*muon_factor)(int64_t n, const float *gram, float a, float b, float *out); // (n,n): a I + b gram
+    void (*muon_apply)(int64_t n, float *p, const float *step, float shrink);        // p = shrink * p + step
     void (*ema)(int64_t n, float *target, const float *source,
                 float decay); // target += (1 - decay) * (source - target)
 } lt_update_kernels;

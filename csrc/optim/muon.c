@@ -69,24 +69,19 @@ static int orthogonal(const matrix *x, const float *u, float norm, int steps, fl
                                                .ldc = n}) != LT_OK)
         return LT_FAIL;
     for (int step = 1; step <= steps; step++) {
-        for (int64_t i = 0; i < square; i++)
-            factor[i] = b * gram[i];
+        lt_k.update->muon_factor(n, gram, a, b, factor); // factor = a I + b gram + c gram^2
         if (square_product(n, c, gram, gram, 1, factor) != LT_OK)
             return LT_FAIL;
-        for (int64_t i = 0; i < n; i++)
-            factor[i * n + i] += a;
-        float *t = q; // q = factor q
+        float *f = factor, *t = q; // q = factor q, which is factor at first
         if (step > 1) {
-            if (square_product(n, 1, factor, q, 0, spare) != LT_OK)
+            if (square_product(n, 1, f, q, 0, spare) != LT_OK)
                 return LT_FAIL;
             q = spare, spare = t;
         } else {
-            for (int64_t i = 0; i < square; i++)
-                q[i] = factor[i];
+            q = factor, factor = t;
         }
         if (step < steps) // gram = factor gram factor
-            if (square_product(n, 1, factor, gram, 0, spare) != LT_OK ||
-                square_product(n, 1, spare, factor, 0, gram) != LT_OK)
+            if (square_product(n, 1, f, gram, 0, spare) != LT_OK || square_product(n, 1, spare, f, 0, gram) != LT_OK)
                 return LT_FAIL;
     }
     return lt_k.gemm_float32->run(&(lt_gemm_args){.m = x->rows,
@@ -105,17 +100,13 @@ static int update(const matrix *x, const lt_muon *set, float *scratch)
 {
     const int64_t size = x->rows * x->columns;
     float *u = scratch + 4 * x->gram * x->gram, *out = u + size;
-    const float keep = set->momentum, shrink = 1 - set->lr * set->weight_decay;
-    for (int64_t i = 0; i < size; i++) {
-        x->m[i] += (1 - keep) * (x->g[i] - x->m[i]);
-        u[i] = set->nesterov ? x->g[i] + keep * (x->m[i] - x->g[i]) : x->m[i];
-    }
+    const float shrink = 1 - set->lr * set->weight_decay;
+    lt_k.update->muon_direction(size, x->g, x->m, u, set->momentum, set->nesterov);
     const float norm = sqrtf((float)lt_k.reduce->dot(size, u, u)) + set->eps;
     const float scale = 0.2f * sqrtf((float)(x->rows > x->columns ? x->rows : x->columns));
     if (orthogonal(x, u, norm, set->steps, scratch, -set->lr * scale, out) != LT_OK)
         return LT_FAIL;
-    for (int64_t i = 0; i < size; i++)
-        x->p[i] = shrink * x->p[i] + out[i];
+    lt_k.update->muon_apply(size, x->p, out, shrink);
     return LT_OK;
 }
 

@@ -36,6 +36,7 @@ end
 describe("operations", function()
   it("go over elements in kernels only", function()
     local files, all, left = sources.files("csrc/op", "c", "h"), {}, {}
+    table.move(sources.files("csrc/optim", "c", "h"), 1, 100, #files + 1, files)
     assert.is_true(#files > 30)
     for path in pairs(ALLOWED) do left[path] = true end
     for _, path in ipairs(files) do
