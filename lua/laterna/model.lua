@@ -62,9 +62,11 @@ function model.data_text(data)
   local set = field(data, "dataset") or data
   local captions = field(set, "captions") or type(data[1]) == "string" and data or nil
   if type(captions) ~= "table" or type(captions[1]) ~= "string" then return nil end
-  return json.encode { captions = #captions, hash = core.hash_strings(captions) }
+  local fine, hash = pcall(core.hash_strings, captions) -- not of a list in which other things stand
+  return fine and json.encode { captions = #captions, hash = hash } or nil
 end
 
+-- The size of a model's pictures, {h,w,c}, where it has a function that says it.
 local function size_text(m)
   local size = type(m.picture_size) == "function" and m:picture_size() or nil
   return size and json.encode(table.move(size, 1, #size, 1, json.list(#size))) or nil
