@@ -6,7 +6,10 @@ local recipe = require "laterna.nn.recipe"
 describe("a recipe", function()
   it("holds class and arguments, apart from the caller's tables", function()
     local options = { bias = false, list = { 1, 2 } }
-    local Net = nn.class("Net", function(self, _, o) self.fc = nn.Linear(1, 1, { bias = o.bias }) end)
+    local Net = nn.class("Net", function(self, _, o)
+      self.fc = nn.Linear(1, 1, { bias = o.bias })
+      o.more = self.fc
+    end)
     local net = Net(3, options, "more than it takes")
     options.bias, options.list[1] = true, 7
     local class, args, changes = recipe.of(net)
