@@ -204,7 +204,7 @@ describe("what a file cannot hold", function()
     local opened = lt.open(path, { schedule = late })
     local steps = { steps = 2, seed = 1 }
     same(model:eval():sample({ n = 2 }, steps), opened:sample({ n = 2 }, steps), "late")
-    assert.is_truthy(tostring(lt.inspect(path)):find("schedule = (a function, to be given)", 1, true))
+    assert.is_truthy(tostring(lt.inspect(path)):find("schedule = (a function, for lt.open to get)", 1, true))
   end)
 
   it("goes by its path where a name stands twice", function()
@@ -299,8 +299,10 @@ describe("save_model", function()
     fails("model: expected a module", lt.save_model, path, {})
     fails("dtype: expected", lt.save_model, path, nn.Linear(1, 1), { dtype = "float16" })
     fails("data: expected a data set", lt.save_model, path, nn.Linear(1, 1), { data = {} })
-    local options = { metadata = { model = "" } }
-    fails("metadata: model is a key of laterna's own", lt.save_model, path, nn.Linear(1, 1), options)
+    for _, key in ipairs { "model", "data", "size" } do
+      local options = { metadata = { [key] = "" } }
+      fails(("metadata: %s is a key of laterna's own"):format(key), lt.save_model, path, nn.Linear(1, 1), options)
+    end
   end)
 end)
 

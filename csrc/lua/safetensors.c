@@ -62,19 +62,19 @@ static int inspect_safetensors(lua_State *L)
     lua_newtable(L);
     for (size_t i = 0; i < header->count; i++) {
         const lt_st_entry *e = &header->entries[i];
-        lua_Integer numbers = 1;
+        uint64_t numbers = 1; // of an empty tensor the product may pass 2^63 on its way to 0
         lua_pushlstring(L, e->name.text, e->name.length);
         lua_createtable(L, 0, 3);
         lua_pushstring(L, lt_st_type_name(e->type));
         lua_setfield(L, -2, "dtype");
         lua_createtable(L, e->ndim, 0);
         for (int d = 0; d < e->ndim; d++) {
-            numbers *= e->shape[d];
+            numbers *= (uint64_t)e->shape[d];
             lua_pushinteger(L, e->shape[d]);
             lua_rawseti(L, -2, d + 1);
         }
         lua_setfield(L, -2, "shape");
-        lua_pushinteger(L, numbers);
+        lua_pushinteger(L, (lua_Integer)numbers);
         lua_setfield(L, -2, "numbers");
         lua_rawset(L, 3);
     }

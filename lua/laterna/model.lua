@@ -36,14 +36,13 @@ local model = {}
 local MODEL, STATE, RUN = "laterna model 1", "laterna state 1", "laterna training checkpoint 2"
 local OLD_RUN = "laterna training checkpoint 1"
 local SLACK = 64 << 20 -- bytes that constructors may take beside what a file's tensors hold
-local RESERVED = { format = true, laterna = true, model = true, tokenizers = true, vocabularies = true, data = true,
-                   size = true }
+local RESERVED = { "format", "laterna", "model", "tokenizers", "vocabularies", "data", "size" }
 
--- Metadata of the caller's, with what is laterna's own.
+-- Metadata of the caller's, with what is laterna's own: neither may take the other's place.
 local function joined(fname, i, theirs, ours)
   local out = {}
   for key, v in next, theirs or {} do
-    if RESERVED[key] then check.fail(fname, i, "metadata: %s is a key of laterna's own", key) end
+    if ours[key] ~= nil then check.fail(fname, i, "metadata: %s is a key of laterna's own", key) end
     out[key] = v
   end
   for key, v in next, ours do out[key] = v end
@@ -62,9 +61,11 @@ function model.data_text(data)
   local set = field(data, "dataset") or data
   local captions = field(set, "captions") or type(data[1]) == "string" and data or nil
   if type(captions) ~= "table" or type(captions[1]) ~= "string" then return nil end
-  return json.encode { captions = #captions, hash = core.hash_strings(captions) }
+  local fine, hash = pcall(core.hash_strings, captions) -- not of a list in which other things stand
+  return fine and json.encode { captions = #captions, hash = hash } or nil
 end
 
+-- The size of a model's pictures, {h,w,c}, where it has a function that says it.
 local function size_text(m)
   local size = type(m.picture_size) == "function" and m:picture_size() or nil
   return size and json.encode(table.move(size, 1, #size, 1, json.list(#size))) or nil
@@ -101,6 +102,11 @@ function model.save_model(path, m, options)
   })
   local own = model.metadata(m, o.data)
   own.format = MODEL
+  for _, key in ipairs(RESERVED) do -- those too that this model has not: somebody would read them as laterna's
+    if own[key] == nil and o.metadata and o.metadata[key] ~= nil then
+      check.fail("save_model", 3, "metadata: %s is a key of laterna's own", key)
+    end
+  end
   core.save_safetensors(path, m:state(), joined("save_model", 3, o.metadata, own), { dtype = o.dtype })
 end
 

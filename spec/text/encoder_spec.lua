@@ -115,6 +115,6 @@ describe("the text encoder", function()
     assert.matches("heads: expected a divisor of dim %(16%), got 3",
       message(Encoder, CAPTIONS, { dim = 16, heads = 3 }))
     assert.matches("unknown option", message(Encoder, CAPTIONS, { width = 3 }))
-    assert.matches("which is given", message(Encoder, encoder.tokenizer, { vocabulary = 300 }))
+    assert.matches("belong to the tokenizer", message(Encoder, encoder.tokenizer, { vocabulary = 300 }))
   end)
 end)

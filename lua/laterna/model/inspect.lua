@@ -49,7 +49,7 @@ function value_text(v)
   if type(v) == "string" then return check.describe(v) end
   if type(v) ~= "table" then return tostring(v) end
   if json.is_list(v) then return list_text(v) end
-  if v["$missing"] then return ("(a %s, to be given)"):format(tostring(v["$missing"])) end
+  if v["$missing"] then return ("(a %s, for lt.open to get)"):format(tostring(v["$missing"])) end
   if v["$function"] then return tostring(v["$function"]) .. args_text(v["$args"]) end
   if v["$value"] or v["$number"] then return tostring(v["$value"] or v["$number"]) end
   local out = {}

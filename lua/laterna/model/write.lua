@@ -13,7 +13,7 @@
 --     {"$value": name}                               a function or table of the library
 --     {"$pairs": [[key, value], ...]}                a table with other keys
 --     {"$number": "inf"}                             inf, -inf or nan
---     {"$missing": "function"}                       what no file can hold: it must be given when the model is opened
+--     {"$missing": "function"}                       what no file can hold: whoever opens the model passes it
 -- @module laterna.model.write
 local json = require "laterna.model.json"
 local names = require "laterna.model.names"

@@ -46,7 +46,7 @@ local function refuse_holders(copies)
       local name = type(f) == "function" and holds(f, copies)
       if name then
         check.fail("clone", 1, "%s: a function with %s in its scope, which is being copied: the copy would use the "
-          .. "original's; have it given as an argument", key, name)
+          .. "original's; pass it as an argument", key, name)
       end
     end
   end

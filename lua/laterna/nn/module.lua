@@ -33,8 +33,8 @@ end
 
 local function construct(class, constructor, ...)
   local self = setmetatable({ training = true }, class)
+  recipe.note(self, class, ...) -- first, for a constructor may change the tables that it gets
   constructor(self, ...)
-  recipe.note(self, class, ...)
   for _, entry in ipairs(walk.survey(class.__name, self, true).tensors) do
     if not entry.buffer then entry.tensor:requires_grad_(true) end
   end

@@ -116,7 +116,11 @@ end
 function recipe.of(module)
   local r = rawget(module, KEY)
   if not r then return nil end
-  return r.class, r.args or table.pack(module:arguments()), r.changes
+  if r.args then return r.class, r.args, r.changes end
+  local said = table.pack(pcall(module.arguments, module))
+  local args = { n = said.n - 1, table.unpack(said, 2, said.n) }
+  if not said[1] then args[1] = recipe.missing "call that its class could not say" end
+  return r.class, args, r.changes
 end
 
 --- Gives a copied module a recipe of its own, which names the copies.

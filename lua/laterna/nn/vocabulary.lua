@@ -107,7 +107,7 @@ local noted = {}
 local function note(path)
   if noted[path] then return end
   noted[path] = true
-  io.stderr:write(("%s holds no vocabulary: whether its words are this model's cannot be told\n"):format(path))
+  io.stderr:write(("%s holds no vocabulary: whether its words are this model's cannot be known\n"):format(path))
 end
 
 -- The tokenizer that a state has for a module: under the prefix, or, in a run's checkpoint, by the model's own names.

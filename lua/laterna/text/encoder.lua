@@ -71,7 +71,7 @@ local Encoder = nn.class("TextEncoder", function(self, captions, options)
     vocabulary = "integer", lowercase = "boolean", generator = "userdata",
   })
   if is_tokenizer and (o.vocabulary or o.lowercase ~= nil) then
-    check.fail("Encoder", 2, "options: vocabulary and lowercase are the tokenizer's, which is given")
+    check.fail("Encoder", 2, "options: vocabulary and lowercase belong to the tokenizer that is there")
   end
   if o.dim % o.heads ~= 0 then
     check.fail("Encoder", 2, "heads: expected a divisor of dim (%d), got %d", o.dim, o.heads)

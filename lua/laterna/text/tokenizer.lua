@@ -169,13 +169,13 @@ function Tokenizer.load(text)
   if not n or lowercase ~= "yes" and lowercase ~= "no" then refuse("not a tokenizer's") end
   n = #n <= 7 and math.tointeger(n) or MOST + 1
   if n > MOST then refuse("more than %d words", MOST) end
-  local list, seen = {}, {}
+  local list, known = {}, {}
   for word in text:sub(at):gmatch "([^\n]*)\n" do
     local i = #list + 1
     if word == "" or not storable(word) then refuse("word %d is not one line of UTF-8", i) end
-    if seen[word] then refuse("word %d is there twice", i) end
+    if known[word] then refuse("word %d is there twice", i) end
     if i > n then refuse("more than the %d words that it announces", n) end
-    seen[word], list[i] = true, word
+    known[word], list[i] = true, word
   end
   if #list ~= n then refuse("%d words announced, %d found", n, #list) end
   if not text:find "\n$" then refuse("text after the last line") end

@@ -74,7 +74,7 @@ end
 local function brought_up(path, metadata)
   if metadata.format ~= EARLIER then return metadata end
   io.stderr:write(("%s is of an earlier version of laterna and holds no vocabulary: whether its words are this "
-    .. "model's cannot be told\n"):format(path))
+    .. "model's cannot be known\n"):format(path))
   return setmetatable({ place = metadata.data }, { __index = metadata })
 end
 
