@@ -20,7 +20,7 @@ local train = lt.data.fashion_mnist "train"
 local model
 
 if o.paint then
-  model = garments.load(o.out .. "/model.safetensors", train, o.width)
+  model = garments.open(o.out .. "/model.safetensors")
 else
   local learner = garments.model(train.captions, o.width)
   local opt = lt.optim.AdamW(learner:parameters(), {
@@ -36,7 +36,7 @@ else
     ema:update()
   end
   model = ema.model
-  lt.save(o.out .. "/model.safetensors", model:state())
+  lt.save_model(o.out .. "/model.safetensors", model, { data = train })
 end
 
 local how = { sampler = o.sampler, steps = o.sampling_steps, guidance = o.guidance, seed = 1 }

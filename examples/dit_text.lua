@@ -55,7 +55,7 @@ else
     run:log(opt:update(loss, log, { clip_norm = 1 }))
     ema:update()
   end
-  lt.save(o.out .. "/model.safetensors", ema.model:state())
+  lt.save_model(o.out .. "/model.safetensors", ema.model, { data = train })
 end
 
 local function paint(captions, guidance, seed)

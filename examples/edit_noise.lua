@@ -8,23 +8,16 @@
 -- that words have; with some scales of another picture; at several temperatures.
 local lt = require "laterna"
 
-local o = lt.train.arguments { model = "runs/glow/model.safetensors", flow_steps = 8, width = 128, depth = 1, seed = 1,
+local o = lt.train.arguments { model = "runs/glow/model.safetensors", seed = 1,
                                words = "dress,boot,bag", amounts = 1.5, look_at = 2000, columns = 8,
                                temperature = 0.7, out = "runs/glow" }
 
 lt.manual_seed(o.seed)
 local train, test = lt.data.fashion_mnist "train", lt.data.fashion_mnist "test"
-local size = { 28, 28, 1 }
 local file = io.open(o.model)
 if not file then error(o.model .. " is not there: examples/glow.lua trains the flow and writes it", 0) end
 file:close()
-local flow = lt.flow {
-  net = lt.flow.Glow { size = size, hidden = { o.width // 2, o.width }, steps = o.flow_steps, depth = o.depth,
-                       text = 32 },
-  text = lt.text.Encoder(train.captions, { dim = 32, depth = 1 }), size = size,
-}
-flow:load_state(lt.load(o.model))
-flow:eval():freeze()
+local flow = lt.open(o.model):freeze()
 
 local rows, labels = {}, {}
 local function row(label, pictures)

@@ -43,7 +43,7 @@ local function fit(name, model, ema, minutes, lr, loss)
     run:log(opt:update(value, log, { clip_norm = name == "vae" and 100 or 1 }))
     ema:update()
   end
-  lt.save(o.out .. "/" .. name .. ".safetensors", ema.model:state())
+  lt.save_model(o.out .. "/" .. name .. ".safetensors", ema.model, { data = train })
 end
 
 local average = lt.optim.Ema(vae, 0.998)

@@ -11,14 +11,14 @@ local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
 local o = lt.train.arguments {
-  teacher = "runs/diffusion/model.safetensors", width = 32, out = "runs/few_steps", steps = 600, batch = 32,
+  teacher = "runs/diffusion/model.safetensors", out = "runs/few_steps", steps = 600, batch = 32,
   substeps = 4, lr = 3e-4, guidance = 1.5, samples = 1000, precision = "float32", seed = 1, paint = false,
 }
 lt.precision(o.precision)
 
 lt.manual_seed(o.seed)
 local train = lt.data.fashion_mnist "train"
-local teacher = garments.load(o.teacher, train, o.width)
+local teacher = garments.open(o.teacher)
 
 -- A student of `parts` steps; in each the teacher takes `substeps`.
 local function distil(from, parts, substeps, guidance, steps)
@@ -41,7 +41,7 @@ local function distil(from, parts, substeps, guidance, steps)
     run:log(opt:update(loss, log, { clip_norm = 1 }))
     ema:update()
   end
-  lt.save(("%s/%s_model.safetensors"):format(o.out, name), ema.model:state())
+  lt.save_model(("%s/%s_model.safetensors"):format(o.out, name), ema.model, { data = train })
   return ema.model
 end
 

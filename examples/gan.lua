@@ -45,7 +45,7 @@ else
     run:log(painting:update(gan:loss(batch.x, cond)))
     ema:update()
   end
-  lt.save(o.out .. "/model.safetensors", ema.model:state())
+  lt.save_model(o.out .. "/model.safetensors", ema.model, { data = train })
 end
 
 local rows = {}

@@ -65,7 +65,7 @@ if o.only ~= "diffusion" then
   painters = { compare("VAE", vae, o.lr, vae.loss, "decoder.out", { features = o.features, weight = o.weight }) }
 end
 if o.only ~= "vae" then
-  local teacher, first = garments.load(o.teacher, train), garments.load(o.student, train)
+  local teacher, first = garments.open(o.teacher), garments.open(o.student)
   local function distil(student, x, cond)
     local how = { steps = 1, substeps = 2 }
     return lt.diffusion.distil.progressive(student, teacher, x, cond, how)

@@ -55,7 +55,7 @@ for _, batch in run:steps() do
 end
 print(("step %d: %.3f bits per dimension of the test set"):format(run.step, bits(#test)))
 local model = ema.model
-lt.save(o.out .. "/model.safetensors", model:state())
+lt.save_model(o.out .. "/model.safetensors", model, { data = train })
 
 local how = { temperature = o.temperature, guidance = o.text and o.guidance or 1 }
 local function paint(captions, seed)

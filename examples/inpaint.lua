@@ -6,11 +6,11 @@
 local lt = require "laterna"
 local garments = dofile((arg[0]:match "^(.*/)" or "") .. "shared/garments.lua")
 
-local o = lt.train.arguments { model = "runs/diffusion/model.safetensors", out = "runs/diffusion", width = 32,
+local o = lt.train.arguments { model = "runs/diffusion/model.safetensors", out = "runs/diffusion",
                                steps = 50, resample = 4, guidance = 2, seed = 1 }
 
 local test = lt.data.fashion_mnist "test"
-local model = garments.load(o.model, test, o.width)
+local model = garments.open(o.model)
 
 -- The first picture of each class, and two more ankle boots.
 local wanted = { "t-shirt", "pullover", "dress", "coat", "sandal", "sneaker", "bag", "ankle boot", "ankle boot" }

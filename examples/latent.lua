@@ -42,7 +42,7 @@ local function fit(name, model, ema, minutes, lr, limit, loss)
     run:log(opt:update(value, log, { clip_norm = limit }))
     ema:update()
   end
-  lt.save(o.out .. "/" .. name .. ".safetensors", ema.model:state())
+  lt.save_model(o.out .. "/" .. name .. ".safetensors", ema.model, { data = train })
 end
 
 local average = lt.optim.Ema(vae, 0.995)

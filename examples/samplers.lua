@@ -14,7 +14,7 @@ local o = lt.train.arguments { model = "runs/diffusion/model.safetensors", out =
                                guidance = 1.5, only = "", steps = "10,20,50", seed = 1000 }
 
 local judge, train, test = judges.fashion { seed = 1, epochs = 3, keep = "runs/judge/classifier.safetensors" }
-local model = garments.load(o.model, train)
+local model = garments.open(o.model)
 local real = judge:features(test.images)
 
 local names = {}

@@ -53,7 +53,7 @@ local function learn()
     end
   end
   print(("step %d: %.3f bits per dimension of the test set"):format(run.step, bits(#test)))
-  lt.save(o.out .. "/model.safetensors", ema.model:state())
+  lt.save_model(o.out .. "/model.safetensors", ema.model, { data = train })
 end
 
 if o.paint then ema.model:load_state(lt.load(o.out .. "/model.safetensors")) else learn() end

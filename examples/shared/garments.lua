@@ -12,14 +12,12 @@ function garments.model(captions, width, schedule)
   }
 end
 
--- The trained one, from a file.
-function garments.load(path, data, width)
+-- The trained one, from its file.
+function garments.open(path)
   local file = io.open(path)
   if not file then error(path .. " is not there: examples/diffusion.lua trains the model and writes it", 0) end
   file:close()
-  local model = garments.model(data.captions, width)
-  model:load_state(lt.load(path))
-  return model:eval():freeze()
+  return lt.open(path):freeze()
 end
 
 -- n pictures as bytes, and their captions, the classes in turn; picture i has the seed options.seed + i - 1.

@@ -250,8 +250,9 @@ function model.open(path, options)
   if not fine then check.fail("open", 2, "classes: expected %s", what) end
   local file = file_of(path)
   local ok, result = pcall(open, file, classes, values)
-  if not ok then error(("cannot open %s: %s"):format(file, read.plain(result)), 0) end
-  return result
+  if ok then return result end
+  local reason = read.plain(result):gsub("^[%w_]+_safetensors: ", ""):gsub("^cannot open '.-': ", ""):gsub("^'.-': ", "")
+  error(("cannot open %s: %s"):format(file, reason), 0)
 end
 
 return model
