@@ -7,12 +7,10 @@ local walk = require "laterna.nn.walk"
 
 local names = {}
 
--- Tables whose classes are public, under `lt.` and a name. The families are classes, and tables of more.
+-- Tables whose classes are public, under `lt.`. The families are classes, and tables of more.
 local ROOMS = {
-  { "nn", "laterna.nn" }, { "text", "laterna.text" }, { "likelihood", "laterna.likelihood" },
-  { "prior", "laterna.prior" }, { "vae", "laterna.vae" }, { "diffusion", "laterna.diffusion" },
-  { "flow", "laterna.flow" }, { "flow.layers", "laterna.flow.layers" }, { "gan", "laterna.gan" },
-  { "autoencoder", "laterna.autoencoder" }, { "autoencoder.regulariser", "laterna.autoencoder.regulariser" },
+  "nn", "text", "likelihood", "prior", "vae", "diffusion", "flow", "flow.layers", "gan", "autoencoder",
+  "autoencoder.regulariser",
 }
 
 -- Functions of one tensor that may stand in a network as they are.
@@ -52,12 +50,22 @@ local function classes_of(room, part, by_class, by_name)
   end
 end
 
+-- The table at a path such as gan.augment.kinds below a part, which has the first name.
+local function below(part, path)
+  for key in path:gmatch "%.([%w_]+)" do
+    part = type(part) == "table" and part[key] or nil
+  end
+  return part
+end
+
 -- Rooms that are loaded; all of them if asked.
 local function survey(all)
   local by_class, by_name = {}, {}
   for _, room in ipairs(ROOMS) do
-    local part = package.loaded[room[2]] or all and require(room[2])
-    if part then classes_of(room[1], part, by_class, by_name) end
+    local file = "laterna." .. room:match "^[^%.]+"
+    local part = package.loaded[file] or all and require(file)
+    part = part and below(part, room)
+    if part then classes_of(room, part, by_class, by_name) end
   end
   return by_class, by_name
 end
@@ -89,14 +97,6 @@ function names.of_function(f)
   for _, name in ipairs(FUNCTIONS) do
     if core[name] == f then return "lt." .. name end
   end
-end
-
--- The table at a path such as gan.augment.kinds below a part, which has the first name.
-local function below(part, path)
-  for key in path:gmatch "%.([%w_]+)" do
-    part = type(part) == "table" and part[key] or nil
-  end
-  return part
 end
 
 local wrapped = setmetatable({}, { __mode = "k" })
