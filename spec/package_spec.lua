@@ -22,6 +22,12 @@ local function rockspec()
   return env
 end
 
+describe("the version", function()
+  it("is that of the rockspec, which files of models name", function()
+    assert.equal(rockspec().version, require "laterna.version")
+  end)
+end)
+
 describe("the installed module #child", function()
   local folder, lib, share
 
