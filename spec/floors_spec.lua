@@ -233,12 +233,12 @@ describe("the house", function()
     assert.equal("", table.concat(include_rings(texts(c_files)), "\n"))
   end)
 
-  it("has no ring of requires, and hides none in a function", function()
+  it("has no ring of requires, and hides none in a function #slow", function()
     assert.equal("", table.concat(require_rings(texts(lua_files)), "\n"))
     for path in pairs(LATE) do assert.is_true(#late_requires("elsewhere", sources.read(path)) > 0, path) end
   end)
 
-  it("requires nothing late but where a reason is written down", function()
+  it("requires nothing late but where a reason is written down #slow", function()
     none(lua_files, late_requires)
   end)
 
@@ -250,7 +250,7 @@ describe("the house", function()
     none(sources.files("csrc/lua", "c"), held_by_c)
   end)
 
-  it("has no require that it should not have", function()
+  it("has no require that it should not have #slow", function()
     none(lua_files, wrong_requires)
   end)
 

@@ -43,7 +43,7 @@ local function same(expected, got, what)
 end
 
 describe("a model's file", function()
-  it("paints the same pictures in a process that has never seen its data", function()
+  it("paints the same pictures in a process that has never seen its data #child", function()
     local paths, pictures = {}, {}
     for _, name in ipairs(names) do
       local model, options = models.make(name)
@@ -55,7 +55,7 @@ describe("a model's file", function()
     for _, name in ipairs(names) do same(pictures[name], painted[name], name) end
   end)
 
-  it("is the same file when what was opened is saved again", function()
+  it("is the same file when what was opened is saved again #slow", function()
     for _, name in ipairs(names) do
       local path, again = ("%s/%s.safetensors"):format(folder, name), folder .. "/again.safetensors"
       lt.save_model(path, (models.make(name)))
@@ -67,7 +67,7 @@ describe("a model's file", function()
     end
   end)
 
-  it("opens from a run's folder with its averaged weights, or without them", function()
+  it("opens from a run's folder with its averaged weights, or without them #child", function()
     local paths, pictures = {}, {}
     for _, averaged in ipairs { true, false } do
       local name = averaged and "averaged" or "plain"

@@ -125,7 +125,7 @@ end)
 describe("the rockspec", function()
   local ROCK = { argparse = "argparse", lfs = "luafilesystem", dkjson = "dkjson" }
 
-  it("lists what the library and the examples require, and nothing else", function()
+  it("lists what the library and the examples require, and nothing else #slow", function()
     local listed = {}
     for _, dependency in ipairs(rockspec().dependencies) do
       local name = dependency:match "^%S+"

@@ -251,7 +251,8 @@ function model.open(path, options)
   local file = file_of(path)
   local ok, result = pcall(open, file, classes, values)
   if ok then return result end
-  local reason = read.plain(result):gsub("^[%w_]+_safetensors: ", ""):gsub("^cannot open '.-': ", ""):gsub("^'.-': ", "")
+  local reason = read.plain(result):gsub("^[%w_]+_safetensors: ", "")
+  reason = reason:gsub("^cannot open '.-': ", ""):gsub("^'.-': ", "")
   error(("cannot open %s: %s"):format(file, reason), 0)
 end
 

@@ -85,7 +85,7 @@ describe("a target rate", function()
 end)
 
 describe("the regulariser of InfoVAE", function()
-  it("is nothing for details that are drawn as they should be, and much for others", function()
+  it("is nothing for details that are drawn as they should be, and much for others #slow", function()
     core.manual_seed(2)
     for _, kernel in ipairs { "imq", "rbf" } do
       local mmd = regulariser.mmd { weight = 1, beta = 0, kernel = kernel }

@@ -141,7 +141,7 @@ describe("data.scenes", function()
     end
   end)
 
-  it("writes captions that are true and incomplete", function()
+  it("writes captions that are true and incomplete #slow", function()
     local partial, distinct, kinds = 0, {}, 0
     for i, scene in ipairs(ds.attributes) do
       local text = ds.captions[i]

@@ -29,7 +29,7 @@ describe("draw", function()
     end
   end)
 
-  it("is stratified: one in each part, all as far along in theirs, by a draw for each batch", function()
+  it("is stratified: one in each part, all as far along in theirs, by a draw for each batch #slow", function()
     local generator, firsts = core.generator(5), {}
     for batch = 1, 200 do
       local list = all.stratified(16, generator, flow):totable()
@@ -44,7 +44,7 @@ describe("draw", function()
     assert.near(1 / 12, t:var():item(), 0.015)
   end)
 
-  it("has the papers' numbers where none are given", function()
+  it("has the papers' numbers where none are given #slow", function()
     local edm = schedules.edm()
     local ratios = (all.log_normal(10000, core.generator(6), edm):log() * 7 + math.log(80)) -- log(80 t^7)
     assert.near(-1.2, ratios:mean():item(), 0.04)
@@ -66,7 +66,7 @@ describe("draw", function()
     assert.is_true(all.log_normal(20000, core.generator(1), flow):min():item() < 0.005)
   end)
 
-  it("is normal in log(sigma / alpha), whatever the schedule", function()
+  it("is normal in log(sigma / alpha), whatever the schedule #slow", function()
     for _, f in ipairs { schedules.edm(), flow, schedules.cosine() } do
       local list = time_sampler.log_normal { mean = -0.5, std = 0.8 }(4000, core.generator(2), f):totable()
       local sum, square = 0, 0

@@ -52,7 +52,7 @@ describe("TarFlow", function()
     assert.near(x:square():sum():item(), z:square():sum():item(), 1e-3)
   end)
 
-  it("gives back what it was given, near and far from data, with determinants that cancel", function()
+  it("gives back what it was given, near and far from data, with determinants that cancel #slow", function()
     for _, kind in ipairs { "pictures", "colour", "vectors", "one", "bent" } do
       for _, caption in ipairs { "pooled", "tokens" } do
         local net, size = make(kind, { caption = caption })

@@ -50,7 +50,7 @@ describe("windows", function()
     end)
   end
 
-  it("are the same on any number of threads", function()
+  it("are the same on any number of threads #slow", function()
     local x, list = numbers("float32", 300, 7, 90)
     local before = core.threads()
     for threads = 1, 3 do

@@ -59,7 +59,7 @@ describe("info", function()
     core.precision(before)
   end)
 
-  it("measures the peak when asked, and only then", function()
+  it("measures the peak when asked, and only then #slow", function()
     assert.is_nil(core.info().peak)
     assert.is_nil(core.info({ peak = false }).peak)
     local before = core.memory().count

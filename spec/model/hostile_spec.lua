@@ -70,7 +70,7 @@ local function refused_or_true(metadata)
 end
 
 describe("damaged metadata", function()
-  it("is refused with a reason, or opens as what it says: 240 blocks", function()
+  it("is refused with a reason, or opens as what it says: 240 blocks #slow", function()
     local opened, count = 0, 0
     for _, name in ipairs { "diffusion", "gan", "autoencoder_codes", "shared" } do
       local tensors, metadata = saved((models.make(name)))
@@ -86,7 +86,7 @@ describe("damaged metadata", function()
     assert.is_true(opened > 10 and opened < 120, ("%d opened"):format(opened))
   end)
 
-  it("is refused where bytes of the header are others: 100 files", function()
+  it("is refused where bytes of the header are others: 100 files #slow", function()
     saved((models.make "vae"))
     local file = assert(io.open(path, "rb"))
     local bytes = file:read "a"
@@ -124,7 +124,7 @@ describe("a file that lies", function()
 
   local function sequential(...) return { ["$class"] = "lt.nn.Sequential", ["$args"] = list(...) } end
 
-  it("about its size is refused before memory is taken", function()
+  it("about its size is refused before memory is taken #slow", function()
     core.memory(true)
     local before = core.memory().live
     for _, width in ipairs { 1000000000, 1 << 40, math.maxinteger } do

@@ -64,7 +64,7 @@ describe("nn.Critic", function()
     assert.equal(count { group = 4 }, count() - 9 * 8 * 4 - 9 * 16 * 12)
   end)
 
-  it("starts with scores near 1, however deep it is", function()
+  it("starts with scores near 1, however deep it is #slow", function()
     for _, blocks in ipairs { 1, 6 } do
       local x, net = pictures(100, 16), tiny { size = 16, width = 16, blocks = blocks, text = 6 }
       local scale = net(x, denoiser.condition(100, 3, 6)):square():mean():sqrt():item()

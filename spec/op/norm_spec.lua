@@ -159,7 +159,7 @@ describe("norms", function()
     end
   end)
 
-  it("add what else flows into x to their own gradient of it", function()
+  it("add what else flows into x to their own gradient of it #slow", function()
     local options = { activation = "silu" }
     for _, shape in ipairs { { 2, 3, 4, 6 }, { 9, 16, 16, 40 }, { 2, 70, 70, 3 } } do -- small, by sample, in chunks
       local c = shape[4]

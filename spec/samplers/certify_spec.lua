@@ -104,7 +104,7 @@ describe("certify", function()
     assert.is_true(r.stochastic and r.order < 0.5)
   end)
 
-  it("prints a line a number of steps", function()
+  it("prints a line a number of steps #slow", function()
     local text = tostring(certify(samplers.heun, { steps = { 8, 16 } }))
     local error_of = "%d%.%d%de%-0%d"
     assert.is_truthy(text:find("^steps  calls  error\n    8     16  " .. error_of .. "\n   16     32  " .. error_of

@@ -45,7 +45,7 @@ describe("solvers", function()
     end
   end)
 
-  it("are finite from alpha = 0 to sigma = 0, with every schedule", function()
+  it("are finite from alpha = 0 to sigma = 0, with every schedule #slow", function()
     local all = {
       cosine = schedule.cosine(), flow = schedule.flow(), linear = schedule.linear(), edm = schedule.edm(),
       scaled = schedule.scaled_linear(), sigmoid = schedule.sigmoid(), log_snr = schedule.log_snr_linear(),

@@ -73,14 +73,14 @@ describe("samplers with noise", function()
     dpmpp_sde = SECOND }
   for name, order in pairs(ORDERS) do
     for kind in pairs(SCHEDULES) do
-      it(("leave Gaussian data its variance: %s, %s"):format(name, kind), function()
+      it(("leave Gaussian data its variance: %s, %s #slow"):format(name, kind), function()
         converges(samplers[name], kind, order)
         holds_in_fact(samplers[name], kind)
       end)
     end
   end
 
-  it("leave it so with part of the noise, too", function()
+  it("leave it so with part of the noise, too #slow", function()
     for _, name in ipairs { "dpmpp_2s_ancestral", "dpmpp_2m_sde", "dpmpp_sde" } do
       local function half(f, times, options)
         options.eta = 0.5

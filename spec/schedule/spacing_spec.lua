@@ -55,7 +55,7 @@ describe("spacing", function()
     end
   end)
 
-  it("is diffusers' for whole steps", function()
+  it("is diffusers' for whole steps #slow", function()
     assert.same({ 900, 800, 700, 600, 500, 400, 300, 200, 100, 0 }, steps(spacings.leading(schedules.linear, 10)))
     assert.same({ 999, 899, 799, 699, 599, 499, 399, 299, 199, 99 }, steps(spacings.trailing(schedules.linear, 10)))
     assert.same({ 999, 856, 713, 570, 428, 285, 142 }, steps(spacings.trailing(schedules.linear, 7)))

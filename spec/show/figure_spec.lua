@@ -36,7 +36,7 @@ describe("a figure", function()
     assert.is_true(around.y.lo > 0.5 and around.y.hi < 3.5) -- the limits of y follow what is seen
   end)
 
-  it("thins long curves and keeps their extremes", function()
+  it("thins long curves and keeps their extremes #slow", function()
     local y = {}
     for k = 1, 50000 do y[k] = math.sin(k / 3000) end
     y[31234], y[777] = 9, -9

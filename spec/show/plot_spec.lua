@@ -240,7 +240,7 @@ describe("plot.save", function()
     return out, t.shape
   end
 
-  it("writes a PNG of the size asked for, with a colour a series", function()
+  it("writes a PNG of the size asked for, with a colour a series #slow", function()
     local found, shape = colours({ a = { 1, 2, 3 }, b = { 3, 2, 1 } }, { width = 600, height = 400, title = "t" })
     assert.same({ 400, 600, 3 }, shape)
     assert.is_true(found["0,114,178"] > 100 and found["213,94,0"] > 100)

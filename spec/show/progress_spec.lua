@@ -94,7 +94,7 @@ describe("progress", function()
     assert.is_nil(out.text:find "\27")
   end)
 
-  it("fits every width", function()
+  it("fits every width #slow", function()
     for columns = 1, 120, 7 do
       local p, out = bar(1000, { label = "a label with ümlauts", ascii = false })
       local real = os.getenv
@@ -114,7 +114,7 @@ describe("progress", function()
     end
   end)
 
-  it("takes the rate over the last seconds, not over everything", function()
+  it("takes the rate over the last seconds, not over everything #slow", function()
     local p, out = bar(100000)
     for step = 1, 100 do now = step p:update(step) end -- one a second for 100 seconds
     for step = 200, 6000, 100 do now = now + 1 p:update(step) end -- a hundred a second for a minute

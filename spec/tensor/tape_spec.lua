@@ -57,7 +57,7 @@ describe("the tape", function()
     y:backward()
     assert.same({ 8 }, list(x.grad))
     assert.has_error(function() y:backward() end,
-      "backward: backward a second time through 'mul': what it saved was given back (retain_graph = true keeps it)")
+      "backward: backward a second time through 'mul': what it saved was freed (retain_graph = true keeps it)")
   end)
 
   it("names the operation whose saved tensor was edited in place", function()
@@ -121,7 +121,7 @@ describe("the tape", function()
       "grad: the third derivative of 'sin' is not available")
   end)
 
-  it("walks a chain of 100,000 operations, and frees it", function()
+  it("walks a chain of 100,000 operations, and frees it #slow", function()
     local x = leaf { 1 }
     local y = x
     for _ = 1, 100000 do y = y + 1 end
@@ -129,7 +129,7 @@ describe("the tape", function()
     assert.same({ 1 }, list(x.grad))
   end)
 
-  it("gives activations back while it walks", function()
+  it("gives activations back while it walks #slow", function()
     collectgarbage() collectgarbage()
     local x = core.ones(1000, { requires_grad = true })
     local before = core.memory().live

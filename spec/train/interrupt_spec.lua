@@ -22,7 +22,7 @@ local function learn(options)
 end
 ]]
 
-describe("Ctrl-C", function()
+describe("Ctrl-C #child", function()
   local folder
   setup(function() folder = child.folder() end)
   teardown(function() child.remove(folder) end)
