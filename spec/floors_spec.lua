@@ -242,7 +242,7 @@ describe("the house", function()
     none(lua_files, late_requires)
   end)
 
-  it("has no family that requires the trainer", function()
+  it("has no family that requires the trainer #slow", function()
     none(lua_files, trainer_in_family)
   end)
 

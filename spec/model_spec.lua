@@ -253,7 +253,7 @@ describe("what a file cannot hold", function()
     assert.equal(2, lt.open(path).weight:size(1))
   end)
 
-  it("does not keep a tensor alive", function()
+  it("does not keep a tensor alive #slow", function()
     local Keeper = nn.class("Keeper", function(self) self.fc = nn.Linear(1, 1) end)
     local kept = setmetatable({}, { __mode = "k" })
     local module

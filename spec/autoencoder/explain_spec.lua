@@ -128,7 +128,7 @@ describe("explain", function()
     assert.near(1 + scale, strip[2][2]:item(), 1e-4)
   end)
 
-  it("finds directions along which nothing varies together", function()
+  it("finds directions along which nothing varies together #slow", function()
     -- the noise is the detail turned by 45 degrees: coordinates of it vary together, the principal axes do not
     local r = math.sqrt(0.5)
     local turn = core.tensor { { r, r, 0 }, { -r, r, 0 }, { 0, 0, 1 } }

@@ -37,7 +37,7 @@ describe("memory", function()
     assert.equal(before, settled().live)
   end)
 
-  it("makes large blocks out of freed neighbours, and small ones out of large", function()
+  it("makes large blocks out of freed neighbours, and small ones out of large #slow", function()
     if os.getenv "LATERNA_SANITIZED" then return pending("nothing is kept under a sanitizer") end
     local parts = {}
     for i = 1, 16 do parts[i] = filled(4 * MB, i) end

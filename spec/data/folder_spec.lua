@@ -144,7 +144,7 @@ describe("data.folder", function()
       assert.is_true(ds.report:complete())
     end)
 
-    it("names the line of every bad row, and refuses to leave the folder", function()
+    it("names the line of every bad row, and refuses to leave the folder #slow", function()
       png "a.png"
       png "b.png"
       png "c.png"

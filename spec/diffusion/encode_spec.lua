@@ -13,7 +13,7 @@ end
 describe("encode", function()
   before_each(function() core.manual_seed(6) end)
 
-  it("finds the noise of Gaussian data, with every schedule and prediction", function()
+  it("finds the noise of Gaussian data, with every schedule and prediction #slow", function()
     local x = core.randn(4, 3, 2, 1) * 0.3 + 0.1
     for _, schedule in ipairs(SCHEDULES) do
       for _, kind in ipairs(KINDS) do

@@ -18,7 +18,7 @@ end
 describe("bits_per_dim", function()
   before_each(function() core.manual_seed(7) end)
 
-  it("is exact on Gaussian data, with every schedule and prediction", function()
+  it("is exact on Gaussian data, with every schedule and prediction #slow", function()
     local x = core.randn(4, 3, 2, 1) * 0.4 - 0.2
     local expected = gaussian_bits(x, -0.2, 0.4)
     for _, schedule in ipairs { "cosine", "flow", "linear", "edm" } do

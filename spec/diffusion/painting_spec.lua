@@ -21,7 +21,7 @@ end
 describe("sample", function()
   before_each(function() core.manual_seed(11) end)
 
-  it("paints the data with every sampler, by name and as a function", function()
+  it("paints the data with every sampler, by name and as a function #slow", function()
     local model = ideal.gaussian("cosine", "v", 0.2, 0.2)
     for _, name in ipairs(NAMES) do
       local x = model:sample({ n = 300 }, { sampler = name, steps = 30, seed = 1, clip = false })
@@ -82,7 +82,7 @@ describe("sample", function()
     end
   end)
 
-  it("gives a seed the same picture whatever its batch, bit for bit", function()
+  it("gives a seed the same picture whatever its batch, bit for bit #slow", function()
     local captions = { "a red star", "", "a star", "red", "a red red star" }
     local net = nn.UNet { channels = 1, size = 8, width = 8, multipliers = { 1, 2 }, blocks = 1, text = 16 }
     local text = Encoder(captions, { dim = 16, depth = 1 })

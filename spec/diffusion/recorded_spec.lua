@@ -21,7 +21,7 @@ end
 describe("diffusion:rsample", function()
   before_each(function() core.manual_seed(5) end)
 
-  it("paints what sample paints in as many steps of ddim, whatever is predicted", function()
+  it("paints what sample paints in as many steps of ddim, whatever is predicted #slow", function()
     local beyond = 0 -- where a clamp of the last picture would have no slope
     for _, kind in ipairs { "v", "x0", "eps", "velocity", "edm" } do
       local model = shaken(diffusion { net = unet(), predict = kind, size = { 4, 4, 1 }, text = Encoder({ "a", "b" },

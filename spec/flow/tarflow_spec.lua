@@ -70,7 +70,7 @@ describe("TarFlow", function()
     end
   end)
 
-  it("says log |det| of its numeric Jacobian", function()
+  it("says log |det| of its numeric Jacobian #slow", function()
     for _, kind in ipairs { "vectors", "one", "colour", "bent" } do
       local net, size = make(kind, { text = 0, bound = 1 })
       local x = core.randn(1, table.unpack(size)) * 0.5
@@ -138,7 +138,7 @@ describe("TarFlow", function()
     assert.is_true(far(model:decode(model:encode(x)), x) < 1e-5)
   end)
 
-  it("gives whole grey levels back through a logit and splines", function()
+  it("gives whole grey levels back through a logit and splines #slow", function()
     local size = { 4, 8, 1 }
     local net = data.shake(TarFlow { size = size, patch = 2, dim = 8, heads = 2, bins = 6, logit = 1e-5 }, 0.05)
     local model = flow { net = net, size = size }

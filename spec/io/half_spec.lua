@@ -99,7 +99,7 @@ describe("hash_strings", function()
 end)
 
 describe("limit_memory", function()
-  it("lets so much be taken and no more, and ends with the call", function()
+  it("lets so much be taken and no more, and ends with the call #slow", function()
     local MB = 1 << 20
     local function take(n) return core.zeros(n * MB // 4):numel() end
     assert.equal(MB, core.limit_memory(5 * MB, take, 4))

@@ -77,7 +77,7 @@ describe("load_safetensors", function()
     assert.is_nil((next(metadata)))
   end)
 
-  it("reads every half and bfloat16 exactly", function()
+  it("reads every half and bfloat16 exactly #slow", function()
     local raw, halves = {}, {}
     for i = 0, 65535 do
       raw[i + 1] = string.pack("<I2", i)
@@ -358,7 +358,7 @@ describe("save_safetensors", function()
     assert.is_nil(io.open(path))
   end)
 
-  it("leaves nothing behind when memory gives up", function()
+  it("leaves nothing behind when memory gives up #slow", function()
     local tensors, metadata = sample()
     collectgarbage()
     local before = core.memory().count

@@ -74,7 +74,7 @@ describe("conversions", function()
 end)
 
 describe("where", function()
-  it("chooses by element, whatever is stretched and however long runs are", function()
+  it("chooses by element, whatever is stretched and however long runs are #slow", function()
     local generator = core.generator(5)
     local function randn(...) return core.randn({ ... }, { generator = generator }) end
     for _, n in ipairs { 1, 3, 511, 512, 513, 1030, 40000 } do

@@ -1,7 +1,7 @@
 local core = require "laterna.core"
 
 describe("a tensor's finalizer", function()
-  it("cannot free what a function is working on", function()
+  it("cannot free what a function is working on #slow", function()
     local seen = 0
     for _ = 1, 3000 do
       local t = core.ones(3, 3)

@@ -98,7 +98,7 @@ describe("another vocabulary", function()
     refused(model, lt.load(path), "the vocabulary of 1 is another")
   end)
 
-  it("is refused of an extractor and a generator, each with an encoder of its own", function()
+  it("is refused of an extractor and a generator, each with an encoder of its own #slow", function()
     local function autoencoder(first, second)
       return lt.autoencoder {
         extractor = nn.Extractor { size = 8, width = 8, detail = 2, text = 8 }, text = encoder(first), detail = 2,

@@ -72,7 +72,7 @@ describe("nn.Critic", function()
     end
   end)
 
-  it("keeps the scale of what it sees when every block speaks", function()
+  it("keeps the scale of what it sees when every block speaks #slow", function()
     -- Fix-up's factor L^(-1/4) a layer: were the last layer drawn as the others are, L blocks would add about as much
     -- as came in, whatever L is; without it 16 blocks would multiply the second moment by 2^16.
     local block = require "laterna.nn.bottleneck"

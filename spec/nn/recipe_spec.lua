@@ -72,7 +72,7 @@ describe("a recipe", function()
     assert.is_true(recipe.is_missing(args[1]))
   end)
 
-  it("lets what it names be collected with the module", function()
+  it("lets what it names be collected with the module #slow", function()
     local alive = setmetatable({}, { __mode = "k" })
     do
       local net = nn.Sequential(nn.Linear(2, 2))

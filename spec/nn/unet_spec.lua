@@ -102,7 +102,7 @@ describe("nn.UNet", function()
     assert.equal(0, denoiser.apart(net(x, t), net(x, t)))
   end)
 
-  it("has the gradients that differences show", function()
+  it("has the gradients that differences show #slow", function()
     local x, t = pictures(2, 4, 3, 1)
     local net = denoiser.shake(tiny { width = 2, heads = 1, text = 3 })
     local cond = denoiser.condition(2, 2, 3)

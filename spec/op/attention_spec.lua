@@ -82,7 +82,7 @@ describe("attention", function()
       { qkv(1, 2, 3, 2, 2) }, second)
   end)
 
-  it("has the same results from kernels and from products, over several blocks of queries and of keys", function()
+  it("has the same results from kernels and from products, over several blocks of queries and of keys #slow", function()
     for _, a in ipairs { { 2, 150, 101, 2, 20, true }, { 1, 101, 1100, 1, 20, false }, { 1, 1300, 1210, 1, 8, true },
       { 1, 60, 1030, 2, 33, true }, { 9, 30, 530, 2, 4, true }, { 1, 700, 600, 1, 3, "mask" } } do
       local n, lq, lk, heads, d, causal = table.unpack(a)
@@ -128,7 +128,7 @@ describe("attention", function()
     end
   end)
 
-  it("never holds the scores: memory is that of its tensors and a few blocks", function()
+  it("never holds the scores: memory is that of its tensors and a few blocks #slow", function()
     local l, d, before = 4096, 16, core.threads()
     core.threads(1)
     local x = randn(1, l, 3 * d):requires_grad_(true)

@@ -5,7 +5,7 @@ local fails = require "spec.support.fails"
 local gradcheck = require "spec.support.gradcheck"
 
 describe("combine", function()
-  it("is the sum of numbers times tensors, of any size", function()
+  it("is the sum of numbers times tensors, of any size #slow", function()
     core.manual_seed(1)
     for _, size in ipairs { 1, 7, 1024, 40003 } do
       for k = 1, 8 do

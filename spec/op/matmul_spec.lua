@@ -20,7 +20,7 @@ describe("matmul", function()
     end
   end)
 
-  it("agrees with itself transposed, where the operands are read another way", function()
+  it("agrees with itself transposed, where the operands are read another way #slow", function()
     for _, size in ipairs { { 5, 9, 70 }, { 40, 5000, 24 }, { 33, 18, 7 }, { 2000, 31, 70 }, { 801, 110, 1030 },
       { 1100, 20, 40 }, { 70, 8, 16 } } do
       local m, k, n = table.unpack(size)

@@ -75,7 +75,7 @@ describe("optimizer steps", function()
   end)
 
   for _, decoupled in ipairs { false, true } do
-    it("of Adam" .. (decoupled and ", decoupled" or ""), function()
+    it("of Adam #slow" .. (decoupled and ", decoupled" or ""), function()
       compare(2, function(p, m, v, count)
         core.adam_update(p, m, v, { lr = 0.01, beta1 = 0.8, beta2 = 0.95, eps = 1e-6, weight_decay = 0.1,
           decoupled = decoupled, step = count })
@@ -89,7 +89,7 @@ describe("optimizer steps", function()
     end)
   end
 
-  it("of RMSprop", function()
+  it("of RMSprop #slow", function()
     local options = { lr = 0.01, alpha = 0.9, eps = 1e-2, weight_decay = 0.1, momentum = 0.5 }
     compare(1, function(p, v) core.rmsprop_update(p, v, nil, options) end, function(p, g, v)
       g = g + 0.1 * p

@@ -103,7 +103,7 @@ describe("grid", function()
     assert.same({ 2 + 28 + 2, 2 + 28 + 2, 1 }, grid(core.zeros(28, 28), { labels = {}, scale = 1 }).shape)
   end)
 
-  it("copes with captions of any kind", function()
+  it("copes with captions of any kind #slow", function()
     for _, text in ipairs { "", "   ", "\0\27[31m", "\255\254", ("w"):rep(1000), "ein süßer Käfer", "靴", "a\nb" } do
       local t = grid(core.zeros(8, 8), { labels = { text }, row_labels = { text }, column_labels = { text } })
       assert.is_true(t.shape[1] >= 68 and t.shape[2] < 400)

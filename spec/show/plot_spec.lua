@@ -94,7 +94,7 @@ describe("plot", function()
       drawn(plot, { loss = { 1, 0 / 0, -2, 1 / 0 } }, { logy = true }))
   end)
 
-  it("keeps to its width, whatever it is", function()
+  it("keeps to its width, whatever it is #slow", function()
     for _, width in ipairs { 20, 21, 40, 79, 200 } do
       for _, o in ipairs { { ascii = true }, { ascii = false, tty = true } } do
         o.width, o.title, o.xlabel = width, "title", "x"
@@ -264,7 +264,7 @@ describe("plot.save", function()
     assert.same({ 540, 900, 3 }, shape)
   end)
 
-  it("writes histograms and clouds of points", function()
+  it("writes histograms and clouds of points #slow", function()
     local small = { width = 300, height = 200 }
     local function with(kind) return { kind = kind, width = small.width, height = small.height } end
     local bars = colours({ 1, 2, 2, 3 }, with "histogram")

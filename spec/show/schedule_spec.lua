@@ -87,7 +87,7 @@ describe("a schedule, plotted", function()
     assert.is_falsy(text:find("\n *[3-9]0 %+", (text:find("log-SNR", 1, true))))
   end)
 
-  it("is any function of two numbers where labels are given, or where it is no schedule", function()
+  it("is any function of two numbers where labels are given, or where it is no schedule #slow", function()
     assert.is_falsy(written(late, { labels = { "a", "b" } }):find("log-SNR", 1, true))
     for _, o in ipairs { { to = 0.5 }, { from = 0.1 }, { ylim = { 0, 1 } }, { logy = true }, { ylabel = "y" } } do
       assert.is_falsy(written(late, o):find("log-SNR", 1, true))

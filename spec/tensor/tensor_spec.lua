@@ -31,7 +31,7 @@ describe("a tensor", function()
       "bad argument #1 to 'zeros' (sizes: expected a list of numbers, got a table with other keys too)")
   end)
 
-  it("refuses impossible sizes before memory is taken", function()
+  it("refuses impossible sizes before memory is taken #slow", function()
     local nine = { 1, 1, 1, 1, 1, 1, 1, 1, 1 }
     for _, sizes in ipairs { { -1 }, { 2 ^ 62, 2 ^ 62 }, { 0.5 }, { 0 / 0 }, { 1e300 }, nine } do
       assert.has_error(function() core.zeros(sizes) end)
@@ -149,7 +149,7 @@ describe("memory", function()
     assert.is_true(later.peak <= after.peak + (1 << 20), after.peak .. " grew to " .. later.peak)
   end)
 
-  it("survives a failed allocation: collects, tries again, then says so", function()
+  it("survives a failed allocation: collects, tries again, then says so #slow", function()
     local x = core.ones(10)
     core.debug_fail_allocation(1)
     local y = x + 1 -- the second try succeeds
