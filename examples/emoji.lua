@@ -24,8 +24,8 @@ local o = lt.train.arguments {
 lt.manual_seed(o.seed)
 local train, TEXT = words.load(o.pictures, 48), { dim = 96, depth = 2 }
 local vae = lt.vae {
-  encoder = nn.SpatialEncoder(2 * o.channels, { channels = 3, width = o.vae_width }),
-  decoder = nn.SpatialDecoder(o.channels, 3, { width = o.vae_width }),
+  encoder = nn.SpatialEncoder { outputs = 2 * o.channels, channels = 3, width = o.vae_width },
+  decoder = nn.SpatialDecoder { detail = o.channels, channels = 3, width = o.vae_width },
   detail = { 12, 12, o.channels }, beta = 0.2,
 }
 

@@ -21,10 +21,10 @@ lt.manual_seed(o.seed)
 local train = lt.data.scenes { n = 60000, seed = o.seed, objects = 1 }
 local test = lt.data.scenes { n = 8, seed = o.seed, first = 60001, objects = 1 }
 
--- The price of what the VAE writes is light: it is not meant to be drawn from N(0, I) but to be learned.
+-- The weight of the KL is small: the latent is not meant to be drawn from N(0, I) but to be learned.
 local vae = lt.vae {
-  encoder = nn.SpatialEncoder(2 * o.channels, { channels = 3, width = o.width }),
-  decoder = nn.SpatialDecoder(o.channels, 3, { width = o.width }),
+  encoder = nn.SpatialEncoder { outputs = 2 * o.channels, channels = 3, width = o.width },
+  decoder = nn.SpatialDecoder { detail = o.channels, channels = 3, width = o.width },
   detail = { 8, 8, o.channels }, beta = o.beta,
 }
 

@@ -43,7 +43,7 @@ function painter.new(o, critic)
   return lt.autoencoder {
     text = lt.text.Encoder(known, { dim = 64, depth = 1 }), detail = o.detail, rate = o.rate,
     extractor = reader.looking(critic, nn.Extractor(sees), sees),
-    generator = lt.vae { decoder = nn.PictureDecoder(o.detail, 3, shape { condition = 64 }), detail = o.detail },
+    generator = lt.vae { decoder = nn.PictureDecoder(shape { detail = o.detail, text = 64 }), detail = o.detail },
     prior = o.prior == "flow" and lt.prior.Flow(o.detail, { condition = 64 }) or nil,
   }
 end

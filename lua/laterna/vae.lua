@@ -10,8 +10,8 @@
 -- Without an encoder it is a decoder with a likelihood: a generator for laterna.autoencoder, which brings its own.
 --
 --     local vae = lt.vae {
---       encoder = nn.PictureEncoder(2 * 16, { condition = 64 }),
---       decoder = nn.PictureDecoder(16, 1, { condition = 64 }),
+--       encoder = nn.PictureEncoder { outputs = 2 * 16, text = 64 },
+--       decoder = nn.PictureDecoder { detail = 16, channels = 1, text = 64 },
 --       detail = 16, text = lt.text.Encoder(captions),
 --     }
 --     local loss, log = vae:loss(x, { text = captions })
