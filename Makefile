@@ -136,7 +136,8 @@ lint:
 	luacheck -q lua spec examples .ci/*.lua
 
 # The specs once more, with every read, write and leak watched; .ci/asan.supp names the leaks that are not ours. make
-# check leaves trainings to make nightly: each of their operations has specs of its own.
+# check leaves trainings to make nightly: each of their operations has specs of its own. What installs builds anew, without
+# sanitizers.
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(CC) -print-file-name=libubsan.so)" \
               ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:exitcode=99 \
@@ -146,7 +147,7 @@ WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(C
 sanitized:
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" \
 	  OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 WERROR= build
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' specs
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' EXCLUDE=$(if $(EXCLUDE),$(EXCLUDE)$(comma))install specs
 
 bench:
 	@$(DEPS) build demo

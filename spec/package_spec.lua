@@ -28,7 +28,7 @@ describe("the version", function()
   end)
 end)
 
-describe("the installed module #child", function()
+describe("the installed module #child #install", function()
   local folder, lib, share
 
   setup(function()
@@ -62,7 +62,6 @@ describe("the installed module #child", function()
   end)
 
   it("runs the README's tour from another folder", function()
-    if child.sanitized then return end -- as in readme_spec
     local elsewhere = child.folder()
     local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(
       child.quote(share .. "/?.lua;" .. share .. "/?/init.lua;;"), child.quote(lib .. "/?.so;;"))
@@ -82,7 +81,6 @@ describe("the installed module #child", function()
   end)
 
   it("has a native module under 5 MB that shows one symbol", function()
-    if child.sanitized then return end
     local so = lib .. "/laterna/core.so"
     assert.is_true(size(so) < 5e6)
     local ok, output = run("nm -D --defined-only " .. child.quote(so))

@@ -47,6 +47,8 @@ end
 -- @tparam ?table b from condition.keys
 -- @treturn table
 function condition.joined(a, b)
+  check.type("joined", 1, "a", a, "table")
+  check.type("joined", 2, "b", b, "table|nil")
   local both = condition.keys(a.rules, a.options)
   for key, rule in pairs(b and b.rules or {}) do both.rules[key] = both.rules[key] or rule end
   return both
@@ -57,6 +59,7 @@ end
 -- @tparam string fname
 -- @treturn ?table nil where it states none
 function condition.keys_of(model, fname)
+  check.type("keys_of", 1, "model", model, "table")
   return type(model.condition_keys) == "function" and model:condition_keys(fname) or nil
 end
 
@@ -343,6 +346,7 @@ end
 -- @treturn {integer,...} examples
 -- @treturn ?Condition as many, without details; nil where there is none
 function condition.negatives(fname, i, cond, negatives)
+  if not is_condition(cond) then check.fail("negatives", 3, "cond: expected a condition that was read") end
   if negatives == nil then
     local rows, others = condition.others(cond.text, cond.generator)
     return rows, #rows > 0 and cond:rows(others):with { detail = false } or nil
@@ -383,7 +387,7 @@ end
 -- @tparam[opt=false] boolean any
 -- @treturn Tensor x
 function condition.range(fname, i, name, x, any)
-  if x.dtype ~= "float32" then
+  if check.type(fname, i, name, x, "tensor").dtype ~= "float32" then
     check.fail(fname, i, "%s: expected float pictures in [-1,1], got %s; convert bytes with lt.pictures.from_bytes(x)",
       name, x.dtype)
   end
