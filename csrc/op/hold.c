@@ -1,9 +1,7 @@
 // y = min(max(x, low), high), for numbers that are learned: a clamp has no slope outside, and what once got there would
 // stay for good.
 //
-//   dx = dy but where a step along -dy would lead further out, there 0: x > high and dy < 0, or x < low and dy > 0
-//                                                                                       saved: x; both borders are
-//                                                                                       inside
+//   dx = dy, but 0 where a step along -dy would lead further out: x > high and dy < 0, or x < low and dy > 0   saved: x
 #include "op/hold.h"
 
 #include "base/threads.h"
