@@ -7,7 +7,7 @@ local WIDTH, LINES = 100, 24
 -- What the library keeps to itself, by what would be wrong about calling it.
 local PRIVATE = {
   steps = "adam_update sgd_update lion_update muon_update rmsprop_update ema_update clip_grad_norm clip_grad_value",
-  inner_kernels = "attention_qkv spline combine threshold randn_each frechet",
+  inner_kernels = "attention_qkv spline combine threshold hold randn_each frechet",
   data = "draw_scenes gather_pictures take_pictures",
   files = "load_safetensors save_safetensors inspect_safetensors load_idx decode_idx hash_strings limit_memory",
   machinery = "backward_inside catch_interrupt interrupted isatty terminal_size profile_rows debug_fail_allocation",

@@ -100,6 +100,15 @@ static void keep(int64_t n, const float *u, float p, float scale, float *y)
         y[i] = u[i] < p ? scale : 0.0f;
 }
 
+static void outward(int64_t n, const float *x, const float *dy, float low, float high, float *y)
+{
+    LT_VECTORIZE
+    for (int64_t i = 0; i < n; i++) {
+        const bool above = x[i] > high && dy[i] < 0.0f, below = x[i] < low && dy[i] > 0.0f;
+        y[i] = above || below ? 1.0f : 0.0f;
+    }
+}
+
 static void u8_to_f32(int64_t n, const uint8_t *restrict x, float scale, float shift, float *restrict y)
 {
     for (int64_t i = 0; i < n; i++)

@@ -46,6 +46,8 @@ typedef struct {
     void (*axpy)(int64_t n, float alpha, const float *x, float *y);                     // y += alpha * x
     void (*where)(int64_t n, const float *c, const float *a, const float *b, float *y); // c != 0 ? a : b
     void (*keep)(int64_t n, const float *u, float p, float scale, float *y);            // u < p ? scale : 0
+    // y = 1 where x is outside of [low, high] and a step along -dy would lead further out, else 0; NaN: 0
+    void (*outward)(int64_t n, const float *x, const float *dy, float low, float high, float *y);
 
     void (*u8_to_f32)(int64_t n, const uint8_t *x, float scale, float shift, float *y); // x * scale + shift
     void (*f32_to_u8)(int64_t n, const float *x, float scale, float shift, uint8_t *y); // rounded, clamped; NaN: 0

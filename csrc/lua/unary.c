@@ -4,6 +4,7 @@
 
 #include "lua/check.h"
 #include "op/arith.h"
+#include "op/hold.h"
 #include "op/threshold.h"
 
 /*** Functions of one tensor, element by element, with first and second derivatives. `log1p` is log(1 + x), good to the
@@ -111,6 +112,23 @@ static int clamp(lua_State *L)
     return 1;
 }
 
+/*** x, but not below `low` nor above `high`, for numbers that are learned. Outside, where a clamp has no slope, the
+gradient passes if a step against it leads back in; one that leads further out does not.
+@function hold
+@tparam Tensor x
+@tparam number low
+@tparam number high
+@treturn Tensor */
+static int hold(lua_State *L)
+{
+    lt_tensor *x = lt_arg_tensor(L, 1, "x");
+    float low = (float)lt_arg_number(L, 2, "low"), high = (float)lt_arg_number(L, 3, "high");
+    if (!(low <= high))
+        return lt_bad_argument(L, 2, "low: %f is above high, %f", (double)low, (double)high);
+    LT_PUSH(L, lt_hold(x, low, high));
+    return 1;
+}
+
 /*** Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487): of each picture, s is the quantile of |x|, at least 1
 and at most max; then x is clamped to [-s, s] and divided by s. Gradients take s as a constant.
 @function threshold
@@ -157,6 +175,7 @@ void lt_open_unary(lua_State *L)
         {"leaky_relu", leaky_relu, LT_IN_BOTH},
         {"gelu", gelu, LT_IN_BOTH},
         {"clamp", clamp, LT_IN_BOTH},
+        {"hold", hold, LT_IN_BOTH},
         {"threshold", threshold, LT_IN_BOTH},
         {NULL, NULL, 0},
     };

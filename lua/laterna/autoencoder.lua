@@ -31,6 +31,7 @@ local edit = require "laterna.autoencoder.edit"
 local evaluation = require "laterna.evaluation"
 local game = require "laterna.autoencoder.game"
 local gap = require "laterna.autoencoder.gap"
+local journal = require "laterna.journal"
 local nn = require "laterna.nn"
 local painting = require "laterna.autoencoder.painting"
 local regulariser = require "laterna.autoencoder.regulariser"
@@ -90,7 +91,8 @@ Autoencoder.formerly = { regulariser = "price" } -- in files of earlier versions
 Autoencoder.gap, Autoencoder.report = gap.gap, gap.report
 Autoencoder.explain = require "laterna.autoencoder.explain"
 Autoencoder.sample, Autoencoder.rsample = painting.sample, painting.rsample
-Autoencoder.critic_loss, Autoencoder.generator_parameters = game.critic_loss, game.generator_parameters
+Autoencoder.critic_loss = journal.whole(game.critic_loss)
+Autoencoder.generator_parameters = game.generator_parameters
 for name, method in pairs(edit) do Autoencoder[name] = method end
 
 --- The keys of its condition: its own, and those that its generator states (laterna.condition).
@@ -169,6 +171,8 @@ function Autoencoder:loss(x, cond)
   for key, v in pairs(said) do log[key] = v end
   return loss + cost, log
 end
+
+Autoencoder.loss = journal.whole(Autoencoder.loss)
 
 --- Height, width and channels of the pictures that it was trained on; nil before.
 -- @treturn ?table

@@ -11,6 +11,7 @@
 -- @module laterna.autograd
 local check = require "laterna.check"
 local core = require "laterna.core"
+local journal = require "laterna.journal"
 
 local autograd = {}
 
@@ -88,7 +89,8 @@ local function set(states)
   for _, s in ipairs(states) do s.generator:set_state(s.state) end
 end
 
---- Runs f(...) while everything is recorded and generators stand where they stood; afterwards they are as before.
+--- Runs f(...) while everything is recorded and generators stand where they stood; afterwards they are as before, and
+-- so is what layers write down in a forward pass (laterna.journal).
 -- @tparam table states what random_states gave
 -- @tparam function f
 -- @return what f returns
@@ -97,6 +99,7 @@ function autograd.again(states, f, ...)
     check.fail("again", 1, "states: expected what random_states gives, got %s", check.describe(states))
   end
   check.type("again", 2, "f", f, "callable")
+  local written <close> = journal.open(true) -- luacheck: ignore (never kept: f wrote it down the first time)
   local now = {}
   for i, s in ipairs(states) do now[i] = { generator = s.generator, state = s.generator:state() } end
   set(states)
@@ -125,9 +128,10 @@ end
 
 --- Calls f(...) and keeps only its arguments: in backward f is computed once more, with the same random numbers, and
 -- differentiated then (Chen et al. 2016, arXiv 1604.06174). Gradients reach everything that f uses, its parameters and
--- what it captures too. f must do the same both times; batch norm counts a batch twice. Inside another recompute it
--- is a plain call. Only results in f's list of results have gradients, not tensors in tables. Gradients of gradients
--- are refused, and so is in-place editing of tensors among the arguments until backward has run.
+-- what it captures too. f must do the same both times; what layers write down, such as batch norm's statistics, counts
+-- once. Inside another recompute it is a plain call. Only results in f's list of results have gradients, not tensors in
+-- tables. Gradients of gradients are refused, and so is in-place editing of tensors among the arguments until backward
+-- has run.
 -- @tparam function f
 -- @param ... arguments of f
 -- @return what f returns

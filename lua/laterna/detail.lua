@@ -1,8 +1,20 @@
 --- The detail: what a caption left out, as a vector with an uncertainty, q(z | x, caption) = N(mu, exp(logvar)).
+-- An encoder may write any numbers: logvar counts as held within [-30, 20] everywhere, and beyond that range the
+-- gradient that leads back into it passes.
 -- @module laterna.detail
+local bounded = require "laterna.bounded"
 local core = require "laterna.core"
 
 local detail = {}
+
+--- Mean and log-variance that an encoder wrote beside each other.
+-- @tparam Tensor out (n,2d), or (n,h,w,2c)
+-- @treturn Tensor mu (n,d), or (n,h,w,c)
+-- @treturn Tensor logvar like mu, held within [-30, 20]
+function detail.parts(out)
+  local mu, logvar = out:chunk(2, -1)
+  return mu, bounded.logvar(logvar)
+end
 
 --- One draw, through which gradients reach mu and logvar (Kingma & Welling 2014, arXiv 1312.6114, eq. 10):
 -- z = mu + exp(logvar / 2) noise.
@@ -11,7 +23,15 @@ local detail = {}
 -- @tparam[opt] Generator generator
 -- @treturn Tensor like mu
 function detail.reparameterise(mu, logvar, generator)
-  return mu + (logvar * 0.5):exp() * core.randn(mu.shape, { generator = generator })
+  return mu + (bounded.logvar(logvar) * 0.5):exp() * core.randn(mu.shape, { generator = generator })
+end
+
+--- What each coordinate says beyond N(0, I), in nats: KL = 1/2 (mu^2 + exp(logvar) - 1 - logvar).
+-- @tparam Tensor mu
+-- @tparam Tensor logvar like mu
+-- @treturn Tensor like mu
+function detail.kl_each(mu, logvar)
+  return core.kl_normal(mu, bounded.logvar(logvar), { reduction = "none" })
 end
 
 --- What the detail says beyond N(0, I), in nats a picture: KL = 1/2 sum (mu^2 + exp(logvar) - 1 - logvar), and the
@@ -23,7 +43,7 @@ end
 -- @treturn Tensor the penalty, a scalar
 -- @treturn Tensor the KL, a scalar
 function detail.kl(mu, logvar, free)
-  local each = core.kl_normal(mu, logvar, { reduction = "none" }):mean(1) -- over the batch
+  local each = detail.kl_each(mu, logvar):mean(1) -- over the batch
   local kl = each:sum()
   if not free or free == 0 then return kl, kl end
   return core.maximum(each, free):sum(), kl
@@ -33,7 +53,7 @@ end
 -- @tparam Tensor logvar (n,d)
 -- @treturn Tensor (n)
 function detail.entropy(logvar)
-  return (logvar + (1 + math.log(2 * math.pi))):sum(2) * 0.5
+  return (bounded.logvar(logvar) + (1 + math.log(2 * math.pi))):sum(2) * 0.5
 end
 
 --- The same from a learned distribution p(z | caption): KL(q || p) = -H(q) - E log p, with the one draw for the

@@ -22,6 +22,7 @@ local distil = require "laterna.diffusion.distil"
 local time_sampler = require "laterna.diffusion.time_sampler"
 local encode = require "laterna.diffusion.encode"
 local evaluation = require "laterna.evaluation"
+local journal = require "laterna.journal"
 local likelihood = require "laterna.diffusion.likelihood"
 local latent = require "laterna.diffusion.latent"
 local nn = require "laterna.nn"
@@ -190,6 +191,7 @@ function Diffusion:loss(x, cond)
   condition.pictures("loss", x, 1, not self.pixels)
   cond = condition.read("loss", 2, cond, LOSS, x:size(1))
   x = latent.encode("loss", self, x, cond)
+  journal.note(self.size)
   self.size:copy_(core.tensor({ x:size(2), x:size(3), x:size(4) }, { dtype = "int32" }))
   local inputs = cond:dropped(self):inputs(self.text)
   local t = self.times(x:size(1), cond.generator, self.schedule)
@@ -201,6 +203,7 @@ function Diffusion:loss(x, cond)
   return weights and (error2 * weights):mean() or mean, { mse = mean:item() }
 end
 
+Diffusion.loss = journal.whole(Diffusion.loss)
 Diffusion.sample, Diffusion.rsample = painting.sample, painting.rsample
 Diffusion.encode, Diffusion.bits_per_dim = encode.encode, likelihood.bits_per_dim
 

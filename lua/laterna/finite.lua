@@ -7,6 +7,7 @@ local finite = {}
 
 -- finite.step: the step that the innermost training loop is in, or nil. Who runs a loop writes it (lt.train.run does).
 -- It is read for the words of errors alone, so that a loss can say when it went wrong without knowing who called it.
+-- finite.skips: whether that loop leaves out steps that are not finite; then a loss is returned, and no error raised.
 
 --- Are all numbers of a tensor finite? x - x is 0 for a number, and NaN for NaN and the infinities; a NaN survives any
 -- sum.
@@ -17,6 +18,25 @@ function finite.is_finite(t)
 end
 
 local is_finite = finite.is_finite
+
+--- Has a tensor a NaN?
+-- @tparam Tensor t
+-- @treturn boolean
+function finite.has_nan(t)
+  return core.no_grad(function() return t:ne(t):sum():item() end) > 0
+end
+
+--- The names of all float tensors with a value that is not finite, sorted.
+-- @tparam table tensors {name = tensor}
+-- @treturn {string,...}
+function finite.names(tensors)
+  local names = {}
+  for name, t in pairs(tensors) do
+    if t.dtype == "float32" and not is_finite(t) then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
 
 --- The name of the first parameter with a value that is not finite, or nil.
 -- @tparam module model

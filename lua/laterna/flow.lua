@@ -22,6 +22,7 @@ local core = require "laterna.core"
 local dequantise = require "laterna.flow.dequantise"
 local evaluation = require "laterna.evaluation"
 local finite = require "laterna.finite"
+local journal = require "laterna.journal"
 local flow_condition = require "laterna.flow.condition"
 local layer = require "laterna.flow.layer"
 local models = require "laterna.flow.models"
@@ -145,7 +146,8 @@ end
 
 --- What to minimise: bits per dimension, a scalar, and numbers to log (bits). Of pictures it is a bound of
 -- -log2 P(x) / (h w c) for 8-bit pictures; of what is not dequantised, -log2 p(x) / d. A loss that is not finite is an
--- error that names the layer it came from, and the step within lt.train.run.
+-- error that names the layer it came from, and the step within lt.train.run; where the run leaves such steps out
+-- (nonfinite = "skip"), it is returned.
 --
 -- With contrast, a weight w, - w log2 P(caption | x) / d is added, where the caption is either the picture's own or one
 -- of another picture of the batch, or the one that negatives lists for it: Bayes' rule (`classify`) is right more often
@@ -166,7 +168,7 @@ function Flow:loss(x, cond)
   local logp = density(self, y, inputs)
   local loss = (logp + logdet):mean() * (-1 / (self.d * math.log(2)))
   local bits = loss:item()
-  if bits - bits ~= 0 then error(explain(self, x, y, inputs), 0) end
+  if bits - bits ~= 0 and not finite.skips then error(explain(self, x, y, inputs), 0) end
   local log = { bits = bits }
   if weight == 0 then return loss, log end
   if not cond:reader(self.text) or not cond.text then
@@ -179,6 +181,8 @@ function Flow:loss(x, cond)
   end)
   return loss + other:mean() * (weight / (self.d * math.log(2))), log
 end
+
+Flow.loss = journal.whole(Flow.loss)
 
 --- Height, width and channels of the pictures; nil for vectors.
 -- @treturn ?table

@@ -32,6 +32,7 @@ local core = require "laterna.core"
 local evaluation = require "laterna.evaluation"
 local game = require "laterna.gan.game"
 local gan_check = require "laterna.gan.check"
+local journal = require "laterna.journal"
 local nn = require "laterna.nn"
 local noise = require "laterna.noise"
 
@@ -194,6 +195,8 @@ function Gan:reading_loss(x, cond)
   gan_check.real("reading_loss", x)
   return game.reading_loss(self, x, condition.read("reading_loss", 2, cond, LOSS, x:size(1)))
 end
+
+for _, name in ipairs { "loss", "critic_loss", "reading_loss" } do Gan[name] = journal.whole(Gan[name]) end
 
 local function sampled(fname, self, cond, options)
   cond = condition.read(fname, 1, cond, SAMPLE)

@@ -56,16 +56,17 @@ function likelihood.Gaussian:forward(out, x)
   pictures("Gaussian", out, x)
   local error2 = per_picture((out - x):square())
   local pixels = x:numel() // x:size(1)
-  local logvar = self.logvar:clamp(-12, 4) -- a perfect reconstruction would drive it to -inf
+  local logvar = self.logvar:hold(-12, 4) -- a perfect reconstruction would drive it to -inf
   return (error2 * (-logvar):exp() + (logvar + math.log(2 * math.pi)) * pixels) * 0.5
 end
 
---- The picture that is meant: what to show of the decoder's output.
+--- The picture that is meant: what to show of the decoder's output. Where that lies outside of [-1,1] and a critic
+-- judges it, the gradient that leads back passes.
 -- @tparam Tensor out (n,h,w,c)
 -- @treturn Tensor (n,h,w,c)
 function likelihood.Gaussian:mean(out)
   check.type("mean", 1, "out", out, "tensor")
-  return out:clamp(-1, 1)
+  return out:hold(-1, 1)
 end
 
 --- Discretised logistic over 256 grey levels with one learned scale (Kingma et al. 2016, arXiv 1606.04934, C.2): a true
@@ -78,7 +79,7 @@ end)
 
 function likelihood.Logistic:forward(out, x)
   pictures("Logistic", out, x)
-  local log_inverse = (-self.logscale):clamp(-5, 7)
+  local log_inverse = (-self.logscale):hold(-5, 7)
   local inverse = log_inverse:exp()
   local d = x - out
   local above, below = (d + 1 / 255) * inverse, (d - 1 / 255) * inverse
@@ -91,12 +92,12 @@ function likelihood.Logistic:forward(out, x)
   return -per_picture(logp)
 end
 
---- The picture that is meant: what to show of the decoder's output.
+--- The picture that is meant: what to show of the decoder's output, as of Gaussian.
 -- @tparam Tensor out (n,h,w,c)
 -- @treturn Tensor (n,h,w,c)
 function likelihood.Logistic:mean(out)
   check.type("mean", 1, "out", out, "tensor")
-  return out:clamp(-1, 1)
+  return out:hold(-1, 1)
 end
 
 return likelihood

@@ -49,13 +49,14 @@ local function join(i, half, changed)
   return core.cat(i % 2 == 1 and { half, changed } or { changed, half }, 2)
 end
 
---- From details to noise: log p(z | caption) in nats, and the noise.
+--- From details to noise: log p(z | caption) in nats, and the noise. Details past 1e4 count as 1e4.
 -- @tparam Tensor z (n,d)
 -- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor (n)
 -- @treturn Tensor u (n,d)
 function Flow:log_prob(z, c)
   net.check("log_prob", self, "z", z, c)
+  z = net.within_reach(z)
   local logdet = core.zeros(z:size(1))
   if self.base then
     local s, t = scale_and_shift(self.base, c)

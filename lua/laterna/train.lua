@@ -18,6 +18,7 @@ local finite = require "laterna.finite"
 local folder = require "laterna.train.folder"
 local guard = require "laterna.guard"
 local interrupt = require "laterna.train.interrupt"
+local journal = require "laterna.journal"
 local Log = require "laterna.train.log"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
@@ -108,8 +109,9 @@ end
 --  - resume: by default, whether `--resume` is on the command line
 --  - seed: for the default generator, when a run begins
 --  - on_step: function(step, run), called after each step
---  - nonfinite="stop": what NaN and infinity in run:log do: "stop" with an error, "skip" (optimizers skip steps with
---    such gradients), "ignore"
+--  - nonfinite="stop": what NaN and infinity in run:log do: "stop" with an error; "skip": optimizers leave out steps
+--    with such gradients, and the batch leaves no trace in weights, optimizers, averages and the model's buffers, such
+--    as batch norm's statistics; "ignore"
 --  - exit=true: whether a script ends when Ctrl-C has ended the loop, with status 130; see run:steps
 --  - progress=true: a progress bar and messages on stderr; label: before the bar
 -- @treturn table a run: steps, log, save; fields step, interrupted
@@ -124,7 +126,7 @@ function train.run(options)
   if self.nonfinite == "skip" then
     for _, optimizer in pairs(self.optimizers) do optimizer.skip_nonfinite = true end
   end
-  self.step, self.interrupted, self.values = 0, false, {}
+  self.step, self.interrupted, self.values, self.warned = 0, false, {}, {}
   setmetatable(self, Run)
   if self.seed then core.manual_seed(self.seed) end
   if self.save_folder then open_files(self) end
@@ -147,15 +149,32 @@ local function explain(self, name, v)
   return ("step %d: %s is %s%s%s"):format(self.step, name, value, where, kept(self))
 end
 
+-- Looks at what a checkpoint is to hold: NaN is an error, unless it is to be ignored; infinity, which a mask may well
+-- hold, and what is to be ignored are said once for each tensor.
+local function look(self, tensors)
+  local names = {}
+  for _, name in ipairs(finite.names(tensors)) do
+    if self.nonfinite ~= "ignore" and finite.has_nan(tensors[name]) then
+      error(("step %d: %s has NaN and is not saved%s"):format(self.step, name, kept(self)), 0)
+    end
+    if not self.warned[name] then names[#names + 1], self.warned[name] = name, true end
+  end
+  if #names == 0 then return end
+  local text = ("step %d: saved with values that are not finite: %s"):format(self.step, table.concat(names, ", "))
+  if self.bar then self.bar:note(text) else io.stderr:write(text, "\n") end
+end
+
 --- Writes the checkpoint now, counting the present step as done. The run does this by itself every `every` steps, at
--- the end and after Ctrl-C. Weights with NaN or infinity are not written over good ones, unless they are to be ignored.
+-- the end and after Ctrl-C. Weights with NaN or infinity, and NaN in buffers, averages and what optimizers keep, are
+-- not written over good ones: an error names the tensor. Infinity elsewhere, and with nonfinite = "ignore" all of it,
+-- is written with a warning on stderr, once for each tensor.
 function Run:save()
   if not self.save_folder then check.fail("save", nil, "this run has no folder: give train.run the option save") end
   if self.nonfinite ~= "ignore" then
     local name = finite.first_value(self.model)
     if name then error(("step %d: parameter %s is not finite%s"):format(self.step, name, kept(self)), 0) end
   end
-  checkpoint.save(self.checkpoint, self)
+  checkpoint.save(self.checkpoint, self, function(tensors) look(self, tensors) end)
   self.saved_step = self.step
 end
 
@@ -184,6 +203,7 @@ function Run:log(values)
     if infinite and (not bad or name == "loss") then bad = name end -- the loss is what the others suffer from
   end
   if bad and self.nonfinite == "stop" then error(explain(self, bad, self.values[bad]), 0) end
+  if bad and self.nonfinite == "skip" and self.written then self.written:undo() end
   return bad == nil
 end
 
@@ -249,8 +269,27 @@ local function advance(self)
   return self.step, self.data and batch
 end
 
+-- What forward passes write down between two steps can be taken back; layers of a script's own, which do not say what
+-- they write, are watched where steps may be left out.
+local function watch(self)
+  local buffers = {}
+  if self.nonfinite == "skip" then
+    for _, t in self.model:named_buffers() do buffers[#buffers + 1] = t end
+  end
+  self.written, finite.skips = journal.loop(buffers), self.nonfinite == "skip"
+  for _, optimizer in pairs(self.optimizers) do optimizer.written = self.written end
+end
+
+local function unwatch(self, failed)
+  if failed then self.written:undo() end
+  self.written:leave()
+  self.written, finite.skips = nil, self.outer ~= nil and self.outer.nonfinite == "skip"
+  for _, optimizer in pairs(self.optimizers) do optimizer.written = nil end
+end
+
 -- However the loop ends, by an error or a break too: the signal and the terminal are given back.
-local function leave(self)
+local function leave(self, failed)
+  unwatch(self, failed)
   if self.budget then self.budget:stop() end
   innermost, passed_on = self.outer, self.interrupted and self.outer or nil
   core.catch_interrupt(innermost ~= nil)
@@ -260,8 +299,8 @@ local function leave(self)
   if self.log_file then self.log_file:close() end
 end
 
-local function close(self)
-  leave(self)
+local function close(self, failed)
+  leave(self, failed)
   if self.interrupted and self.exit and not self.outer and interrupt.in_script() then os.exit(130, true) end
 end
 
@@ -280,9 +319,10 @@ function Run:steps()
   if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
   self.running, self.finished_once, self.outer, innermost = true, true, innermost, self
   core.catch_interrupt(true)
+  watch(self)
   if self.budget then self.budget:start() end
   if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
-  local closer = setmetatable({}, { __close = function() close(self) end })
+  local closer = setmetatable({}, { __close = function(_, err) close(self, err ~= nil) end })
   return function() return advance(self) end, nil, nil, closer
 end
 

@@ -21,6 +21,7 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local detail = require "laterna.detail"
 local evaluation = require "laterna.evaluation"
+local journal = require "laterna.journal"
 local likelihood = require "laterna.likelihood"
 local nn = require "laterna.nn"
 local noise = require "laterna.noise"
@@ -69,7 +70,7 @@ function Vae:condition_keys(fname) return fname == "sample" and SAMPLE or LOSS e
 
 local function posterior(fname, self, x, c)
   if not self.encoder then check.fail(fname, 1, "self: this vae has no encoder; give cond.detail") end
-  return self.encoder(x, c):chunk(2, -1)
+  return detail.parts(self.encoder(x, c))
 end
 
 -- The negative log-likelihood of pictures, as the vae has it or as the step asks for.
@@ -100,6 +101,8 @@ function Vae:loss(x, cond)
   local penalty, kl = detail.kl(mu, logvar, self.free)
   return nll + penalty * (cond.beta or self.beta), { nll = nll:item(), kl = kl:item() }
 end
+
+Vae.loss = journal.whole(Vae.loss)
 
 --- Height, width and channels of the pictures that it was trained on; nil before.
 -- @treturn ?table
@@ -135,7 +138,7 @@ end
 -- @tparam Tensor x (n,h,w,c)
 -- @tparam[opt] table cond text
 -- @treturn Tensor mu (n,d) or (n,h,w,c), as large as z
--- @treturn Tensor logvar like mu
+-- @treturn Tensor logvar like mu, held within [-30, 20] (laterna.detail)
 function Vae:encode(x, cond)
   condition.pictures("encode", x)
   cond = condition.read("encode", 2, cond, ENCODE, x:size(1))

@@ -44,6 +44,25 @@ describe("diffusion in a latent space", function()
     assert.same(before, model:state()["latents"]:totable())
   end)
 
+  it("is not measured by a batch that is refused", function()
+    local broken
+    local model = diffusion { space = space, schedule = cosine, net = function(x)
+      if broken then error "broken" end
+      return x * 0
+    end }
+    local before = model:state()
+    model:loss(core.full({ 2, 4, 4, 1 }, 0 / 0))
+    assert.same(before.latents:totable(), model.latents:totable())
+    broken = true
+    fails("broken", model.loss, model, core.rand(2, 4, 4, 1))
+    for name, t in pairs(model:state()) do
+      if name ~= "size" then assert.same(before[name]:totable(), t:totable(), name) end
+    end
+    broken = false
+    model:loss(core.rand(2, 4, 4, 1))
+    assert.is_true(model.latents[2]:item() > 0)
+  end)
+
   it("paints the picture that the latent stands for", function()
     core.manual_seed(2)
     local z = core.randn(1, 2, 2, 1):clamp(-1.5, 1.5)

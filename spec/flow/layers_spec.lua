@@ -1,6 +1,8 @@
 -- Every invertible layer and model: its inverse, its log-determinant, on odd shapes, near and far, trained or not.
 local core = require "laterna.core"
+local fails = require "spec.support.fails"
 local flow = require "laterna.flow"
+local lt = require "laterna"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
 local support = require "spec.support.flow"
@@ -172,9 +174,47 @@ describe("an actnorm", function()
     assert.same(norm(shifted):totable(), other(shifted):totable())
   end)
 
-  it("bears a channel that is constant", function()
+  it("bears a channel that is constant, and learns its scale when it no longer is", function()
     local norm = layers.ActNorm(2)
     assert.is_true(support.finite(norm(core.ones(4, 2))))
+    assert.same({ 0, 0 }, norm.logs:totable())
+    local opt = optim.Adam(norm:parameters(), { lr = 0.05 })
+    local function train(steps, draw)
+      for _ = 1, steps do
+        local z, logdet = norm(draw())
+        opt:update(((z:square() + math.log(2 * math.pi)):sum(2) * 0.5 - logdet):mean())
+      end
+    end
+    train(20, function() return core.ones(64, 2) end)
+    train(1500, function() return core.randn(64, 2) end)
+    for k = 1, 2 do assert.near(0, norm.logs[k]:item(), 0.3) end
+  end)
+
+  it("starts from numbers whose squares overflow", function()
+    local norm, x = layers.ActNorm(1), core.tensor { { 1e20 }, { -1e20 }, { 3e20 } }
+    assert.is_true(support.finite(norm(x)))
+    assert.same({ 1, -12 }, { norm.started:item(), norm.logs:item() })
+  end)
+
+  it("does not start from a batch that is refused", function()
+    local Fails = nn.class("Fails", function() end)
+    function Fails:forward(x) return x * (self.bad or 1), core.zeros(x:size(1)) end
+    function Fails:inverse(x) return x, core.zeros(x:size(1)) end
+    for _, layer in ipairs { layers.ActNorm(2), layers.Conv1x1(2, { actnorm = true }) } do
+      local norm, last = layer.norm or layer, Fails()
+      local model = lt.flow { net = layers.Sequence { layer, last }, size = { 2 } }
+      local before = model:state()
+      fails("x has values that are not", model.loss, model, core.full({ 4, 2 }, 0 / 0))
+      last.bad = math.huge
+      fails("(Fails) is the first", model.loss, model, core.randn(4, 2))
+      last.bad = {}
+      assert.is_false(pcall(model.loss, model, core.randn(4, 2)))
+      for name, t in pairs(model:state()) do assert.same(before[name]:totable(), t:totable(), name) end
+      last.bad = nil
+      local _, log = model:loss(core.randn(256, 2) * 3 + 5)
+      assert.near(1 / math.log(2) * (0.5 * math.log(2 * math.pi * math.exp(1)) + math.log(3)), log.bits, 0.3)
+      assert.equal(1, norm.started:item())
+    end
   end)
 end)
 

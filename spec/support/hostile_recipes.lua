@@ -178,6 +178,7 @@ recipe("fit_picture", function() return U(4, 4, 3), 8, 6 end)
 recipe("combine", function() return { T(2, 3), T(2, 3) }, { 1, 2 } end)
 recipe("randn_each", function() return { core.generator(1), core.generator(2) }, { 2, 3 } end)
 recipe("threshold", function() return T(2, 3), 0.9, 2 end)
+recipe("hold", function() return T(2, 3), -1, 1 end)
 local function vp(t) return math.cos(math.pi / 2 * t), math.sin(math.pi / 2 * t) end
 local function told_by_v(more)
   return function()
@@ -223,6 +224,9 @@ recipe("nn.MultiheadAttention", function() return 4, 2, { context_dim = 6 } end)
 local function net() return require("laterna.nn").Linear(3, 2) end
 recipe("nn.Sequential nn.Residual nn.clone nn.is_module", function() return net() end)
 recipe("nn.spectral_norm", function() return net(), { iterations = 1, eps = 1e-12, generator = core.generator(1) } end)
+recipe("nn.reestimate", function()
+  return require("laterna.nn").BatchNorm2d(3), { T(4, 3) }, { batches = 1, forward = function(m, x) return m(x) end }
+end)
 recipe("nn.ResBlock", function() return 4, 4, { condition = 3 } end)
 local function picture(options)
   options.size, options.channels, options.width, options.levels = 8, 1, 4, 1

@@ -40,6 +40,7 @@ case("leaky_relu 0.2", function(x) return core.leaky_relu(x, 0.2) end, one(off_z
 case("leaky_relu -0.5", function(x) return core.leaky_relu(x, -0.5) end, one(off_zero, 4, 3))
 case("leaky_relu 0", function(x) return core.leaky_relu(x, 0) * x end, one(off_zero, 4, 3))
 case("clamp", function(x) return x:clamp(-0.5, 0.5) end, function() return { core.tensor { -2, -0.8, -0.2, 0.1, 0.3, 0.9 } } end)
+case("hold", function(x) return x:hold(-0.5, 0.5) * x end, function() return { core.tensor { -0.4, -0.2, 0.1, 0.3 } } end)
 case("pow 3", function(x) return x ^ 3 end, one(core.randn, 2, 3))
 case("pow 1.5", function(x) return x ^ 1.5 end, one(positive, 2, 3))
 case("add a number", function(x) return x + 2.5 end, one(core.randn, 3))

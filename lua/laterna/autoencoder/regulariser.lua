@@ -16,10 +16,12 @@
 -- `kl` is for a gaussian detail, `mmd` compares all details together with the prior, `fsq` rounds the detail to a few
 -- numbers.
 -- @module laterna.autoencoder.regulariser
+local bounded = require "laterna.bounded"
 local check = require "laterna.check"
 local Codes = require("laterna.prior").Codes
 local core = require "laterna.core"
 local detail = require "laterna.detail"
+local journal = require "laterna.journal"
 local nn = require "laterna.nn"
 
 -- Checks the arguments of penalty and gap. fields: the tensors that the posterior must have; method: which the prior
@@ -79,7 +81,7 @@ function Kl:outputs(d) return 2 * check.integer("outputs", 1, "d", d, 1) end
 -- @tparam[opt] Generator generator
 -- @treturn table mu, logvar, z
 function Kl:read(out, generator)
-  local mu, logvar = check.type("read", 1, "out", out, "tensor"):chunk(2, -1)
+  local mu, logvar = detail.parts(check.type("read", 1, "out", out, "tensor"))
   return { mu = mu, logvar = logvar, z = detail.reparameterise(mu, logvar, generator) }
 end
 
@@ -89,7 +91,9 @@ local function control(self, kl, loss)
   if begun == 0 then log_beta = math.log(START * math.max(math.abs(loss or 1), 1e-6)) end
   local e = kl > 0 and math.max(-1, math.min(1, math.log(kl / self.rate))) or -1
   if e ~= e then e = 0 end
-  if self.training and core.grad_enabled() then
+  local finite = kl - kl == 0 and log_beta - log_beta == 0 -- beta does not begin with a batch that is thrown away
+  if finite and self.training and core.grad_enabled() then
+    journal.note(self.dual)
     log_beta = math.max(-60, math.min(60, log_beta + self.speed * e))
     self.dual:copy_(core.tensor { log_beta, 1 })
   end
@@ -124,7 +128,7 @@ end
 -- @treturn Tensor (n)
 function Kl.gap(_, posterior, o)
   arguments("gap", posterior, o, { "mu", "logvar" })
-  if not o.prior then return core.kl_normal(posterior.mu, posterior.logvar, { reduction = "none" }):sum(2) end
+  if not o.prior then return detail.kl_each(posterior.mu, posterior.logvar):sum(2) end
   local draws, logp = o.draws or 1, 0
   for _ = 1, draws do
     local z = detail.reparameterise(posterior.mu, posterior.logvar, o.generator)
@@ -286,7 +290,7 @@ function Fsq:read(out)
     local at = offset[i] / half[i]
     shift[i], scale[i] = 0.5 * math.log((1 + at) / (1 - at)), 1 / (count // 2)
   end
-  local b = (out + core.tensor(shift)):tanh() * core.tensor(half) - core.tensor(offset)
+  local b = bounded.tanh(out + core.tensor(shift)) * core.tensor(half) - core.tensor(offset)
   local z = (b + (b:round() - b):detach()) * core.tensor(scale)
   return { mu = z, z = z }
 end

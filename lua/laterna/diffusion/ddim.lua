@@ -50,7 +50,7 @@ function ddim.advance(model, x, said, t, s, clip)
   local of_x, of_x0 = columns(t, function(time, i) return ddim.factors(model, time, s[i]) end)
   local x0 = x * a + said * b
   if clip == nil then clip = not model.space and model.pixels end
-  return x * of_x + (clip and x0:clamp(-1, 1) or x0) * of_x0
+  return x * of_x + (clip and x0:hold(-1, 1) or x0) * of_x0
 end
 
 return ddim

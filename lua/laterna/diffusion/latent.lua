@@ -7,6 +7,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local evaluation = require "laterna.evaluation"
+local journal = require "laterna.journal"
 local nn = require "laterna.nn"
 
 local latent = {}
@@ -28,7 +29,10 @@ local function measures(fname, model, z)
   if not (z and model.training) then
     check.fail(fname, nil, "self: this model has not been trained, so its latents are not measured")
   end
-  mean, deviation = z:mean():item(), math.max(z:std():item(), 1e-6)
+  mean, deviation = z:mean():item(), z:std():item()
+  if mean - mean ~= 0 or deviation - deviation ~= 0 then return mean, deviation end -- a bad batch measures nothing
+  deviation = math.max(deviation, 1e-6)
+  journal.note(model.latents)
   model.latents:copy_(core.tensor { mean, deviation })
   return mean, deviation
 end

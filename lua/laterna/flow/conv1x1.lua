@@ -44,7 +44,7 @@ end
 -- @treturn Tensor a scalar
 function Conv1x1:matrix()
   local c = self.logs:size(1)
-  local mask, eye, logs = below(c), core.eye(c), self.logs:clamp(-BOUND, BOUND)
+  local mask, eye, logs = below(c), core.eye(c), self.logs:hold(-BOUND, BOUND)
   local l = self.lower * mask + eye
   local u = self.upper * mask:transpose() + eye * (self.sign * logs:exp())
   return self.p:matmul(l:matmul(u)), logs:sum()

@@ -62,7 +62,7 @@ local function class(name, own, numbers, map)
     local seen, changed = self.mask:split(x)
     local y, logs = map(self, changed, ask(self, name, seen, changed, cond), inverse)
     local logdet = logs and layer.total(self.mask:kept(logs)) or layer.none(x)
-    return self.mask:join(seen, inverse and y:clamp(-LIMIT, LIMIT) or y), logdet
+    return self.mask:join(seen, inverse and y:hold(-LIMIT, LIMIT) or y), logdet
   end
 
   function Class:forward(x, cond) return apply(self, x, cond, false) end

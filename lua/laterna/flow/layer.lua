@@ -10,6 +10,7 @@
 -- `without` and `guidance` for laterna.flow.condition. A layer that changes the size of an example has
 -- layer:resized({h,w,c}), the size of the result.
 -- @module laterna.flow.layer
+local bounded = require "laterna.bounded"
 local check = require "laterna.check"
 local core = require "laterna.core"
 local nn = require "laterna.nn"
@@ -108,12 +109,11 @@ function layer.cut(z, sizes)
   return parts
 end
 
---- A log-scale between -bound and bound; about the identity near 0.
+--- A log-scale between -bound and bound; about the identity near 0 (laterna.bounded).
+-- @function bounded
 -- @tparam Tensor s
 -- @tparam number bound
 -- @treturn Tensor
-function layer.bounded(s, bound)
-  return (s * (1 / bound)):tanh() * bound
-end
+layer.bounded = bounded.smooth
 
 return layer

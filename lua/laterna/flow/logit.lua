@@ -40,7 +40,7 @@ end
 function Logit:inverse(y, cond)
   layer.check("Logit", y, cond)
   local x = (y:sigmoid() - self.alpha) * (1 / self.slope) + self.low
-  return x:clamp(self.low, self.high), -layer.total(log_derivative(self, y))
+  return x:hold(self.low, self.high), -layer.total(log_derivative(self, y))
 end
 
 function Logit:describe()

@@ -135,7 +135,7 @@ function Block:inverse(y, cond)
     local mu, alpha, bends = parts(self, next_said(elements))
     local u, more = z[t], nil
     if bends then u, more = spline(u, bends, true) end
-    elements[t] = (mu + u * alpha:exp()):clamp(-LIMIT, LIMIT)
+    elements[t] = (mu + u * alpha:exp()):hold(-LIMIT, LIMIT)
     logs[t] = more and alpha + more or alpha
   end
   return unsequence(self, core.stack(elements, 2), y.shape), layer.total(core.stack(logs, 2))

@@ -12,6 +12,7 @@
 -- @module laterna.gan.augment
 local check = require "laterna.check"
 local core = require "laterna.core"
+local journal = require "laterna.journal"
 local kinds = require "laterna.gan.kinds"
 local nn = require "laterna.nn"
 
@@ -102,6 +103,7 @@ function Augment:update(scores)
   local signs, pictures_since, calls = table.unpack(self.since:totable())
   signs, pictures_since, calls = signs + sum, pictures_since + n, calls + 1
   local p, r = self.p:item(), signs / pictures_since
+  journal.note(self.p, self.since)
   if calls >= self.every then
     if self.adaptive then
       local way = r > self.target and 1 or r < self.target and -1 or 0

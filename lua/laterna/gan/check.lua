@@ -99,7 +99,8 @@ local function blame(name, t)
   return largest > LARGEST ^ 0.5 and ("%s have run away, to %.3g"):format(name, largest) or nil
 end
 
---- Looks at a loss: an error with step and reason where it is not finite, or so large that it has run away.
+--- Looks at a loss: an error with step and reason where it is not finite, unless the run leaves such steps out, or so
+-- large that it has run away.
 -- @tparam table gan calls and critic, and the module that paints
 -- @tparam string whose "generator" or "critic"
 -- @tparam Tensor loss
@@ -107,7 +108,7 @@ end
 -- @treturn number the loss
 function gan_check.finite(gan, whose, loss, made)
   local v = check.type("gan", nil, "what the loss of the " .. whose .. " gave", loss, "tensor"):item()
-  if math.abs(v) <= LARGEST then return v end
+  if math.abs(v) <= LARGEST or finite.skips and v - v ~= 0 then return v end
   local reason = culprit("generator", gan.generator or gan.model) or culprit("critic", gan.critic)
   for _, part in ipairs(made) do
     reason = reason or part[2] and blame(part[1], part[2])

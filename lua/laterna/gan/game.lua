@@ -6,6 +6,7 @@ local check = require "laterna.check"
 local condition = require "laterna.condition"
 local core = require "laterna.core"
 local gan_check = require "laterna.gan.check"
+local journal = require "laterna.journal"
 local penalties = require "laterna.gan.penalties"
 local watch = require "laterna.gan.watch"
 
@@ -158,7 +159,10 @@ local function begin(self)
   return call, (call - 1) % self.penalty_every ~= 0
 end
 
-local function count(self, call) self.calls:copy_(core.tensor({ call }, { dtype = "int32" })) end
+local function count(self, call)
+  journal.note(self.calls)
+  self.calls:copy_(core.tensor({ call }, { dtype = "int32" }))
+end
 
 --- What the critic minimises for real pictures alone: see Gan:reading_loss.
 -- @tparam table self a player
@@ -218,7 +222,7 @@ function game.critic_loss(self, x, painted, cond)
     { "scores of painted pictures", fake }, { "scores of negatives", sides[1] and sides[1].negative },
     { "gradient penalties", sum },
   })
-  note(self, real, fake, sides, log)
+  if log.critic_loss - log.critic_loss == 0 then note(self, real, fake, sides, log) end
   return loss, log
 end
 

@@ -30,6 +30,7 @@ local condition = require "laterna.condition"
 local core = require "laterna.core"
 local game = require "laterna.gan.game"
 local gan_check = require "laterna.gan.check"
+local journal = require "laterna.journal"
 local nn = require "laterna.nn"
 
 local DELTA, MOST = 1e-6, 1e4 -- of lambda
@@ -171,6 +172,7 @@ function Judge:loss(x, cond)
     local size = slope("the model's own loss", own, self.last)
     weight = weight * math.min(MOST, size / (slope("what is painted", judged, self.last) + DELTA))
   end
+  journal.note(self.calls)
   self.calls:copy_(core.tensor({ call }, { dtype = "int32" }))
   log.judged, log.fooled, log.weight = v, said.fooled, weight
   return own + judged * weight, log
@@ -186,5 +188,7 @@ function Judge:critic_loss(x, cond)
   cond = condition.read("critic_loss", 2, cond, self:condition_keys "loss", x:size(1))
   return game.critic_loss(self.play, x, core.no_grad(paint, self, cond), cond)
 end
+
+Judge.loss, Judge.critic_loss = journal.whole(Judge.loss), journal.whole(Judge.critic_loss)
 
 return Judge

@@ -28,6 +28,8 @@ local nn = {
   init = require "laterna.nn.initialise",
   --- Where a patch is: nn.position.fixed(h, w, d) and nn.position.rotary(h, w, d).
   position = require "laterna.nn.position",
+  --- nn.reestimate(model, data): batch norm's statistics of averaged weights.
+  reestimate = require "laterna.nn.reestimate",
   --- nn.spectral_norm(module): layers that stretch nothing.
   spectral_norm = spectral_norm,
 }

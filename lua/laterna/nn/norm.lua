@@ -3,6 +3,7 @@
 local check = require "laterna.check"
 local class = require("laterna.nn.module").class
 local core = require "laterna.core"
+local journal = require "laterna.journal"
 
 local function affine(self, n, bias)
   self.weight = core.ones(n)
@@ -116,6 +117,7 @@ local BatchNorm2d = class("BatchNorm2d", function(self, channels, options)
 end)
 
 function BatchNorm2d:forward(x)
+  if self.training then journal.note(self.running_mean, self.running_var) end
   return core.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var,
     { training = self.training, momentum = self.momentum, eps = self.eps, activation = self.activation,
       slope = self.slope })

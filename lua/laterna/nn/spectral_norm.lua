@@ -9,6 +9,7 @@
 local check = require "laterna.check"
 local conv = require "laterna.nn.conv"
 local core = require "laterna.core"
+local journal = require "laterna.journal"
 local walk = require "laterna.nn.walk"
 
 local START = 15 -- steps on the first weight, as in PyTorch: it may be a long way from random vectors
@@ -39,14 +40,15 @@ local function iterate(w, u, v, steps, eps)
   return u, v
 end
 
--- The weight divided by its sigma; in training mode u and v take their step first. A weight of nothing is left as it
--- is: its slope would be infinite.
+-- The weight divided by its sigma; in training mode u and v take their step first, and where a pass is computed again
+-- they have taken it. A weight of nothing is left as it is: its slope would be infinite.
 local function normalised(self, class)
   local o = self.spectral
   local w = matrix(class, self.weight)
   local u, v = core.no_grad(function()
-    if not self.training then return self.weight_u:clone(), self.weight_v:clone() end
+    if not self.training or journal.again() then return self.weight_u:clone(), self.weight_v:clone() end
     local u, v = iterate(w:detach(), self.weight_u, self.weight_v, o.iterations, o.eps)
+    journal.note(self.weight_u, self.weight_v)
     self.weight_u:copy_(u)
     self.weight_v:copy_(v)
     return u, v

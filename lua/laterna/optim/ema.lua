@@ -4,6 +4,7 @@ local check = require "laterna.check"
 local core = require "laterna.core"
 local guard = require "laterna.guard"
 local nn = require "laterna.nn"
+local optimizer = require "laterna.optim.optimizer"
 
 local Ema = {}
 Ema.__index = Ema
@@ -47,13 +48,30 @@ local function new(model, decay, options)
   return self
 end
 
---- Moves the average towards the model as it is now; once after every step of the optimizer.
+-- Averages and parameters that move: those whose last step an optimizer has refused do not.
+local function moving(self)
+  local refused, trained = optimizer.refused, optimizer.trained
+  if next(refused) == nil then return self.averages, self.sources end
+  local averages, sources, some = {}, {}, false
+  for i, p in ipairs(self.sources) do
+    if not refused[p] then
+      averages[#averages + 1], sources[#sources + 1] = self.averages[i], p
+      some = some or trained[p] and p.requires_grad
+    end
+  end
+  return averages, sources, #sources < #self.sources and not some
+end
+
+--- Moves the average towards the model as it is now; once after every step of the optimizer. Where an optimizer has
+-- left out the step, for its gradients had NaN or infinity, the average stays as it is.
 function Ema:update()
+  local averages, sources, skipped = moving(self)
+  if skipped then return end
   local update, decay = self.updates + 1, self.decay
   if type(decay) ~= "number" then decay = decay(update) end
   check.number("update", nil, "decay", decay, 0, 1)
   core.no_grad(function()
-    core.ema_update(self.averages, self.sources, decay)
+    core.ema_update(averages, sources, decay)
     for i, t in ipairs(self.buffers) do t:copy_(self.source_buffers[i]) end
   end)
   self.updates = update

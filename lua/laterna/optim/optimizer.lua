@@ -8,6 +8,10 @@ local Optimizer = {}
 Optimizer.__index = Optimizer
 Optimizer.__name = "optimizer"
 
+-- Parameters of any optimizer; and those whose last step was refused: their averages do not move either
+-- (laterna.optim.ema).
+local trained, refused = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
+
 local function parameter_list(fname, list, seen)
   if type(list) ~= "table" or getmetatable(list) ~= nil then
     check.fail(fname, 1, "params: expected a list of tensors, as of m:parameters(), got %s", check.describe(list))
@@ -17,7 +21,7 @@ local function parameter_list(fname, list, seen)
     if p.dtype ~= "float32" then check.fail(fname, 1, "params[%d]: expected float32, got %s", i, p.dtype) end
     if not p.is_leaf then check.fail(fname, 1, "params[%d]: expected a leaf, got the result of an operation", i) end
     if seen[p] then check.fail(fname, 1, "params[%d]: this parameter is in the list already", i) end
-    seen[p] = true
+    seen[p], trained[p] = true, true
   end
   if #list == 0 then check.fail(fname, 1, "params: expected at least one parameter, got none") end
   return table.move(list, 1, #list, 1, {})
@@ -126,16 +130,28 @@ function Optimizer:parameters()
   return out
 end
 
+local function mark(self, value)
+  for _, group in ipairs(self.groups) do
+    for _, p in ipairs(group.params) do refused[p] = value end
+  end
+end
+
 -- A norm without a limit scales nothing; one gradient that is not finite shows in it.
 local function gradients_finite(self)
   local norm = core.clip_grad_norm(self:parameters(), math.huge)
   return norm == norm and norm < math.huge
 end
 
---- One step. With the field `skip_nonfinite = true`, gradients with NaN or infinity leave everything as it is.
+--- One step. With the field `skip_nonfinite = true`, gradients with NaN or infinity leave everything as it is: weights,
+-- the optimizer's own numbers, and averages, which pass over the step. In a run (lt.train.run) what the forward pass
+-- wrote down is taken back too, such as batch norm's statistics.
 -- @treturn boolean whether the step was taken
 function Optimizer:step()
-  if self.skip_nonfinite and not gradients_finite(self) then return false end
+  if self.skip_nonfinite and not gradients_finite(self) then
+    mark(self, true)
+    if self.written then self.written:undo() end
+    return false
+  end
   local step = self.taken + 1
   local plans = {}
   for i, group in ipairs(self.groups) do
@@ -154,6 +170,8 @@ function Optimizer:step()
     end
   end)
   self.taken = step
+  if next(refused) then mark(self, nil) end
+  if self.written then self.written:commit() end
   return true
 end
 
@@ -306,7 +324,7 @@ end
 
 guard(Optimizer, "an optimizer")
 
-local optimizer = {}
+local optimizer = { trained = trained, refused = refused }
 
 --- Is v an optimizer?
 function optimizer.is(v)

@@ -92,12 +92,14 @@ end
 
 -- Details without what the caption shifts and scales, and the log-determinant of that.
 local function whitened(self, z, c)
+  z = net.within_reach(z)
   if not self.base then return z, core.zeros(z:size(1)) end
   local s, t = net.scale_and_shift(self.base, c)
   return (z - t) * (-s):exp(), -s:sum(2)
 end
 
 --- From details to noise along the path: log p(z | caption) in nats, as exact as the path's steps, and the noise.
+-- Details past 1e4 count as 1e4.
 -- @tparam Tensor z (n,d)
 -- @tparam[opt] Tensor c (n,text)
 -- @treturn Tensor (n)

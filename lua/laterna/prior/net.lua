@@ -1,5 +1,6 @@
 --- What learned distributions of details share: small nets, what a caption does to a whole vector, and checks.
 -- @module laterna.prior.net
+local bounded = require "laterna.bounded"
 local check = require "laterna.check"
 local core = require "laterna.core"
 local nn = require "laterna.nn"
@@ -36,7 +37,16 @@ end
 -- @treturn Tensor (n,d)
 function net.scale_and_shift(m, x)
   local s, t = m(x):chunk(2, -1)
-  return (s * (1 / BOUND)):tanh() * BOUND, t
+  return bounded.smooth(s, BOUND), t
+end
+
+local FAR = 1e4 -- products of details further out, in the gradients of weights, would leave float32
+
+--- Details as a density takes them: held within 1e4, and beyond it the gradient that leads back passes.
+-- @tparam Tensor z (n,d)
+-- @treturn Tensor (n,d)
+function net.within_reach(z)
+  return z:hold(-FAR, FAR)
 end
 
 --- A vector, and beside it what the caption says.

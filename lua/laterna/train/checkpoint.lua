@@ -22,7 +22,8 @@ end
 --- Writes a checkpoint.
 -- @tparam string path
 -- @tparam table run model, optimizers {name = optimizer} (a single one is called ""), ema, data, step, clock
-function checkpoint.save(path, run)
+-- @tparam[opt] function look called with the tensors by name before anything is written; an error keeps the old file
+function checkpoint.save(path, run, look)
   local tensors, numbers = {}, {}
   each_part(run, function(prefix, part)
     local state = part:state()
@@ -31,6 +32,7 @@ function checkpoint.save(path, run)
     end
     for name, t in pairs(state) do tensors[prefix .. name] = t end
   end)
+  if look then look(tensors) end
   local data = run.data
   local metadata = files.metadata(run.model, data)
   metadata.format, metadata.step = FORMAT, tostring(run.step)
