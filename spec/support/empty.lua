@@ -77,8 +77,13 @@ end
 -- What has nothing to do with tensors, or asks the terminal.
 local SKIP <const> = { terminal_size = true, limit_memory = true, debug_fail_allocation = true }
 
+-- Methods that are no functions of the core are where the index metamethod looks for them.
+local metatable = debug.getmetatable(core.ones(1))
+local _, methods = debug.getupvalue(metatable.__index, 2)
+assert(type(methods) == "table" and methods.totable)
+
 local functions = {}
-for _, source in ipairs { core, getmetatable(core.ones(1)) } do
+for _, source in ipairs { core, methods } do
   for name, f in pairs(source) do
     if type(f) == "function" and not name:find "^__" and not SKIP[name] then functions[name] = f end
   end
