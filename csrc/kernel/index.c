@@ -21,6 +21,8 @@ static void select_rows(const lt_index_shape *s, int64_t item, const void *x, co
 {
     const size_t bytes = (size_t)(s->inner * item);
     const char *slab = x;
+    if (bytes == 0 || s->count == 0) // nothing to copy, however many slabs
+        return;
     char *to = y;
     for (int64_t o = 0; o < s->outer; o++, slab += (size_t)s->size * bytes)
         for (int64_t i = 0; i < s->count; i++, to += bytes)
@@ -29,8 +31,8 @@ static void select_rows(const lt_index_shape *s, int64_t item, const void *x, co
 
 static void add_rows(const lt_index_shape *s, const float *x, const int32_t *index, float *y)
 {
-    const int64_t n = s->inner;
-    for (int64_t o = 0; o < s->outer; o++, y += s->size * n)
+    const int64_t n = s->inner, outer = n > 0 && s->count > 0 ? s->outer : 0;
+    for (int64_t o = 0; o < outer; o++, y += s->size * n)
         for (int64_t i = 0; i < s->count; i++, x += n) {
             float *to = y + (index[i] - 1) * n;
             LT_VECTORIZE
@@ -41,8 +43,8 @@ static void add_rows(const lt_index_shape *s, const float *x, const int32_t *ind
 
 static void gather(const lt_index_shape *s, const float *x, const int32_t *index, float *y)
 {
-    const int64_t n = s->inner;
-    for (int64_t o = 0; o < s->outer; o++, x += s->size * n)
+    const int64_t n = s->inner, outer = n > 0 && s->count > 0 ? s->outer : 0;
+    for (int64_t o = 0; o < outer; o++, x += s->size * n)
         for (int64_t i = 0; i < s->count; i++, index += n, y += n)
             for (int64_t k = 0; k < n; k++)
                 y[k] = x[(index[k] - 1) * n + k];
@@ -50,8 +52,8 @@ static void gather(const lt_index_shape *s, const float *x, const int32_t *index
 
 static void scatter_add(const lt_index_shape *s, const float *x, const int32_t *index, float *y)
 {
-    const int64_t n = s->inner;
-    for (int64_t o = 0; o < s->outer; o++, y += s->size * n)
+    const int64_t n = s->inner, outer = n > 0 && s->count > 0 ? s->outer : 0;
+    for (int64_t o = 0; o < outer; o++, y += s->size * n)
         for (int64_t i = 0; i < s->count; i++, index += n, x += n)
             for (int64_t k = 0; k < n; k++)
                 y[(index[k] - 1) * n + k] += x[k];
@@ -65,7 +67,7 @@ static void mark(int64_t n, int64_t size, const int32_t *index, float *y)
 
 static void triangle(int64_t rows, int64_t columns, int64_t shift, float *y)
 {
-    for (int64_t i = 0; i < rows; i++, y += columns)
+    for (int64_t i = 0; columns > 0 && i < rows; i++, y += columns)
         for (int64_t j = 0; j < columns; j++)
             y[j] = j <= i + shift ? 1.0f : 0.0f;
 }
@@ -90,6 +92,8 @@ static int ascending(const void *a, const void *b)
 
 static int argsort(int64_t outer, int64_t r, int64_t inner, const float *x, bool descending, int32_t *y)
 {
+    if (outer * r * inner == 0) // no element, however long the other axes are
+        return LT_OK;
     keyed *line = lt_alloc((size_t)r * sizeof *line);
     if (!line)
         return LT_FAIL;

@@ -52,9 +52,25 @@ static void moments(const lt_norm_job *j, int64_t s, int64_t k)
 
 // ---- between the passes: mean and rstd of a sample's groups, and the coefficients of its channels -------------------
 
-static void finish_group(const lt_norm_job *j, int64_t s, int64_t g)
+// Mean and rstd of a group whose sums left the range of float, from its values one by one.
+static lt_norm_moments wide_moments(const lt_norm_job *j, int64_t s, int64_t from, int64_t each)
 {
-    const int64_t c = j->a->c, each = c / j->a->groups, from = g * each;
+    const int64_t c = j->a->c, hw = j->a->hw;
+    const float *x = j->x + s * hw * c + from;
+    const double count = (double)(each * hw);
+    double mean = 0, squares = 0;
+    for (int64_t r = 0; r < hw; r++)
+        for (int64_t i = 0; i < each; i++)
+            mean += (double)x[r * c + i] / count;
+    for (int64_t r = 0; r < hw; r++)
+        for (int64_t i = 0; i < each; i++)
+            squares += ((double)x[r * c + i] - mean) * ((double)x[r * c + i] - mean);
+    return (lt_norm_moments){(float)mean, (float)(1.0 / sqrt(squares / count + (double)j->a->eps))};
+}
+
+static lt_norm_moments moments_of_group(const lt_norm_job *j, int64_t s, int64_t from, int64_t each)
+{
+    const int64_t c = j->a->c;
     const double count = (double)(each * j->a->hw);
     double sum = 0, squares = 0;
     for (int64_t k = 0; k < j->chunks; k++) {
@@ -72,8 +88,17 @@ static void finish_group(const lt_norm_job *j, int64_t s, int64_t g)
             squares += (double)mean[c + i] + rows * d * d;
         }
     }
-    const float m = j->mean[s * j->a->groups + g] = (float)mu;
-    const float r = j->rstd[s * j->a->groups + g] = (float)(1.0 / sqrt(squares / count + (double)j->a->eps));
+    const double var = squares / count + (double)j->a->eps;
+    if (!lt_norm_in_range(var))
+        return wide_moments(j, s, from, each);
+    return (lt_norm_moments){(float)mu, (float)(1.0 / sqrt(var))};
+}
+
+static void finish_group(const lt_norm_job *j, int64_t s, int64_t g)
+{
+    const int64_t each = j->a->c / j->a->groups, from = g * each;
+    const lt_norm_moments moments = moments_of_group(j, s, from, each);
+    const float m = j->mean[s * j->a->groups + g] = moments.mean, r = j->rstd[s * j->a->groups + g] = moments.rstd;
     for (int64_t i = from; i < from + each; i++) {
         lt_norm_coef(j, s, LT_CENTRE)[i] = m;
         lt_norm_coef(j, s, LT_GAIN)[i] = r * lt_norm_gain(j->a, s, i);

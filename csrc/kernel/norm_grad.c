@@ -1,6 +1,7 @@
 // Group norm backward (and, with n = 1 and groups = c, batch norm). Pass 1 makes du = dy activation'(u) from x and dy,
 // keeps it in dx, and leaves sum du and sum du (x - mean) a channel and chunk. They are put together in order, in
-// double. Pass 2 is dx = du gain + (x - centre) slope + constant with coefficients a channel.
+// double. Pass 2 is dx = du gain + (x - centre) rstd slope + constant with coefficients a channel; rstd and slope are
+// two, because their product leaves the range of float long before the gradient does.
 #include "kernel/norm_shared.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -89,7 +90,8 @@ static void finish_group(const lt_norm_job *j, int64_t s, int64_t g)
         m2 += du_x * r * (double)lt_norm_gain(a, s, i);
     }
     for (int64_t i = from; i < from + each; i++) {
-        lt_norm_coef(j, s, LT_SLOPE)[i] = (float)(-r * r * m2 / count);
+        lt_norm_coef(j, s, LT_RSTD)[i] = (float)r;
+        lt_norm_coef(j, s, LT_SLOPE)[i] = (float)(-r * m2 / count);
         lt_norm_coef(j, s, LT_CONSTANT)[i] = (float)(-r * m1 / count);
     }
 }
@@ -100,11 +102,11 @@ static void map_rows(int64_t rows, int64_t w, const float *x, const float *du, c
                      float *dx)
 {
     const float *centre = coef + LT_CENTRE * w, *gain = coef + LT_GAIN * w, *slope = coef + LT_SLOPE * w;
-    const float *constant = coef + LT_CONSTANT * w;
+    const float *constant = coef + LT_CONSTANT * w, *rstd = coef + LT_RSTD * w;
     for (int64_t r = 0; r < rows; r++, x += w, du += w, dx += w) {
         LT_VECTORIZE
         for (int64_t i = 0; i < w; i++)
-            dx[i] = (x[i] - centre[i]) * slope[i] + constant[i] + du[i] * gain[i];
+            dx[i] = (x[i] - centre[i]) * rstd[i] * slope[i] + constant[i] + du[i] * gain[i];
         if (!plus)
             continue;
         LT_VECTORIZE

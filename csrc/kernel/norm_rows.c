@@ -54,18 +54,41 @@ INLINE void finish_row(const lt_activation f, float slope, int64_t c, const floa
         y[i] = lt_activate(f, (x[i] - mean) * rstd * gain[i] + offset[i], slope);
 }
 
+// Mean and rstd of a row whose sums left the range of float.
+static lt_norm_moments wide_moments(int64_t c, const float *x, bool centred, float eps)
+{
+    double mean = 0, squares = 0;
+    for (int64_t i = 0; centred && i < c; i++)
+        mean += (double)x[i] / (double)c;
+    for (int64_t i = 0; i < c; i++)
+        squares += ((double)x[i] - mean) * ((double)x[i] - mean);
+    return (lt_norm_moments){(float)mean, (float)(1.0 / sqrt(squares / (double)c + (double)eps))};
+}
+
+static lt_norm_moments moments_of(int64_t c, const float *x, bool centred, float eps)
+{
+    float mean = 0, squares;
+    if (centred) {
+        const float near = x[0]; // keeps the sum exact enough far from zero too
+        LT_LINE_SUM(c, mean, x[i] - near);
+        mean = near + mean / (float)c;
+    }
+    LT_LINE_SUM(c, squares, (x[i] - mean) * (x[i] - mean));
+    const float var = squares / (float)c + eps;
+    if (!lt_norm_in_range((double)var))
+        return wide_moments(c, x, centred, eps);
+    return (lt_norm_moments){mean, 1.0f / sqrtf(var)};
+}
+
 static void forward_row(const job *j, int64_t row)
 {
     const int64_t c = j->a->c;
     const float *x = j->x + row * c;
-    float *y = j->y + row * c, mean = 0, squares;
-    if (j->mean) {
-        const float near = x[0]; // keeps the sum exact enough far from zero too
-        LT_LINE_SUM(c, mean, x[i] - near);
-        j->mean[row] = mean = near + mean / (float)c;
-    }
-    LT_LINE_SUM(c, squares, (x[i] - mean) * (x[i] - mean));
-    const float rstd = j->rstd[row] = 1.0f / sqrtf(squares / (float)c + j->a->eps);
+    float *y = j->y + row * c;
+    const lt_norm_moments m = moments_of(c, x, j->mean != NULL, j->a->eps);
+    const float mean = m.mean, rstd = j->rstd[row] = m.rstd;
+    if (j->mean)
+        j->mean[row] = mean;
     if (j->coef) {
         const float *gain = j->coef + row / j->rows * 2 * c, slope = j->a->slope;
         LT_WITH_ACTIVATION(j->a->activation, finish_row, slope, c, x, mean, rstd, gain, y);
@@ -104,7 +127,8 @@ INLINE void du_row(const lt_activation f, float slope, int64_t c, const float *x
         du[i] = dy[i] * lt_activate_d1(f, (x[i] - mean) * rstd * gain[i] + offset[i], slope);
 }
 
-// dx = rstd (g du - m1 - xhat m2) + plus, m1 = mean of g du (0 for RMS norm), m2 = mean of g du xhat; g NULL: 1
+// dx = rstd (g du - m1 - xhat m2) + plus, m1 = mean of g du (0 for RMS norm), m2 = mean of g du xhat; g NULL: 1.
+// rstd goes in one at a time: its square leaves the range of float long before the gradient does.
 static void dx_row(int64_t c, const float *x, const float *du, bool rms, float mean, float rstd, const float *g,
                    const float *plus, float *dx)
 {
@@ -112,16 +136,16 @@ static void dx_row(int64_t c, const float *x, const float *du, bool rms, float m
     if (g) {
         if (!rms)
             LT_LINE_SUM(c, m1, g[i] * du[i]);
-        LT_LINE_SUM(c, m2, g[i] * du[i] * (x[i] - mean));
+        LT_LINE_SUM(c, m2, g[i] * du[i] * ((x[i] - mean) * rstd));
     } else {
         if (!rms)
             LT_LINE_SUM(c, m1, du[i]);
-        LT_LINE_SUM(c, m2, du[i] * (x[i] - mean));
+        LT_LINE_SUM(c, m2, du[i] * ((x[i] - mean) * rstd));
     }
-    const float constant = -rstd * m1 / (float)c, slope = -rstd * rstd * rstd * m2 / (float)c;
+    const float constant = -m1 / (float)c, slope = -rstd * m2 / (float)c;
     LT_VECTORIZE
     for (int64_t i = 0; i < c; i++)
-        dx[i] = rstd * (g ? g[i] : 1.0f) * du[i] + (x[i] - mean) * slope + constant;
+        dx[i] = rstd * ((g ? g[i] : 1.0f) * du[i] + (x[i] - mean) * slope + constant);
     if (!plus)
         return;
     LT_VECTORIZE
@@ -146,7 +170,7 @@ static void grad_chunk(const job *j, int64_t s, int64_t k)
         if (sum) {
             LT_VECTORIZE
             for (int64_t i = 0; i < c; i++) {
-                product[i] += du[i] * (x[i] - mean) * rstd;
+                product[i] += du[i] * ((x[i] - mean) * rstd);
                 sum[i] += du[i];
             }
         }
@@ -166,6 +190,8 @@ int LT_NAME(lt_norm_layer_grad)(const lt_norm_call *a, const float *x, const flo
                                 const float *rstd, const lt_norm_grads *out)
 {
     job j = {.a = a, .x = x, .dy = dy, .plus = out->plus, .dx = out->dx, .saved_mean = mean, .saved_rstd = rstd};
+    if (a->c == 0) // rows of nothing, however many
+        return LT_OK;
     const bool per_picture = a->scale || a->shift || out->dshift;
     if (plan(&j, per_picture, out->dweight || out->dbias || out->dscale || out->dshift) != LT_OK)
         return LT_FAIL;

@@ -28,9 +28,21 @@ typedef struct {
     const float *saved_mean, *saved_rstd; // backward, in
 } lt_norm_job;
 
-// Numbers a channel: centre, gain = rstd weight (1 + scale), offset = bias (1 + scale) + shift; backward also the slope
-// and the constant of dx = du gain + (x - centre) slope + constant.
-enum { LT_CENTRE, LT_GAIN, LT_OFFSET, LT_SLOPE, LT_CONSTANT, LT_NORM_COEFS };
+typedef struct {
+    float mean, rstd;
+} lt_norm_moments;
+
+// Squares are summed in float first. Where var + eps is below or above this range, a square may have overflowed, or
+// what was lost below the smallest float may count: what was normalised is done again in double, which is rare.
+static inline bool lt_norm_in_range(double var_eps)
+{
+    return var_eps >= 0x1p-100 && var_eps <= 0x1p127;
+}
+
+// Numbers a channel: centre, gain = rstd weight (1 + scale), offset = bias (1 + scale) + shift; backward also the rstd,
+// the slope and the constant of dx = du gain + (x - centre) rstd slope + constant; there the rstd takes the place of
+// the offset, which is no longer needed then.
+enum { LT_CENTRE, LT_GAIN, LT_OFFSET, LT_RSTD = LT_OFFSET, LT_SLOPE, LT_CONSTANT, LT_NORM_COEFS };
 
 static inline float *lt_norm_coef(const lt_norm_job *j, int64_t s, int which)
 {

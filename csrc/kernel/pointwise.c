@@ -34,6 +34,18 @@
         }                                                                                                              \
     }
 
+// Where `open` holds dy goes through, else `closed` does: chosen, not multiplied, so that an infinite dy (of a square
+// root at 0, say) ends at a closed gate instead of becoming NaN.
+#define GATE(f, setup, open, closed)                                                                                   \
+    static void f##_grad(int64_t n, const float *ss, const float *dys, float *out, const float *p)                     \
+    {                                                                                                                  \
+        setup LT_VECTORIZE for (int64_t i = 0; i < n; i++)                                                             \
+        {                                                                                                              \
+            const float s = ss[i], dy = dys[i];                                                                        \
+            out[i] = (open) ? dy : (closed);                                                                           \
+        }                                                                                                              \
+    }
+
 // ---- derivatives that need more than an expression -------------------------------------------------------------
 
 static inline float sign(float x) // NaN stays NaN
@@ -146,7 +158,7 @@ FORWARD(sigmoid, , lt_sigmoid(x))
 GRAD(sigmoid, , s *(1.0f - s))
 GRAD2(sigmoid, , 1.0f - 2.0f * s)
 FORWARD(relu, , x < 0.0f ? 0.0f : x)
-GRAD(relu, , s > 0.0f ? 1.0f : 0.0f)
+GATE(relu, , s > 0.0f, 0.0f)
 FORWARD(silu, , lt_silu(x))
 GRAD(silu, , lt_silu_d1(s))
 GRAD2(silu, , lt_silu_d2(s))
@@ -166,9 +178,9 @@ GRAD2(erf, , erf_d2(s))
 #define ONE_SETTING  const float a = p[0];
 #define TWO_SETTINGS const float a = p[0], b = p[1];
 FORWARD(leaky_relu, ONE_SETTING, x < 0.0f ? a * x : x)
-GRAD(leaky_relu, ONE_SETTING, s > 0.0f ? 1.0f : a)
+GATE(leaky_relu, ONE_SETTING, s > 0.0f, a *dy)
 FORWARD(clamp, TWO_SETTINGS, lt_clampf(x, a, b))
-GRAD(clamp, TWO_SETTINGS, (s >= a && s <= b) ? 1.0f : 0.0f)
+GATE(clamp, TWO_SETTINGS, s >= a && s <= b, 0.0f)
 FORWARD(any_pow, ONE_SETTING, powf(x, a))
 GRAD(any_pow, ONE_SETTING, a == 0.0f ? 0.0f : a * powf(s, a - 1.0f))
 GRAD2(any_pow, ONE_SETTING, a == 0.0f || a == 1.0f ? 0.0f : a * (a - 1.0f) * powf(s, a - 2.0f))

@@ -2,9 +2,15 @@
 // over the rows. Sums run in float for at most DEPTH steps and are then gathered in double. A large slab is cut into at
 // most CHUNKS pieces that threads share; everything else is shared slab by slab.
 #include "kernel/reduce.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+
 #include "base/threads.h"
 #include "kernel/extreme.h"
 #include "kernel/isa.h"
+#include "kernel/prod.h"
 #include "kernel/simd.h"
 
 enum { WIDTH = 256, DEPTH = 64, CHUNKS = 64, PIECE = 1 << 15 };
@@ -108,9 +114,14 @@ SLAB(centred_slab, CENTRED)
 SLAB(prod_slab, PROD)
 SLAB(pairs_slab, PAIRS)
 
-typedef struct {
+typedef struct job job;
+// A column's result from its total; x is where the column begins.
+typedef double (*finish_function)(const job *j, const float *x, double total);
+
+struct job {
     slab_function f;
     int product;
+    finish_function finish;
     int64_t r, inner, blocks; // column blocks of WIDTH in `inner`
     const float *x;
     float *y; // for CENTRED it holds the means on entry
@@ -119,7 +130,49 @@ typedef struct {
     double (*part)[WIDTH];
     int64_t at;         // the slab that is cut
     const float *other; // for PAIRS
-} job;
+};
+
+static double scaled(const job *j, const float *x, double total)
+{
+    return total * j->scale;
+}
+
+// Squares are summed in float first. Where one of them left the range of float, or what was lost below it may count,
+// the column is done again in double: rare, and then right. `total` is of r squares.
+static bool in_range(const job *j, double total)
+{
+    return total >= (double)j->r * 0x1p-120 && total <= DBL_MAX;
+}
+
+static double column_sum(const job *j, const float *x)
+{
+    double sum = 0;
+    for (int64_t r = 0; r < j->r; r++)
+        sum += (double)x[r * j->inner];
+    return sum;
+}
+
+static double column_squares(const job *j, const float *x, double mean)
+{
+    double sum = 0;
+    for (int64_t r = 0; r < j->r; r++) {
+        const double d = (double)x[r * j->inner] - mean;
+        sum += d * d;
+    }
+    return sum;
+}
+
+static double length(const job *j, const float *x, double total)
+{
+    return sqrt(in_range(j, total) ? total : column_squares(j, x, 0));
+}
+
+static double variance(const job *j, const float *x, double total)
+{
+    if (!in_range(j, total))
+        total = column_squares(j, x, column_sum(j, x) * j->scale);
+    return total * j->scale;
+}
 
 static const float *with(const job *j, const float *x, const float *y) // what goes with the rows from x on
 {
@@ -147,7 +200,7 @@ static void slabs_piece(void *context, int64_t begin, int64_t end)
             total[c] = j->product;
         j->f(j->r, width, j->inner, x, with(j, x, y), total);
         for (int64_t c = 0; c < width; c++)
-            y[c] = (float)(total[c] * j->scale);
+            y[c] = (float)j->finish(j, x + c, total[c]);
     }
 }
 
@@ -181,16 +234,16 @@ static void cut_slab(job *j)
         double total = part[0][c];
         for (int64_t i = 1; i < pieces; i++)
             total = j->product ? total * part[i][c] : total + part[i][c];
-        y[c] = (float)(total * j->scale);
+        y[c] = (float)j->finish(j, x + c, total);
     }
 }
 
-static void reduce_with(slab_function f, int product, double scale, int64_t outer, int64_t r, int64_t inner,
-                        const float *x, const float *other, float *y)
+static void reduce(job j, int64_t outer)
 {
+    const int64_t r = j.r, inner = j.inner;
     if (outer == 0 || inner == 0)
         return;
-    job j = {f, product, r, inner, (inner + WIDTH - 1) / WIDTH, x, y, scale, 0, NULL, 0, other};
+    j.blocks = (inner + WIDTH - 1) / WIDTH;
     const int64_t width = inner < WIDTH ? inner : WIDTH, slabs = outer * j.blocks;
     if (r <= 2 * PIECE / width) {
         lt_parallel(slabs, PIECE / (r * width + 1) + 1, slabs_piece, &j);
@@ -201,36 +254,35 @@ static void reduce_with(slab_function f, int product, double scale, int64_t oute
         cut_slab(&j);
 }
 
-static void reduce(slab_function f, int product, double scale, int64_t outer, int64_t r, int64_t inner, const float *x,
-                   float *y)
-{
-    reduce_with(f, product, scale, outer, r, inner, x, NULL, y);
-}
-
 static void sum(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
 {
-    reduce(sum_slab, 0, 1.0, outer, r, inner, x, y);
+    reduce((job){.f = sum_slab, .finish = scaled, .r = r, .inner = inner, .x = x, .y = y, .scale = 1}, outer);
 }
 
-static void sumsq(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
+static void norm(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
 {
-    reduce(sumsq_slab, 0, 1.0, outer, r, inner, x, y);
+    reduce((job){.f = sumsq_slab, .finish = length, .r = r, .inner = inner, .x = x, .y = y}, outer);
 }
 
 static void sum_products(int64_t outer, int64_t r, int64_t inner, const float *a, const float *b, float *y)
 {
-    reduce_with(pairs_slab, 0, 1.0, outer, r, inner, a, b, y);
+    reduce((job){.f = pairs_slab, .finish = scaled, .r = r, .inner = inner, .x = a, .y = y, .scale = 1, .other = b},
+           outer);
 }
 
 static void prod(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
 {
-    reduce(prod_slab, 1, 1.0, outer, r, inner, x, y);
+    reduce((job){.f = prod_slab, .product = 1, .finish = scaled, .r = r, .inner = inner, .x = x, .y = y, .scale = 1},
+           outer);
 }
 
 static void var(int64_t outer, int64_t r, int64_t inner, const float *x, float *y)
 {
-    reduce(sum_slab, 0, 1.0 / (double)r, outer, r, inner, x, y); // the means, which the second pass takes from y
-    reduce(centred_slab, 0, 1.0 / (double)r, outer, r, inner, x, y);
+    job j = {.f = sum_slab, .finish = scaled, .r = r, .inner = inner, .x = x, .y = y, .scale = 1.0 / (double)r};
+    reduce(j, outer); // the means, which the second pass takes from y
+    j.f = centred_slab;
+    j.finish = variance;
+    reduce(j, outer);
 }
 
 // ---- running sums, and the product of two vectors
@@ -297,9 +349,10 @@ static double dot(int64_t n, const float *a, const float *b)
 
 const lt_reduce_kernels LT_NAME(lt_reduce) = {
     .sum = sum,
-    .sumsq = sumsq,
+    .norm = norm,
     .sum_products = sum_products,
     .prod = prod,
+    .prod_others = LT_NAME(lt_prod_others),
     .max = LT_NAME(lt_extreme_max),
     .min = LT_NAME(lt_extreme_min),
     .var = var,

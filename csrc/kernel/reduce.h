@@ -11,12 +11,16 @@ typedef void (*lt_reduce_kernel)(int64_t outer, int64_t r, int64_t inner, const 
 typedef void (*lt_extreme_kernel)(int64_t outer, int64_t r, int64_t inner, const float *x, float *y, int32_t *index);
 
 typedef struct {
-    lt_reduce_kernel sum;   // r = 0: 0
-    lt_reduce_kernel sumsq; // sum of squares
+    lt_reduce_kernel sum;  // r = 0: 0
+    lt_reduce_kernel norm; // sqrt of the sum of squares, also where a square overflows or underflows
     void (*sum_products)(int64_t outer, int64_t r, int64_t inner, const float *a, const float *b, float *y); // of a * b
     lt_reduce_kernel prod;                                                                                   // r = 0: 1
+    // Product of all other values of the middle axis, y of x's shape; with g (may be NULL) its derivative in the
+    // direction g. LT_FAIL after lt_fail_memory.
+    int (*prod_others)(int64_t outer, int64_t r, int64_t inner, const float *x, const float *g, float *y);
     lt_extreme_kernel max, min;
-    lt_reduce_kernel var;    // mean of (x - mean)^2 over r values, in two passes; the caller rescales for r - 1
+    lt_reduce_kernel var;    // mean of (x - mean)^2 over r values, in two passes; the caller rescales for r - 1.
+                             // Right also where a square overflows or underflows
     lt_reduce_kernel cumsum; // y has x's shape: running sums along the middle axis
     double (*dot)(int64_t n, const float *a, const float *b); // sum of a[i] * b[i]
 } lt_reduce_kernels;

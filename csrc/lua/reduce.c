@@ -2,7 +2,6 @@
 #include "op/reduce.h"
 
 #include "lua/check.h"
-#include "op/arith.h"
 #include "op/index.h"
 #include "op/shape.h"
 
@@ -27,7 +26,8 @@ static call read_call(lua_State *L)
     return c;
 }
 
-/*** Sum, mean, or product over axes: all of them, one, or a table of them.
+/*** Sum, mean, or product over axes: all of them, one, or a table of them. The product has its gradients, the first
+and the second, where values are 0 too.
 @function sum
 @function mean
 @function prod
@@ -57,6 +57,8 @@ static int prod(lua_State *L)
 }
 
 /*** Variance, or standard deviation, over axes. Divides by the number of values less `correction` (1, as PyTorch).
+Where all values are equal the gradient of std is 0, as in PyTorch. Values whose squares leave the range of float32 are
+no exception as long as the result is in it.
 @function var
 @function std
 @tparam Tensor x
@@ -72,9 +74,8 @@ static int var(lua_State *L)
 
 static int std(lua_State *L)
 {
-    var(L);
-    lt_tensor *v = lt_arg_tensor(L, lua_gettop(L), "variance");
-    LT_PUSH(L, lt_unary(&lt_k.pointwise->sqrt, v, 0, 0));
+    call c = read_call(L);
+    LT_PUSH(L, lt_std(c.x, c.n, c.axes, c.keepdim, (int)c.correction));
     return 1;
 }
 
@@ -164,7 +165,8 @@ static int cumsum(lua_State *L)
     return 1;
 }
 
-/*** Euclidean length over axes: sqrt(sum of x^2).
+/*** Euclidean length over axes: sqrt(sum of x^2), also where a square leaves the range of float32. At 0 the gradient
+is 0, as in PyTorch.
 @function norm
 @tparam Tensor x
 @tparam[opt] integer|table axes
@@ -173,11 +175,7 @@ static int cumsum(lua_State *L)
 static int norm(lua_State *L)
 {
     call c = read_call(L);
-    LT_PUSH(L, lt_square(c.x));
-    lt_tensor *squares = lt_arg_tensor(L, lua_gettop(L), "squares");
-    LT_PUSH(L, lt_sum(squares, c.n, c.axes, c.keepdim));
-    lt_tensor *total = lt_arg_tensor(L, lua_gettop(L), "sum");
-    LT_PUSH(L, lt_unary(&lt_k.pointwise->sqrt, total, 0, 0));
+    LT_PUSH(L, lt_vector_norm(c.x, c.n, c.axes, c.keepdim));
     return 1;
 }
 

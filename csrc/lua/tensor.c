@@ -93,6 +93,21 @@ static int item(lua_State *L)
     return 1;
 }
 
+// Rows of nothing: an empty tensor has as many tables as its sizes say before the first 0, and no elements to pay for
+// them.
+static int check_tables(const lt_tensor *t)
+{
+    enum { MOST = 1 << 20 };
+    int64_t tables = 1;
+    for (int i = 0; t->size == 0 && t->shape[i] > 0; i++) {
+        if (t->shape[i] > MOST / tables)
+            return lt_fail_arg(1, "self: shape %s has no elements, and would make more than %d empty tables",
+                               lt_shape_text(t), MOST);
+        tables *= t->shape[i];
+    }
+    return LT_OK;
+}
+
 static int64_t push_nested(lua_State *L, const lt_tensor *t, int axis, int64_t at)
 {
     if (axis == t->ndim) {
@@ -107,13 +122,15 @@ static int64_t push_nested(lua_State *L, const lt_tensor *t, int axis, int64_t a
     return at;
 }
 
-/*** The values as nested tables (a number for a scalar).
+/*** The values as nested tables (a number for a scalar). An empty tensor whose shape asks for more than 2^20 empty
+tables is refused.
 @function totable
 @tparam Tensor self
 @treturn table|number */
 static int totable(lua_State *L)
 {
     lt_tensor *t = lt_arg_tensor(L, 1, "self");
+    LT_TRY(L, check_tables(t));
     luaL_checkstack(L, t->ndim + 2, "totable");
     push_nested(L, t, 0, 0);
     return 1;

@@ -195,8 +195,8 @@ static lt_tensor *div_db(lt_node *node, lt_tensor *dy)
 {
     lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1);
     lt_scratch s = {0};
-    lt_tensor *q = lt_then(&s, lt_div, lt_then(&s, lt_div, lt_then(&s, lt_mul, dy, a), b), b);
-    return lt_finish(&s, lt_then_scale(&s, q, -1));
+    lt_tensor *q = lt_then(&s, lt_div, lt_then(&s, lt_div, a, b), b);
+    return lt_finish(&s, lt_then_scale(&s, lt_then(&s, lt_mul, q, dy), -1));
 }
 
 static int div_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
@@ -210,12 +210,26 @@ lt_tensor *lt_div(lt_tensor *a, lt_tensor *b)
     return lt_record(binary(lt_k.pointwise->div, a, b), &op, LT_LIST(a, b), LT_LIST(b->node ? a : NULL, b), NULL, 0);
 }
 
-// y = a ^ b          da = dy b a^(b-1), db = dy a^b log a  saved: a, b      (a = 0: db is 0, as in PyTorch)
+static lt_tensor *is_zero(lt_scratch *s, lt_tensor *a)
+{
+    return lt_then(s, lt_eq, a, lt_keep(s, lt_tensor_scalar(0)));
+}
+
+static lt_tensor *one_where(lt_scratch *s, lt_tensor *condition, lt_tensor *otherwise)
+{
+    lt_tensor *one = lt_keep(s, lt_tensor_scalar(1));
+    return condition && one && otherwise ? lt_keep(s, lt_where(condition, one, otherwise)) : NULL;
+}
+
+// y = a ^ b          da = dy b a^(b-1), db = dy a^b log a  saved: a, b
+//
+// As in PyTorch: da = 0 where b = 0 (a = 0 too: 0^0 = 1 is flat in a), db = 0 where a = 0 and b >= 0.
 static lt_tensor *pow_da(lt_node *node, lt_tensor *dy)
 {
     lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1);
     lt_scratch s = {0};
-    lt_tensor *p = lt_then(&s, lt_pow, a, lt_then_shift(&s, b, -1));
+    lt_tensor *both_zero = lt_then(&s, lt_mul, is_zero(&s, a), is_zero(&s, b));
+    lt_tensor *p = lt_then(&s, lt_pow, a, one_where(&s, both_zero, lt_then_shift(&s, b, -1)));
     return lt_finish(&s, lt_then(&s, lt_mul, lt_then(&s, lt_mul, p, b), dy));
 }
 
@@ -223,10 +237,9 @@ static lt_tensor *pow_db(lt_node *node, lt_tensor *dy)
 {
     lt_tensor *a = lt_saved(node, 0), *b = lt_saved(node, 1);
     lt_scratch s = {0};
-    lt_tensor *zero = lt_keep(&s, lt_tensor_scalar(0)), *one = lt_keep(&s, lt_tensor_scalar(1));
-    lt_tensor *is_zero = lt_then(&s, lt_eq, a, zero),
-              *safe = is_zero && one ? lt_keep(&s, lt_where(is_zero, one, a)) : NULL;
-    lt_tensor *log = lt_then_unary(&s, &lt_k.pointwise->log, safe, 0, 0);
+    lt_tensor *from_zero = lt_then(&s, lt_ge, b, lt_keep(&s, lt_tensor_scalar(0)));
+    lt_tensor *flat = lt_then(&s, lt_mul, is_zero(&s, a), from_zero);
+    lt_tensor *log = lt_then_unary(&s, &lt_k.pointwise->log, one_where(&s, flat, a), 0, 0);
     return lt_finish(&s, lt_then(&s, lt_mul, lt_then(&s, lt_mul, lt_then(&s, lt_pow, a, b), log), dy));
 }
 
@@ -245,9 +258,10 @@ lt_tensor *lt_pow(lt_tensor *a, lt_tensor *b)
 static lt_tensor *share(lt_tensor *dy, lt_tensor *greater, lt_tensor *smaller)
 {
     lt_scratch s = {0};
-    lt_tensor *half = lt_then_scale(&s, lt_then(&s, lt_eq, greater, smaller), 0.5f);
-    lt_tensor *weight = lt_then(&s, lt_add, lt_then(&s, lt_gt, greater, smaller), half);
-    return lt_finish(&s, lt_then(&s, lt_mul, dy, weight));
+    lt_tensor *more = lt_then(&s, lt_gt, greater, smaller), *ties = lt_then(&s, lt_eq, greater, smaller);
+    lt_tensor *half = lt_then_scale(&s, dy, 0.5f), *zero = lt_keep(&s, lt_tensor_scalar(0));
+    lt_tensor *rest = ties && half && zero ? lt_keep(&s, lt_where(ties, half, zero)) : NULL;
+    return lt_finish(&s, more && rest ? lt_keep(&s, lt_where(more, dy, rest)) : NULL);
 }
 
 static lt_tensor *first_greater(lt_node *node, lt_tensor *dy)

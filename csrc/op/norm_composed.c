@@ -1,5 +1,8 @@
 // The backward of a norm when it is itself recorded: it starts again from x and is made of operations. Everything is
 // seen as `shape`: (n, hw, groups, c / groups), (n, hw, c) or (rows, c); `axes` are those that were normalised.
+#include <math.h>
+#include <string.h>
+
 #include "op/norm_shared.h"
 
 static const lt_unary_kernel *kernel_of(lt_activation f, float slope)
@@ -32,6 +35,44 @@ static lt_tensor *times(parts *p, lt_tensor *a, lt_tensor *b) // b NULL: 1
     return b ? lt_then(p->s, lt_mul, a, b) : a;
 }
 
+// Is a rstd so small or large that a square of x's size may leave the range of float?
+static bool is_wide(const lt_tensor *rstd)
+{
+    float least, most;
+    if (rstd->size == 0)
+        return false;
+    lt_k.reduce->min(1, rstd->size, 1, lt_f32(rstd), &least, NULL);
+    lt_k.reduce->max(1, rstd->size, 1, lt_f32(rstd), &most, NULL);
+    return !(least > 1e-15f && most < 1e15f);
+}
+
+// rstd and xhat from xs = x - mean (or x), recorded. Where xs is wide, from z = r xs with r the rstd of forward, a
+// constant: rstd = r / sqrt(mean of z^2 + eps r^2) for any r, and z is of size 1.
+static int standardise(parts *p, lt_tensor *xs, lt_tensor *saved_rstd)
+{
+    const lt_norm *a = p->a;
+    lt_scratch *s = p->s;
+    lt_tensor *r = NULL, *z = xs;
+    if (is_wide(saved_rstd)) {
+        int64_t shape[4];
+        memcpy(shape, a->shape, sizeof shape);
+        for (int i = 0; i < a->naxes; i++)
+            shape[a->axes[i]] = 1;
+        r = lt_then_view(s, saved_rstd, a->ndim, shape);
+        z = lt_then(s, lt_mul, xs, r);
+    }
+    lt_tensor *var = lt_then_mean(s, lt_then_unary(s, &lt_k.pointwise->square, z, 0, 0), a->naxes, a->axes);
+    if (r)
+        var = lt_then(s, lt_add, var,
+                      lt_then_unary(s, &lt_k.pointwise->square, lt_then_scale(s, r, sqrtf(a->eps)), 0, 0));
+    else
+        var = lt_then_shift(s, var, a->eps);
+    lt_tensor *inverse = lt_then_unary(s, &lt_k.pointwise->rsqrt, var, 0, 0);
+    p->xhat = lt_then(s, lt_mul, z, inverse);
+    p->rstd = times(p, inverse, r);
+    return p->xhat && p->rstd ? LT_OK : LT_FAIL;
+}
+
 static int start(parts *p, lt_node *node, lt_tensor *dy)
 {
     const lt_norm *a = p->a;
@@ -46,9 +87,8 @@ static int start(parts *p, lt_node *node, lt_tensor *dy)
     lt_tensor *xs = lt_then_view(s, lt_saved(node, LT_NORM_X), a->ndim, a->shape);
     if (a->kind != LT_RMS_NORM)
         xs = lt_then(s, lt_sub, xs, lt_then_mean(s, xs, a->naxes, a->axes));
-    lt_tensor *var = lt_then_mean(s, lt_then_unary(s, &lt_k.pointwise->square, xs, 0, 0), a->naxes, a->axes);
-    p->rstd = lt_then_unary(s, &lt_k.pointwise->rsqrt, lt_then_shift(s, var, a->eps), 0, 0);
-    p->xhat = lt_then(s, lt_mul, xs, p->rstd);
+    if (standardise(p, xs, lt_saved(node, LT_NORM_RSTD)) != LT_OK)
+        return LT_FAIL;
     p->affine = times(p, p->xhat, p->weight);
     p->affine = bias ? lt_then(s, lt_add, p->affine, p->bias) : p->affine;
     p->du = lt_then_view(s, dy, a->ndim, a->shape);

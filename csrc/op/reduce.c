@@ -1,50 +1,14 @@
-// Sums, means, extremes, products and variances over any axes.
+// Sums, means and extremes over any axes. Products, lengths and deviations are in reduce_middle.c.
 #include "op/reduce.h"
 
 #include <string.h>
 
-#include "kernel/kernel.h"
-#include "op/arith.h"
 #include "op/compose.h"
-#include "op/shape.h"
+#include "op/reduce_shared.h"
 #include "op/strided.h"
 
-typedef struct {
-    int n, axes[LT_MAX_DIM]; // sorted
-} axis_set;
-
-static axis_set all_or(const lt_tensor *x, int n, const int *axes)
-{
-    axis_set s = {n, {0}};
-    if (n == 0)
-        for (; s.n < x->ndim; s.n++)
-            s.axes[s.n] = s.n;
-    else
-        memcpy(s.axes, axes, (size_t)n * sizeof *axes);
-    return s;
-}
-
-static bool reduced(const axis_set *s, int axis)
-{
-    for (int i = 0; i < s->n; i++)
-        if (s->axes[i] == axis)
-            return true;
-    return false;
-}
-
-static int result_shape(const lt_tensor *x, const axis_set *s, bool keepdim, int64_t *shape)
-{
-    int ndim = 0;
-    for (int i = 0; i < x->ndim; i++)
-        if (!reduced(s, i))
-            shape[ndim++] = x->shape[i];
-        else if (keepdim)
-            shape[ndim++] = 1;
-    return ndim;
-}
-
 // One kernel call for each run of neighbouring axes, last run first. The result has size 1 in every reduced axis.
-static lt_tensor *reduce(lt_tensor *x, const axis_set *s, lt_reduce_kernel f, lt_extreme_kernel extreme)
+static lt_tensor *reduce(lt_tensor *x, const lt_axis_set *s, lt_reduce_kernel f, lt_extreme_kernel extreme)
 {
     lt_tensor *y = lt_retain(x);
     for (int last = s->n - 1; last >= 0 && y;) {
@@ -74,10 +38,10 @@ static lt_tensor *reduce(lt_tensor *x, const axis_set *s, lt_reduce_kernel f, lt
 }
 
 // Drops the reduced axes of `kept` unless they are to stay. Takes the reference.
-static lt_tensor *finish(lt_tensor *kept, const lt_tensor *x, const axis_set *s, bool keepdim)
+static lt_tensor *finish(lt_tensor *kept, const lt_tensor *x, const lt_axis_set *s, bool keepdim)
 {
     int64_t shape[LT_MAX_DIM];
-    int ndim = result_shape(x, s, keepdim, shape);
+    int ndim = lt_reduced_shape(x, s, keepdim, shape);
     if (!kept || keepdim)
         return kept;
     lt_tensor *y = lt_tensor_window(kept, 0, ndim, shape);
@@ -86,11 +50,11 @@ static lt_tensor *finish(lt_tensor *kept, const lt_tensor *x, const axis_set *s,
 }
 
 // dy with the reduced axes back as size 1, so that it broadcasts against x.
-static lt_tensor *with_axes(lt_tensor *dy, int ndim, const int64_t *input, const axis_set *s)
+static lt_tensor *with_axes(lt_tensor *dy, int ndim, const int64_t *input, const lt_axis_set *s)
 {
     int64_t shape[LT_MAX_DIM];
     for (int i = 0; i < ndim; i++)
-        shape[i] = reduced(s, i) ? 1 : input[i];
+        shape[i] = lt_reduced(s, i) ? 1 : input[i];
     return lt_view(dy, ndim, shape);
 }
 
@@ -109,17 +73,9 @@ lt_tensor *lt_sum(lt_tensor *x, int n, const int *axes, bool keepdim)
     static const lt_op op = {"sum", sum_backward};
     if (lt_want_float(x, 1, "x") != LT_OK)
         return NULL;
-    axis_set s = all_or(x, n, axes);
+    lt_axis_set s = lt_axes_or_all(x, n, axes);
     lt_tensor *y = finish(reduce(x, &s, lt_k.reduce->sum, NULL), x, &s, keepdim);
     return lt_record(y, &op, LT_LIST(x), LT_NONE, &s, sizeof s);
-}
-
-static int64_t reduced_count(const lt_tensor *x, const axis_set *s)
-{
-    int64_t n = 1;
-    for (int i = 0; i < s->n; i++)
-        n *= x->shape[s->axes[i]];
-    return n;
 }
 
 lt_tensor *lt_mean(lt_tensor *x, int n, const int *axes, bool keepdim)
@@ -127,43 +83,24 @@ lt_tensor *lt_mean(lt_tensor *x, int n, const int *axes, bool keepdim)
     lt_tensor *sum = lt_sum(x, n, axes, keepdim);
     if (!sum)
         return NULL;
-    axis_set s = all_or(x, n, axes);
-    lt_tensor *y = lt_mul_scalar(sum, 1.0f / (float)reduced_count(x, &s)); // 0 values: 0 * inf = NaN, as it should be
+    lt_axis_set s = lt_axes_or_all(x, n, axes);
+    lt_tensor *y =
+        lt_mul_scalar(sum, 1.0f / (float)lt_reduced_count(x, &s)); // 0 values: 0 * inf = NaN, as it should be
     lt_release(sum);
     return y;
 }
 
-// y = product of x              dx = dy y / x               saved: x, y    (needs x without zeros)
-static int prod_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
-{
-    lt_tensor *x = lt_saved(node, 0);
-    lt_scratch s = {0};
-    lt_tensor *t = lt_then(&s, lt_mul, dy, lt_saved(node, 1));
-    lt_tensor *kept = t ? lt_keep(&s, with_axes(t, x->ndim, x->shape, node->attributes)) : NULL;
-    dx[0] = lt_finish(&s, lt_then(&s, lt_div, kept, x));
-    return dx[0] ? LT_OK : LT_FAIL;
-}
-
-lt_tensor *lt_prod(lt_tensor *x, int n, const int *axes, bool keepdim)
-{
-    static const lt_op op = {"prod", prod_backward};
-    if (lt_want_float(x, 1, "x") != LT_OK)
-        return NULL;
-    axis_set s = all_or(x, n, axes);
-    lt_tensor *y = finish(reduce(x, &s, lt_k.reduce->prod, NULL), x, &s, keepdim);
-    return lt_record(y, &op, LT_LIST(x), LT_LIST(x, y), &s, sizeof s);
-}
-
-// y = max of x                  dx = dy [x = y] / number of those     saved: x, y
+// y = max of x                  dx = dy / number of those, where x = y, else 0        saved: x, y
 static int extreme_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
-    const axis_set *set = node->attributes;
+    const lt_axis_set *set = node->attributes;
     lt_tensor *x = lt_saved(node, 0);
     lt_scratch s = {0};
     lt_tensor *y = lt_keep(&s, with_axes(lt_saved(node, 1), x->ndim, x->shape, set));
     lt_tensor *kept = lt_keep(&s, with_axes(dy, x->ndim, x->shape, set)), *is = lt_then(&s, lt_eq, x, y);
-    lt_tensor *weight = lt_then(&s, lt_div, is, lt_then_sum(&s, is, set->n, set->axes));
-    dx[0] = lt_finish(&s, lt_then(&s, lt_mul, kept, weight));
+    lt_tensor *share = lt_then(&s, lt_div, kept, lt_then_sum(&s, is, set->n, set->axes));
+    lt_tensor *zero = lt_keep(&s, lt_tensor_scalar(0)); // not a product: an infinite dy stays where it belongs
+    dx[0] = lt_finish(&s, share && zero ? lt_keep(&s, lt_where(is, share, zero)) : NULL);
     return dx[0] ? LT_OK : LT_FAIL;
 }
 
@@ -171,8 +108,8 @@ static lt_tensor *extreme(lt_tensor *x, int n, const int *axes, bool keepdim, lt
 {
     if (lt_want_float(x, 1, "x") != LT_OK)
         return NULL;
-    axis_set s = all_or(x, n, axes);
-    if (reduced_count(x, &s) == 0) {
+    lt_axis_set s = lt_axes_or_all(x, n, axes);
+    if (lt_reduced_count(x, &s) == 0) {
         lt_fail_arg(1, "x: no values to take the %s of, shape %s", op->name, lt_shape_text(x));
         return NULL;
     }
@@ -190,19 +127,6 @@ lt_tensor *lt_min(lt_tensor *x, int n, const int *axes, bool keepdim)
 {
     static const lt_op op = {"min", extreme_backward};
     return extreme(x, n, axes, keepdim, lt_k.reduce->min, &op);
-}
-
-// Mean of (x - mean)^2, times n / (n - correction): made of recorded operations.
-lt_tensor *lt_var(lt_tensor *x, int n, const int *axes, bool keepdim, int correction)
-{
-    if (lt_want_float(x, 1, "x") != LT_OK)
-        return NULL;
-    axis_set set = all_or(x, n, axes);
-    lt_scratch s = {0};
-    lt_tensor *d = lt_then(&s, lt_sub, x, lt_then_mean(&s, x, n, axes));
-    lt_tensor *d2 = lt_then_unary(&s, &lt_k.pointwise->square, d, 0, 0);
-    lt_tensor *sum = d2 ? lt_keep(&s, lt_sum(d2, set.n, set.axes, keepdim)) : NULL;
-    return lt_finish(&s, lt_then_scale(&s, sum, 1.0f / (float)(reduced_count(x, &set) - correction)));
 }
 
 // y_i = x_1 + ... + x_i         dx = the same from the other end
@@ -277,7 +201,7 @@ lt_tensor *lt_sum_products_to(lt_tensor *a, lt_tensor *b, int ndim, const int64_
 
 static lt_tensor *arg_extreme(lt_tensor *x, int axis, lt_extreme_kernel f)
 {
-    axis_set s = {1, {axis}};
+    lt_axis_set s = {1, {axis}};
     int64_t shape[LT_MAX_DIM];
     if (lt_want_float(x, 1, "x") != LT_OK)
         return NULL;
@@ -285,7 +209,7 @@ static lt_tensor *arg_extreme(lt_tensor *x, int axis, lt_extreme_kernel f)
         lt_fail_arg(1, "x: cannot index an axis of size %lld", (long long)x->shape[axis]);
         return NULL;
     }
-    int ndim = result_shape(x, &s, false, shape);
+    int ndim = lt_reduced_shape(x, &s, false, shape);
     lt_tensor *index = lt_tensor_new(LT_INT32, ndim, shape), *values = lt_tensor_new(LT_FLOAT32, ndim, shape);
     if (index && values)
         f(lt_sizes_product(x->shape, 0, axis), x->shape[axis], lt_sizes_product(x->shape, axis + 1, x->ndim), lt_f32(x),

@@ -10,6 +10,8 @@ lt_tensor *lt_prod(lt_tensor *x, int n, const int *axes, bool keepdim);
 lt_tensor *lt_max(lt_tensor *x, int n, const int *axes, bool keepdim); // ties share the gradient
 lt_tensor *lt_min(lt_tensor *x, int n, const int *axes, bool keepdim);
 lt_tensor *lt_var(lt_tensor *x, int n, const int *axes, bool keepdim, int correction);
+lt_tensor *lt_std(lt_tensor *x, int n, const int *axes, bool keepdim, int correction); // all equal: gradient 0
+lt_tensor *lt_vector_norm(lt_tensor *x, int n, const int *axes, bool keepdim);         // at 0: gradient 0
 lt_tensor *lt_cumsum(lt_tensor *x, int axis, bool reverse);
 
 // Sums what broadcasting stretched: x of a broadcast shape back to (ndim, shape).

@@ -96,13 +96,23 @@ static int orthogonal(const matrix *x, const float *u, float norm, int steps, fl
                                                   .ldc = x->columns});
 }
 
+// Brings a u whose squares would leave the range of float to length 1; the length that it has then.
+static float unit_scale(int64_t size, float *u, float norm)
+{
+    if ((norm > 1e-15f && norm < 1e15f) || norm != norm)
+        return norm;
+    const float scale = 1 / norm;
+    lt_k.pointwise->mul_scalar.forward(size, u, u, &scale);
+    return 1;
+}
+
 static int update(const matrix *x, const lt_muon *set, float *scratch)
 {
     const int64_t size = x->rows * x->columns;
     float *u = scratch + 4 * x->gram * x->gram, *out = u + size;
     const float shrink = 1 - set->lr * set->weight_decay;
     lt_k.update->muon_direction(size, x->g, x->m, u, set->momentum, set->nesterov);
-    const float norm = sqrtf((float)lt_k.reduce->dot(size, u, u)) + set->eps;
+    const float norm = unit_scale(size, u, (float)sqrt(lt_k.reduce->dot(size, u, u)) + set->eps);
     const float scale = 0.2f * sqrtf((float)(x->rows > x->columns ? x->rows : x->columns));
     if (orthogonal(x, u, norm, set->steps, scratch, -set->lr * scale, out) != LT_OK)
         return LT_FAIL;

@@ -18,21 +18,24 @@ const char *lt_dtype_name(lt_dtype dtype)
     return names[dtype];
 }
 
-// Number of elements of a shape, refusing negative sizes and products that do not fit.
+// Number of elements of a shape, refusing negative sizes and products that do not fit. A 0 does not excuse the others:
+// every product of some of the sizes is to fit.
 static int count(int ndim, const int64_t *shape, size_t item, int64_t *out)
 {
     if (ndim < 0 || ndim > LT_MAX_DIM)
         return lt_fail("a tensor has at most %d axes, got %d", LT_MAX_DIM, ndim);
     size_t n = 1, bytes;
+    bool empty = false;
     for (int i = 0; i < ndim; i++) {
         if (shape[i] < 0)
             return lt_fail("sizes must not be negative, got %s", lt_shape_text_of(ndim, shape));
-        if (lt_mul_size(n, (size_t)shape[i], &n) != LT_OK || n > INT64_MAX / 8)
+        empty = empty || shape[i] == 0;
+        if (shape[i] && (lt_mul_size(n, (size_t)shape[i], &n) != LT_OK || n > INT64_MAX / 8))
             return lt_fail("shape %s is too large", lt_shape_text_of(ndim, shape));
     }
     if (lt_mul_size(n, item, &bytes) != LT_OK)
         return LT_FAIL;
-    *out = (int64_t)n;
+    *out = empty ? 0 : (int64_t)n;
     return LT_OK;
 }
 

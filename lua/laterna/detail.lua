@@ -76,7 +76,8 @@ end
 -- @tparam integer steps at least 2
 -- @treturn Tensor (steps,d), from a to b
 function detail.between(a, b, steps)
-  local cos = (a * b):sum():item() / (a:norm():item() * b:norm():item() + 1e-12)
+  local function unit(t) return t / t:norm():clamp(1e-12) end
+  local cos = (unit(a) * unit(b)):sum():item()
   local angle = math.acos(math.max(-1, math.min(1, cos)))
   local rows = {}
   for i = 1, steps do

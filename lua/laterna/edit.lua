@@ -46,8 +46,8 @@ end
 
 -- The angle between two noises, (n,1).
 local function angle(a, b)
-  local function length(t) return t:square():sum(2, { keepdim = true }):sqrt():clamp(1e-12) end
-  local cosine = ((a * b):sum(2, { keepdim = true }) / (length(a) * length(b))):clamp(-1, 1)
+  local function unit(t) return t / t:norm(2, { keepdim = true }):clamp(1e-12) end
+  local cosine = (unit(a) * unit(b)):sum(2, { keepdim = true }):clamp(-1, 1)
   local out = {}
   for i, row in ipairs(cosine:totable()) do out[i] = { math.acos(row[1]) } end
   return core.tensor(out)

@@ -43,10 +43,7 @@ end
 -- The exaggerated prediction, brought back towards the deviation that the plain one has, picture by picture. One that
 -- says the same everywhere has no deviation to scale.
 local function rescaled(guided, plain, amount)
-  local function deviation(y)
-    local flat = y:flatten(2)
-    return (flat - flat:mean(2, { keepdim = true })):square():mean(2):sqrt()
-  end
+  local function deviation(y) return y:flatten(2):std(2, { correction = 0 }) end
   local from = deviation(guided)
   local ratio = core.where(from:gt(1e-12), deviation(plain) / core.maximum(from, 1e-12), 1)
   return guided * (ratio * amount + (1 - amount)):view(-1, 1, 1, 1)

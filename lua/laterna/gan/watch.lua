@@ -42,7 +42,7 @@ function watch.gradient_norm(parameters)
   local sum = 0
   for i = 1, rawlen(parameters) do
     local grad = check.type("gradient_norm", 1, "parameters", rawget(parameters, i), "tensor").grad
-    if grad then sum = sum + core.no_grad(function() return grad:square():sum():item() end) end
+    if grad then sum = sum + core.no_grad(function() return grad:norm():item() ^ 2 end) end
   end
   return math.sqrt(sum)
 end
