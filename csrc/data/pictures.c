@@ -140,9 +140,64 @@ typedef struct {
     const uint8_t *from;
     uint8_t *to;
     int64_t in_height, in_width, channels, width;
+    bool alpha; // the last channel is alpha, and not 255 everywhere
     double top, scale;
     float *weight_y, *row; // scratch: one span's weights, one source row's worth of sums
 } fit;
+
+// Is any pixel less than opaque? Two channels are grey and alpha, four are colour and alpha.
+static bool has_alpha(const lt_tensor *picture)
+{
+    const int64_t channels = picture->shape[2];
+    const uint8_t *bytes = lt_u8(picture);
+    for (int64_t i = channels - 1; (channels == 2 || channels == 4) && i < picture->size; i += channels)
+        if (bytes[i] != 255)
+            return true;
+    return false;
+}
+
+// Adds a line of the source to the sums. A colour counts by its alpha: what nobody sees lends its colour to nothing.
+static void add_line(const fit *f, const uint8_t *line, float weight)
+{
+    const int64_t c = f->channels, colours = c - 1;
+    if (!f->alpha) {
+        for (int64_t x = 0; x < f->in_width * c; x++)
+            f->row[x] += weight * (float)line[x];
+        return;
+    }
+    float *row = f->row;
+    for (int64_t x = 0; x < f->in_width; x++, line += c, row += c) {
+        const float cover = weight * (float)line[colours];
+        for (int64_t k = 0; k < colours; k++)
+            row[k] += cover * (float)line[k];
+        row[colours] += cover;
+    }
+}
+
+static uint8_t to_byte(float v)
+{
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v + 0.5f);
+}
+
+// One pixel from the sums of the rows. With alpha these are sum w a v and sum w a; a pixel whose alpha comes out as 0
+// is 0 in every channel.
+static void put_pixel(const fit *f, const span *across, uint8_t *out)
+{
+    const int64_t c = f->channels;
+    float cover = 1;
+    for (int64_t k = c - 1; k >= 0; k--) { // alpha first
+        const float *at = f->row + across->first * c + k;
+        float sum = 0;
+        for (int64_t i = 0; i < across->count; i++)
+            sum += across->weight[i] * at[i * c];
+        if (f->alpha && k == c - 1) {
+            cover = sum;
+            out[k] = to_byte(sum);
+        } else {
+            out[k] = f->alpha && out[c - 1] == 0 ? 0 : to_byte(sum / cover);
+        }
+    }
+}
 
 static void fit_row(const fit *f, int64_t y, const span *across)
 {
@@ -150,20 +205,10 @@ static void fit_row(const fit *f, int64_t y, const span *across)
     set_span(&down, y, f->top, f->scale, f->in_height);
     int64_t stride = f->in_width * f->channels;
     memset(f->row, 0, (size_t)stride * sizeof(float));
-    for (int64_t k = 0; k < down.count; k++) {
-        const uint8_t *line = f->from + (down.first + k) * stride;
-        for (int64_t x = 0; x < stride; x++)
-            f->row[x] += down.weight[k] * (float)line[x];
-    }
-    uint8_t *out = f->to + y * f->width * f->channels;
+    for (int64_t k = 0; k < down.count; k++)
+        add_line(f, f->from + (down.first + k) * stride, down.weight[k]);
     for (int64_t x = 0; x < f->width; x++)
-        for (int64_t c = 0; c < f->channels; c++) {
-            const float *at = f->row + across[x].first * f->channels + c;
-            float sum = 0;
-            for (int64_t k = 0; k < across[x].count; k++)
-                sum += across[x].weight[k] * at[k * f->channels];
-            *out++ = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum + 0.5f);
-        }
+        put_pixel(f, &across[x], f->to + (y * f->width + x) * f->channels);
 }
 
 lt_tensor *lt_fit_picture(const lt_tensor *picture, int64_t height, int64_t width)
@@ -198,6 +243,7 @@ lt_tensor *lt_fit_picture(const lt_tensor *picture, int64_t height, int64_t widt
     }
     fit f = {.from = lt_u8(picture), .to = lt_u8(out), .in_width = in_width, .channels = channels, .width = width};
     f.in_height = in_height;
+    f.alpha = has_alpha(picture);
     f.scale = scale;
     f.top = ((double)in_height - scale * (double)height) / 2;
     double left = ((double)in_width - scale * (double)width) / 2;

@@ -6,13 +6,14 @@
 #include "base/threads.h"
 #include "kernel/conv_winograd.h"
 
-// 3x3 taps without gaps, stride 1.
+// 3x3 taps without gaps, stride 1. The only phase of a gradient has fewer of the taps where a stride is larger than the
+// picture.
 static bool suits_winograd(const lt_conv_plan *p)
 {
-    if (p->phases != 1 || p->taps != 9 || p->source_step_h != 1 || p->source_step_w != 1)
+    if (p->phases != 1 || p->phase->taps != 9 || p->taps != 9 || p->source_step_h != 1 || p->source_step_w != 1)
         return false;
     const lt_conv_tap *tap = p->phase->tap;
-    const int32_t down = tap[8].dy - tap[0].dy, across = tap[8].dx - tap[0].dx;
+    const int64_t down = tap[8].dy - tap[0].dy, across = tap[8].dx - tap[0].dx;
     return down * down == 4 && across * across == 4 &&
            lt_wino_pays(p->n, p->dest_h, p->dest_w, p->groups, p->k, p->columns);
 }
@@ -45,10 +46,8 @@ void LT_NAME(lt_conv_more_terms)(const lt_conv_terms *terms, int64_t n, int64_t 
         lt_parallel(n * pixels, 1 + 16384 / c, terms_piece, &j);
 }
 
-static int carry_out(const lt_conv_plan *p)
+int LT_NAME(lt_conv_direct)(const lt_conv_plan *p)
 {
-    if (suits_winograd(p))
-        return LT_NAME(lt_conv_winograd)(p);
     int status;
     if (p->groups > 1 && p->k == 1 && p->columns == 1) {
         status = LT_NAME(lt_conv_depthwise)(p);
@@ -61,6 +60,11 @@ static int carry_out(const lt_conv_plan *p)
     if (status == LT_OK)
         LT_NAME(lt_conv_more_terms)(&p->terms, p->n, p->dest_h * p->dest_w, p->dest_c, p->dest);
     return status;
+}
+
+static int carry_out(const lt_conv_plan *p)
+{
+    return suits_winograd(p) ? LT_NAME(lt_conv_winograd)(p) : LT_NAME(lt_conv_direct)(p);
 }
 
 int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms,

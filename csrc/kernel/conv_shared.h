@@ -60,12 +60,16 @@ void LT_NAME(lt_conv_more_terms)(const lt_conv_terms *terms, int64_t n, int64_t 
 int LT_NAME(lt_conv_wide)(const lt_conv_plan *p);
 // Destination channels are few: one product for all taps at once, then sums of shifted columns.
 int LT_NAME(lt_conv_narrow)(const lt_conv_plan *p);
+// Whichever of the routines above suits, and all terms.
+int LT_NAME(lt_conv_direct)(const lt_conv_plan *p);
 // 3x3 taps, stride 1, lt_conv_winograd.h: fewer multiplications.
 int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p);
 int LT_NAME(lt_conv_winograd_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);
 // Every channel on its own.
 int LT_NAME(lt_conv_depthwise)(const lt_conv_plan *p);
 int LT_NAME(lt_conv_depthwise_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);
+// Any convolution; and the way of those that neither of the two above suits.
 int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);
+int LT_NAME(lt_conv_direct_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);
 
 #endif

@@ -147,7 +147,7 @@ static void cut(job *j)
     j->area = (j->area + 63) / 64 * 64;
 }
 
-int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
+int LT_NAME(lt_conv_direct_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
     job j = {.s = s,
              .dy = dy,
@@ -157,14 +157,6 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
              .taps = s->kh * s->kw,
              .pixels = s->n * s->oh * s->ow};
     int64_t size = j.outs * j.taps * j.k;
-    if (size == 0 || j.pixels == 0) {
-        memset(dweight, 0, (size_t)(size * s->groups) * sizeof(float));
-        return LT_OK;
-    }
-    if (s->groups > 1 && j.k == 1 && j.outs == 1)
-        return LT_NAME(lt_conv_depthwise_weight)(s, x, dy, dweight);
-    if (lt_wino_takes(s))
-        return LT_NAME(lt_conv_winograd_weight)(s, x, dy, dweight);
     cut(&j);
     float *zeros = lt_alloc_zeroed((size_t)lt_panel_room(j.k) * sizeof(float));
     lt_conv_tap *tap = lt_alloc((size_t)j.taps * sizeof *tap);
@@ -191,4 +183,17 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
     lt_free(j.copies);
     lt_free(j.scratch);
     return fine ? LT_OK : LT_FAIL;
+}
+
+int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
+{
+    const int64_t size = s->cout * s->kh * s->kw * (s->cin / s->groups);
+    if (size == 0 || s->n * s->oh * s->ow == 0) {
+        memset(dweight, 0, (size_t)size * sizeof(float));
+        return LT_OK;
+    }
+    if (s->groups > 1 && s->cin == s->groups && s->cout == s->groups)
+        return LT_NAME(lt_conv_depthwise_weight)(s, x, dy, dweight);
+    return lt_wino_takes(s) ? LT_NAME(lt_conv_winograd_weight)(s, x, dy, dweight)
+                            : LT_NAME(lt_conv_direct_weight)(s, x, dy, dweight);
 }

@@ -29,6 +29,7 @@ typedef struct {
     float *scratch; // areas of transformed tiles: v, then m
     int64_t area;
     int64_t first, count; // tiles of the area that all threads work on
+    lt_wino_flag *extreme_weight;
 } job;
 
 // ---- weights -------------------------------------------------------------------------------------------------------
@@ -65,8 +66,14 @@ static void weight_piece(void *context, int64_t begin, int64_t end)
         const int64_t deep = lt_min_i64(DEEP, p->k - first), panel = column / LT_NR_MAX * LT_NR_MAX;
         const int64_t width = lt_panel_vectors(panel, j->width) * LT_LANES;
         float taps[9][DEEP * LT_LANES];
-        for (int t = 0; t < 9; t++)
-            turn(p, group, t, column, first, deep, taps[(tap[t].dy - j->source.top) * 3 + tap[t].dx - j->source.left]);
+        lt_vec mark = {0};
+        for (int t = 0; t < 9; t++) {
+            float *to = taps[(tap[t].dy - j->source.top) * 3 + tap[t].dx - j->source.left];
+            turn(p, group, t, column, first, deep, to);
+            for (int64_t k = 0; k < deep; k++)
+                mark = lt_wino_mark(mark, ((const lt_vec_u *)to)[k]);
+        }
+        lt_wino_set(j->extreme_weight, mark);
         for (int64_t k = 0; k < deep; k++) {
             lt_vec half[6][3], u[6];
             for (int x = 0; x < 3; x++) {
@@ -178,6 +185,16 @@ static void output_tiles(const job *j, int64_t begin, int64_t end, const float *
 
 // ---- the three steps, block by block -------------------------------------------------------------------------------
 
+// Do tiles [begin, end) belong to extreme pictures alone, whose results the direct way replaces?
+static bool all_extreme(const job *j, int64_t begin, int64_t end)
+{
+    const int64_t a_picture = j->source.tiles_h * j->source.tiles_w;
+    for (int64_t n = begin / a_picture; n <= (end - 1) / a_picture; n++)
+        if (!lt_wino_is_set(&j->source.extreme[n]))
+            return false;
+    return true;
+}
+
 static void block_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
@@ -185,6 +202,8 @@ static void block_piece(void *context, int64_t begin, int64_t end)
     for (int64_t block = begin; block < end; block++) {
         const int64_t first = block * j->block, last = lt_min_i64(first + j->block, j->tiles);
         lt_wino_tiles(&j->source, first, last, v, j->v_step, 6);
+        if (all_extreme(j, first, last))
+            continue;
         for (int64_t f = 0; f < LT_WINO_FREQUENCIES; f++)
             for (int64_t panel = 0; panel < j->p->groups * j->panels; panel++)
                 panel_product(j, f, panel, last - first, v, m);
@@ -221,6 +240,8 @@ static void run(job *j, bool shared)
 {
     const lt_conv_plan *p = j->p;
     lt_parallel(j->row / LT_LANES * ((p->k + DEEP - 1) / DEEP), 4, weight_piece, j);
+    if (lt_wino_is_set(j->extreme_weight))
+        return;
     if (!shared) {
         lt_parallel((j->tiles + j->block - 1) / j->block, 1, block_piece, j);
         return;
@@ -228,10 +249,52 @@ static void run(job *j, bool shared)
     for (j->first = 0; j->first < j->tiles; j->first += j->block) {
         j->count = lt_min_i64(j->block, j->tiles - j->first);
         lt_parallel(j->count, 8, shared_input, j);
+        if (all_extreme(j, j->first, j->first + j->count))
+            continue;
         lt_parallel((j->count + STRIP - 1) / STRIP * p->groups * j->panels * LT_WINO_FREQUENCIES, 1, shared_products,
                     j);
         lt_parallel(j->count, 8, shared_output, j);
     }
+}
+
+// Pictures [first, last) the direct way, from rounded copies where the transforms would have rounded.
+static int direct(const lt_conv_plan *p, int64_t first, int64_t last)
+{
+    const int64_t from = p->source_h * p->source_w * p->source_c, to = p->dest_h * p->dest_w * p->dest_c;
+    const int64_t values = (last - first) * from, weights = p->groups * p->columns * p->taps * p->k;
+    lt_conv_plan some = *p;
+    some.n = last - first;
+    some.source += first * from;
+    some.dest += first * to;
+    some.terms.shift = p->terms.shift ? p->terms.shift + first * p->dest_c : NULL;
+    some.terms.add = p->terms.add ? p->terms.add + first * to : NULL;
+    if (lt_precision() != LT_PRECISION_BF16)
+        return LT_NAME(lt_conv_direct)(&some);
+    float *copy = lt_alloc((size_t)(values + weights) * sizeof(float));
+    if (!copy)
+        return LT_FAIL;
+    lt_round_floats(some.source, values, copy);
+    lt_round_floats(some.weight, weights, copy + values);
+    some.source = copy;
+    some.weight = copy + values;
+    const int status = LT_NAME(lt_conv_direct)(&some);
+    lt_free(copy);
+    return status;
+}
+
+// The extreme pictures, or all of them where the weights are extreme.
+static int extremes(const job *j)
+{
+    const lt_wino_flag *extreme = j->source.extreme;
+    const int64_t n = j->p->n;
+    if (lt_wino_is_set(j->extreme_weight))
+        return direct(j->p, 0, n);
+    for (int64_t first = 0, end; first < n; first = end) {
+        end = lt_wino_stretch(extreme, first, n);
+        if (lt_wino_is_set(&extreme[first]) && direct(j->p, first, end) != LT_OK)
+            return LT_FAIL;
+    }
+    return LT_OK;
 }
 
 int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p)
@@ -262,12 +325,17 @@ int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p)
     j.weight = lt_alloc((size_t)(LT_WINO_FREQUENCIES * j.weight_step) * sizeof(float));
     j.scratch = lt_alloc((size_t)(j.area * (shared ? 1 : lt_threads())) * sizeof(float));
     float *zeros = lt_alloc_zeroed((size_t)(p->source_w * p->source_c) * sizeof(float));
+    lt_wino_flag *flags = lt_alloc_zeroed((size_t)(p->n + 1) * sizeof *flags);
     j.source.zeros = zeros;
-    const bool fine = j.weight && j.scratch && zeros;
+    j.source.extreme = flags;
+    j.extreme_weight = flags + p->n;
+    bool fine = j.weight && j.scratch && zeros && flags;
     if (fine)
         run(&j, shared);
     lt_free(zeros);
     lt_free(j.weight);
     lt_free(j.scratch);
+    fine = fine && extremes(&j) == LT_OK;
+    lt_free(flags);
     return fine ? LT_OK : LT_FAIL;
 }

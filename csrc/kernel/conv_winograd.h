@@ -12,9 +12,16 @@
 // A tile is 4x4 outputs and the 6x6 inputs that they read; tiles of all pictures are counted in one row, picture by
 // picture, line by line. Transformed tiles lie as [frequency][tile][channel]. Frequencies are a cache line more apart
 // than a power of two, for 36 of them are written at once and would fall on the same sets of the cache.
+//
+// The transforms mix all inputs of a tile. So NaN would reach all of its outputs, infinities would meet as NaN, and
+// every output has the rounding error of the tile's largest input, also where it does not read that one. Pictures that
+// hold such extremes are found while they are transformed (lt_wino_mark) and go the direct way, each by itself: what
+// becomes of a picture does not depend on the others of its batch. So do all pictures where the weights are extreme.
 #ifndef LT_KERNEL_CONV_WINOGRAD_H
 #define LT_KERNEL_CONV_WINOGRAD_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/settings.h"
@@ -119,10 +126,49 @@ LT_INLINE void lt_wino_weight_adjoint(const lt_vec *u, lt_vec *g)
     g[2] = squares + u[5];
 }
 
+// Extreme is what is 512 or more, infinite or NaN: times 2^119 it is past the largest float, and infinity times 0 is
+// NaN. A mark starts as 0 and is NaN in some lane once it has met an extreme.
+LT_INLINE lt_vec lt_wino_mark(lt_vec mark, lt_vec x)
+{
+    return x * 0x1p119f * 0.0f + mark;
+}
+
+LT_INLINE bool lt_wino_marked(lt_vec mark)
+{
+    bool marked = false;
+    for (int i = 0; i < LT_LANES; i++)
+        marked |= mark[i] != mark[i];
+    return marked;
+}
+
+// A picture's flag, which any thread may set.
+typedef atomic_uchar lt_wino_flag;
+
+LT_INLINE void lt_wino_set(lt_wino_flag *flag, lt_vec mark)
+{
+    if (lt_wino_marked(mark))
+        atomic_store_explicit(flag, 1, memory_order_relaxed);
+}
+
+LT_INLINE bool lt_wino_is_set(const lt_wino_flag *flag)
+{
+    return atomic_load_explicit(flag, memory_order_relaxed) != 0;
+}
+
+// The end of the stretch of pictures, of n, that begins with `first` and whose flags are the same.
+LT_INLINE int64_t lt_wino_stretch(const lt_wino_flag *flag, int64_t first, int64_t n)
+{
+    int64_t end = first + 1;
+    while (end < n && lt_wino_is_set(&flag[end]) == lt_wino_is_set(&flag[first]))
+        end++;
+    return end;
+}
+
 // Pictures that are cut into tiles: tile (i,j) starts at pixel (4i + top, 4j + left); outside of a picture is zero.
 typedef struct {
     const float *first;
-    int64_t h, w, c; // c >= LT_LANES
+    lt_wino_flag *extreme; // a flag a picture
+    int64_t h, w, c;       // c >= LT_LANES
     int64_t top, left;
     int64_t tiles_h, tiles_w;
     const float *zeros; // a line of a picture
@@ -151,7 +197,7 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
     const bool rounds = lt_precision() == LT_PRECISION_BF16;
     const int64_t from = lt_min_i64(columns, lt_max_i64(0, -x)), stop = lt_max_i64(from, lt_min_i64(columns, w - x));
     const float *row[6];
-    lt_vec half[LT_WINO_RUN * LT_WINO_SIDE + 2][6];
+    lt_vec half[LT_WINO_RUN * LT_WINO_SIDE + 2][6], mark = {0};
     for (int r = 0; r < size; r++)
         row[r] = y + r >= 0 && y + r < h ? s->first + (n * h + y + r) * w * c : s->zeros;
     for (int64_t k = 0; k < columns; k++)
@@ -163,6 +209,9 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
             lt_vec d[6];
             for (int r = 0; r < size; r++)
                 d[r] = *(const lt_vec_u *)(row[r] + offset);
+            for (int r = 0; r < size; r++) // the line of tiles above has looked at the first two
+                if (r >= size - LT_WINO_SIDE || i == 0)
+                    mark = lt_wino_mark(mark, d[r]);
             if (rounds)
                 for (int r = 0; r < size; r++)
                     d[r] = lt_round_vector(d[r]);
@@ -188,6 +237,7 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
             }
         }
     }
+    lt_wino_set(&s->extreme[n], mark);
 }
 
 // Tiles [begin, end), the first of them at to[0].

@@ -7,6 +7,11 @@
 // transform, then each takes items of the products (a frequency, a panel of x's channels, a strip of dy's), so that
 // every sum has one owner and is added to block by block, in order, on any number of threads. Long sums in registers
 // matter more here than the nearest cache: sums are read and written once a block.
+//
+// The sums are over all pictures: those that hold extremes, in x or dy, are left out of them and added the direct way.
+// That one is extreme shows when some are summed already; then all are looked through, and it begins anew.
+#include <string.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -18,8 +23,9 @@ enum { BLOCK_BYTES = 8 << 20, FEWEST = 48, CHUNK = 8, ROWS = 24, STRIP = 2 * ROW
 typedef struct {
     const lt_conv_shape *s;
     lt_wino_pictures x, dy;
-    int64_t tiles, block, first, count; // tiles in all, of a block; the block in work
-    float *x_tiles, *dy_tiles;          // [frequency][tile][channel]
+    int64_t block, first, count; // tiles of a block; the block in work
+    bool begun;                  // is there anything in the sums?
+    float *x_tiles, *dy_tiles;   // [frequency][tile][channel]
     float *sums;
     float *dweight;
     int64_t ins, outs, rows, width; // of a group: channels of x, of dy; rows and columns of its sums
@@ -68,7 +74,7 @@ static void product_piece(void *context, int64_t begin, int64_t end)
         const int nv = lt_panel_vectors(column, j->ins);
         product(j->dy_tiles + f * j->dy_step + group * j->outs + o, s->cout, rows,
                 j->x_tiles + f * j->x_step + group * j->ins + column, s->cin, j->count,
-                j->sums + f * j->sums_step + (group * j->rows + o) * j->width + column, j->width, j->first > 0,
+                j->sums + f * j->sums_step + (group * j->rows + o) * j->width + column, j->width, j->begun,
                 lt_outer_height(nv, rows), nv);
     }
 }
@@ -100,14 +106,94 @@ static void weight_piece(void *context, int64_t begin, int64_t end)
         }
 }
 
-static void run(job *j)
+// Adds pictures [from, to) to the sums; false, and the sums are half of it, where one of them turns out extreme.
+static bool add_pictures(job *j, int64_t from, int64_t to)
 {
-    for (j->first = 0; j->first < j->tiles; j->first += j->block) {
-        j->count = lt_min_i64(j->block, j->tiles - j->first);
+    const int64_t a_picture = j->x.tiles_h * j->x.tiles_w, end = to * a_picture;
+    for (j->first = from * a_picture; j->first < end; j->first += j->block) {
+        j->count = lt_min_i64(j->block, end - j->first);
         lt_parallel(j->count, CHUNK, transform_piece, j);
+        for (int64_t n = j->first / a_picture; n <= (j->first + j->count - 1) / a_picture; n++)
+            if (lt_wino_is_set(&j->x.extreme[n]))
+                return false;
         lt_parallel(LT_WINO_FREQUENCIES * j->s->groups * j->strips * j->panels, 1, product_piece, j);
+        j->begun = true;
     }
+    return true;
+}
+
+// Whole vectors; the last one may repeat some of the one before it.
+static lt_vec look(const float *x, int64_t n, lt_vec mark)
+{
+    for (int64_t i = 0; i < n; i += LT_LANES)
+        mark = lt_wino_mark(mark, *(const lt_vec_u *)(x + lt_min_i64(i, n - LT_LANES)));
+    return mark;
+}
+
+static void look_piece(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const int64_t x = j->x.h * j->x.w * j->x.c, dy = j->dy.h * j->dy.w * j->dy.c;
+    for (int64_t n = begin; n < end; n++)
+        lt_wino_set(&j->x.extreme[n], look(j->dy.first + n * dy, dy, look(j->x.first + n * x, x, (lt_vec){0})));
+}
+
+// Adds pictures [first, last) to dweight the direct way; `sum` has dweight's size.
+static int add_direct(const job *j, int64_t first, int64_t last, float *sum)
+{
+    lt_conv_shape s = *j->s;
+    s.n = last - first;
+    const int64_t xs = s.n * s.h * s.w * s.cin, dys = s.n * s.oh * s.ow * s.cout, size = s.cout * 9 * j->ins;
+    const float *x = j->x.first + first * s.h * s.w * s.cin, *dy = j->dy.first + first * s.oh * s.ow * s.cout;
+    float *copy = NULL;
+    if (lt_precision() == LT_PRECISION_BF16) {
+        if (!(copy = lt_alloc((size_t)(xs + dys) * sizeof(float))))
+            return LT_FAIL;
+        lt_round_floats(x, xs, copy);
+        lt_round_floats(dy, dys, copy + xs);
+        x = copy;
+        dy = copy + xs;
+    }
+    const int status = LT_NAME(lt_conv_direct_weight)(&s, x, dy, sum);
+    for (int64_t i = 0; status == LT_OK && i < size; i++)
+        j->dweight[i] += sum[i];
+    lt_free(copy);
+    return status;
+}
+
+// Some pictures are extreme: the others, in stretches, and then those.
+static int apart(job *j)
+{
+    const lt_wino_flag *extreme = j->x.extreme;
+    const int64_t n = j->s->n, size = j->s->cout * 9 * j->ins;
+    lt_parallel(n, 1, look_piece, j);
+    j->begun = false;
+    for (int64_t first = 0, end; first < n; first = end) {
+        end = lt_wino_stretch(extreme, first, n);
+        if (!lt_wino_is_set(&extreme[first]))
+            add_pictures(j, first, end);
+    }
+    if (j->begun)
+        lt_parallel(j->s->cout, lt_grain(64 * j->ins), weight_piece, j);
+    else
+        memset(j->dweight, 0, (size_t)size * sizeof(float));
+    float *sum = lt_alloc((size_t)size * sizeof(float));
+    int status = sum ? LT_OK : LT_FAIL;
+    for (int64_t first = 0, end; first < n && status == LT_OK; first = end) {
+        end = lt_wino_stretch(extreme, first, n);
+        if (lt_wino_is_set(&extreme[first]))
+            status = add_direct(j, first, end, sum);
+    }
+    lt_free(sum);
+    return status;
+}
+
+static int run(job *j)
+{
+    if (!add_pictures(j, 0, j->s->n))
+        return apart(j);
     lt_parallel(j->s->cout, lt_grain(64 * j->ins), weight_piece, j);
+    return LT_OK;
 }
 
 int LT_NAME(lt_conv_winograd_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
@@ -118,28 +204,30 @@ int LT_NAME(lt_conv_winograd_weight)(const lt_conv_shape *s, const float *x, con
     const int64_t tiles_h = (s->oh + LT_WINO_SIDE - 1) / LT_WINO_SIDE,
                   tiles_w = (s->ow + LT_WINO_SIDE - 1) / LT_WINO_SIDE;
     float *zeros = lt_alloc_zeroed((size_t)lt_max_i64(s->w * s->cin, s->ow * s->cout) * sizeof(float));
-    j.x = (lt_wino_pictures){x, s->h, s->w, s->cin, -s->padding_h, -s->padding_w, tiles_h, tiles_w, zeros};
-    j.dy = (lt_wino_pictures){dy, s->oh, s->ow, s->cout, 0, 0, tiles_h, tiles_w, zeros};
-    j.tiles = s->n * tiles_h * tiles_w;
+    lt_wino_flag *extreme = lt_alloc_zeroed((size_t)s->n * sizeof *extreme);
+    j.x = (lt_wino_pictures){x, extreme, s->h, s->w, s->cin, -s->padding_h, -s->padding_w, tiles_h, tiles_w, zeros};
+    j.dy = (lt_wino_pictures){dy, extreme, s->oh, s->ow, s->cout, 0, 0, tiles_h, tiles_w, zeros};
+    const int64_t tiles = s->n * tiles_h * tiles_w;
     j.panels = (j.ins + LT_NR_MAX - 1) / LT_NR_MAX;
     j.strips = (j.outs + STRIP - 1) / STRIP;
     const int64_t most =
         lt_max_i64(FEWEST, BLOCK_BYTES / (LT_WINO_FREQUENCIES * (s->cin + s->cout) * (int64_t)sizeof(float)));
-    const int64_t blocks = (j.tiles + most - 1) / most;
-    j.block = ((j.tiles + blocks - 1) / blocks + CHUNK - 1) / CHUNK * CHUNK;
+    const int64_t blocks = (tiles + most - 1) / most;
+    j.block = ((tiles + blocks - 1) / blocks + CHUNK - 1) / CHUNK * CHUNK;
     j.x_step = lt_wino_step(j.block, s->cin);
     j.dy_step = lt_wino_step(j.block, s->cout);
     j.sums_step = lt_wino_step(s->groups * j.rows, j.width);
     // Whole vectors are read of the last channels: of the last tile, past its end.
     j.x_tiles = lt_alloc((size_t)(LT_WINO_FREQUENCIES * (j.x_step + j.dy_step) + LT_NR_MAX) * sizeof(float));
     j.sums = lt_alloc((size_t)(LT_WINO_FREQUENCIES * j.sums_step) * sizeof(float));
-    const bool fine = zeros && j.x_tiles && j.sums;
-    if (fine) {
+    int status = LT_FAIL;
+    if (zeros && extreme && j.x_tiles && j.sums) {
         j.dy_tiles = j.x_tiles + LT_WINO_FREQUENCIES * j.x_step;
-        run(&j);
+        status = run(&j);
     }
+    lt_free(extreme);
     lt_free(zeros);
     lt_free(j.x_tiles);
     lt_free(j.sums);
-    return fine ? LT_OK : LT_FAIL;
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "kernel/resample.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -54,15 +55,18 @@ static void nearest_adjoint_row(void *context, int64_t begin, int64_t end)
     }
 }
 
+// Output i lies at (i + 1/2) from / to - 1/2, here in units of 1 / (2 to), which are whole numbers. Where one input
+// alone is read it is both, in halves: a weight of 0 would make NaN of an infinity beside it.
 static void fill_taps(tap *t, int64_t from, int64_t to)
 {
-    double ratio = (double)from / (double)to;
     for (int64_t i = 0; i < to; i++) {
-        double at = ((double)i + 0.5) * ratio - 0.5;
+        int64_t at = (2 * i + 1) * from - to;
         at = at < 0 ? 0 : at;
-        int64_t low = (int64_t)at;
-        low = low < from - 1 ? low : from - 1;
-        t[i] = (tap){.low = low, .high = low + 1 < from ? low + 1 : low, .weight = (float)(at - (double)low)};
+        const int64_t place = at / (2 * to), rest = at % (2 * to), low = place < from - 1 ? place : from - 1;
+        const bool alone = low + 1 >= from || rest == 0;
+        t[i] = (tap){.low = low,
+                     .high = alone ? low : low + 1,
+                     .weight = alone ? 0.5f : (float)((double)rest / (double)(2 * to))};
     }
 }
 

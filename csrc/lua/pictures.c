@@ -48,9 +48,12 @@ static int take_pictures(lua_State *L)
 }
 
 /*** Cuts and resizes one picture: the largest centred part of the wanted proportions, averaged over areas where it
-shrinks, interpolated linearly where it grows.
+shrinks, interpolated linearly where it grows. Of 2 and 4 channels the last is alpha, and not multiplied into the
+colours: those are weighted by area x alpha, so that the colour behind a transparent pixel shows at no edge (Porter and
+Duff 1984, "Compositing digital images"; Pillow, GIMP and ImageMagick do the same). A pixel whose alpha is 0 in the
+result is 0 in every channel, at any size, its own too.
 @function fit_picture
-@tparam Tensor picture (h,w,c) uint8
+@tparam Tensor picture (h,w,c) uint8; c = 2: grey and alpha, c = 4: colour and alpha
 @tparam integer height of the result, 1 to 32768
 @tparam integer width
 @treturn Tensor (height,width,c) uint8 */

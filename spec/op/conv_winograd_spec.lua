@@ -125,18 +125,14 @@ describe("Winograd's convolution #slow", function()
     end
   end)
 
-  it("shows NaN to every output that reads it, and spreads it no further than their tiles", function()
+  it("shows NaN to every output that reads it, and to no other", function()
     local x = core.zeros(2, 16, 16, 32)
     x[1][7][6][3] = 0 / 0
     local y = core.conv2d(x, core.ones(32, 3, 3, 32), nil, { padding = 1 })
     for i = 1, 16 do
       for j = 1, 16 do
-        local v = y[1][i][j][20]:item()
-        if math.abs(i - 7) <= 1 and math.abs(j - 6) <= 1 then
-          assert.is_true(v ~= v)
-        elseif i <= 4 or i > 8 or j <= 4 or j > 8 then
-          assert.equal(0, v)
-        end
+        local v, reads = y[1][i][j][20]:item(), math.abs(i - 7) <= 1 and math.abs(j - 6) <= 1
+        assert.is_true(reads and v ~= v or not reads and v == 0)
       end
     end
     assert.equal(0, y[2]:abs():max():item())

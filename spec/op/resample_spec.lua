@@ -46,6 +46,39 @@ describe("resampling", function()
     gradcheck.check(function(x) return core.resize_bilinear(x, 3) end, { randn(1, 1, 1, 1) }, { second = true })
   end)
 
+  it("shows an infinity and NaN to the results that read them, and to no other", function()
+    for _, v in ipairs { 1 / 0, -1 / 0, 0 / 0 } do
+      -- The same size, and every second result on a pixel of its own: weights of 0 and 1.
+      for _, size in ipairs { { 5, 6 }, { 5, 18 }, { 15, 6 } } do
+        local x = core.ones(1, 5, 6, 2)
+        x[1][3][4][1] = v
+        local y = core.resize_bilinear(x, size)[1]:totable()
+        local down, across = naive.bilinear_matrix(5, size[1]):totable(), naive.bilinear_matrix(6, size[2]):totable()
+        for i = 1, size[1] do
+          for j = 1, size[2] do
+            local reads, found = down[i][3] * across[j][4] > 0, y[i][j][1]
+            if reads then
+              assert.is_true(found == v or v ~= v and found ~= found)
+            else
+              assert(math.abs(found - 1) < 1e-6, ("%g beside %g"):format(found, v))
+            end
+            assert.is_true(math.abs(y[i][j][2] - 1) < 1e-6)
+          end
+        end
+        -- The adjoint: an infinite dy reaches the pixels that it came from.
+        local p, dy = core.ones(1, 5, 6, 2):requires_grad_(true), core.ones(1, size[1], size[2], 2)
+        dy[1][2][3][1] = v
+        local dx = core.grad(core.resize_bilinear(p, size), { p }, { grad_output = dy })[1][1]:totable()
+        for i = 1, 5 do
+          for j = 1, 6 do
+            assert.equal(down[2][i] * across[3][j] > 0, dx[i][j][1] == v or dx[i][j][1] ~= dx[i][j][1])
+            assert.is_true(v ~= v or dx[i][j][1] == dx[i][j][1])
+          end
+        end
+      end
+    end
+  end)
+
   it("takes an empty batch", function()
     assert.same({ 0, 4, 4, 3 }, core.upsample_nearest(core.zeros(0, 2, 2, 3), 2).shape)
     assert.same({ 0, 3, 3, 3 }, core.resize_bilinear(core.zeros(0, 2, 2, 3), 3).shape)
