@@ -1,6 +1,7 @@
 // Picks one instruction set's tables, once, and in them, at every product, those of the precision that is set. Compiled
 // once, with no instruction set of its own.
 #include <cblas.h>
+#include <pthread.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -129,8 +130,11 @@ static int list_sets(set *sets)
     return n;
 }
 
+// Both are of the process and written once, by the first thread that opens the module, under the lock that every
+// other one takes before it reads them.
 lt_kernels lt_k;
 static lt_product_kernels products[2]; // by precision
+static pthread_mutex_t choosing = PTHREAD_MUTEX_INITIALIZER;
 
 // What lt_k holds of products: asks for the precision, then goes on.
 static int gemm_run(const lt_gemm_args *p)
@@ -189,12 +193,10 @@ static void use(const set *chosen)
     lt_k.attention = &attention;
 }
 
-int lt_kernels_init(const char *forced)
+static int choose(const char *forced)
 {
     set sets[LT_MOST_SETS];
     int n = list_sets(sets), i = 0;
-    if (forced && !*forced)
-        forced = NULL;
     while (i < n && !(forced ? !strcmp(forced, sets[i].isa) : sets[i].here))
         i++;
     if (i == n)
@@ -204,6 +206,20 @@ int lt_kernels_init(const char *forced)
     use(&sets[i]);
     openblas_set_num_threads(1); // it runs inside our pieces, never beside them
     return LT_OK;
+}
+
+int lt_kernels_init(const char *forced)
+{
+    int status = LT_OK;
+    if (forced && !*forced)
+        forced = NULL;
+    pthread_mutex_lock(&choosing);
+    if (!lt_k.isa)
+        status = choose(forced);
+    else if (forced && strcmp(forced, lt_k.isa) != 0)
+        status = lt_fail("'%s' comes too late: this process computes with '%s'", forced, lt_k.isa);
+    pthread_mutex_unlock(&choosing);
+    return status;
 }
 
 int lt_kernels_here(const char *names[LT_MOST_SETS])
