@@ -36,7 +36,7 @@ describe("what the core keeps outside of a Lua state #child", function()
     local found, file, count = {}, "", 0
     for line in pipe:lines() do
       file = line:match "%f[%w]df %*ABS%*%s+%x+%s*(.*)$" or file
-      local section, name = line:match "%s(%.%a+)%s+%x+%s+%S*%s*(%S+)$"
+      local section, name = line:match "%s(%.%a+)%s.-(%S+)$"
       if (section == ".bss" or section == ".data") and not name:find "^%." then
         name = name:gsub("%.%d+$", ""):gsub("^.*%.", "")
         found[file ~= "" and file .. ": " .. name or name] = true
