@@ -159,7 +159,7 @@ tsan:
 	@for n in 2 3 6; do \
 	  env LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" LUA_CPATH="$(abspath $(BUILD))/tsan/?.so;;" \
 	    TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan.supp exitcode=66" LATERNA_THREADS=3 \
-	    setarch "$$(uname -m)" -R $(BUILD)/tsan/many_states spec/support/many_states.lua $$n 4 || exit; done
+	    setarch "$$(uname -m)" -R $(BUILD)/tsan/many_states spec/support/many_states.lua $$n 3 || exit; done
 
 bench:
 	@$(DEPS) build demo

@@ -46,7 +46,8 @@ static struct {
     int started;            // workers there are: of who holds `caller`
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .caller = PTHREAD_MUTEX_INITIALIZER};
 
-static atomic_int at_first = 1; // how many threads whoever has not said otherwise uses
+static pthread_mutex_t process = PTHREAD_MUTEX_INITIALIZER; // lt_process_lock
+static atomic_int at_first = 1;                             // how many threads whoever has not said otherwise uses
 // Each thread that has a Lua state asks for its own number, the caller included; 0: it has not asked yet. Scratch
 // memory is measured by it: nobody else may change it while an operation runs.
 static _Thread_local int wanted;
@@ -192,6 +193,7 @@ void lt_parallel(int64_t n, int64_t grain, lt_piece piece, void *context)
 // After fork the child has none of the workers, and whatever was locked stays so: start afresh, alone.
 static void only_one_left(void)
 {
+    process = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     pool.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     pool.caller = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     pool.work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
@@ -233,6 +235,16 @@ int lt_threads(void)
 void lt_threads_set(int n)
 {
     wanted = n;
+}
+
+void lt_process_lock(void)
+{
+    pthread_mutex_lock(&process);
+}
+
+void lt_process_unlock(void)
+{
+    pthread_mutex_unlock(&process);
 }
 
 int lt_thread_index(void)

@@ -20,6 +20,10 @@ int lt_threads_init(const char *setting);
 int lt_threads(void);
 void lt_threads_set(int n); // 1 to LT_MOST_THREADS
 
+// A lock around what is of the whole process and seldom touched. What stands between the two raises nothing.
+void lt_process_lock(void);
+void lt_process_unlock(void);
+
 // Index of the calling thread inside lt_parallel, from 0 to lt_threads() - 1: for scratch memory only.
 int lt_thread_index(void);
 

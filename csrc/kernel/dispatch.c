@@ -1,7 +1,6 @@
 // Picks one instruction set's tables, once, and in them, at every product, those of the precision that is set. Compiled
 // once, with no instruction set of its own.
 #include <cblas.h>
-#include <pthread.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -11,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "base/threads.h"
 #include "kernel/bf16.h"
 #include "kernel/kernel.h"
 
@@ -130,11 +130,10 @@ static int list_sets(set *sets)
     return n;
 }
 
-// Both are of the process and written once, by the first thread that opens the module, under the lock that every
-// other one takes before it reads them.
+// Both are of the process and written once, by the first thread that opens the module, under the process's lock, which
+// every other thread takes when it opens it.
 lt_kernels lt_k;
 static lt_product_kernels products[2]; // by precision
-static pthread_mutex_t choosing = PTHREAD_MUTEX_INITIALIZER;
 
 // What lt_k holds of products: asks for the precision, then goes on.
 static int gemm_run(const lt_gemm_args *p)
@@ -213,12 +212,12 @@ int lt_kernels_init(const char *forced)
     int status = LT_OK;
     if (forced && !*forced)
         forced = NULL;
-    pthread_mutex_lock(&choosing);
+    lt_process_lock();
     if (!lt_k.isa)
         status = choose(forced);
     else if (forced && strcmp(forced, lt_k.isa) != 0)
         status = lt_fail("'%s' comes too late: this process computes with '%s'", forced, lt_k.isa);
-    pthread_mutex_unlock(&choosing);
+    lt_process_unlock();
     return status;
 }
 

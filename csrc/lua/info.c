@@ -1,6 +1,5 @@
 // What laterna runs on, and what it makes of it.
 #include <cblas.h>
-#include <pthread.h>
 #include <stdio.h>
 
 #include "base/processor.h"
@@ -28,21 +27,15 @@ static void set_number(lua_State *L, const char *key, double value)
 }
 
 // "OpenBLAS 0.3.21 Haswell": the first two words of its configuration, and the processor that it takes this one for.
-// OpenBLAS writes the configuration into a place of its own, at every call: one thread asks, once.
-static char blas[192];
-
-static void ask_blas(void)
-{
-    char name[64] = "OpenBLAS", version[64] = "";
-    sscanf(openblas_get_config(), "%63s %63s", name, version);
-    snprintf(blas, sizeof blas, "%s %s %s", name, version, openblas_get_corename());
-}
-
+// OpenBLAS writes the configuration into one place for all threads, at every call.
 static void set_blas(lua_State *L)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, ask_blas);
-    set_string(L, "blas", blas);
+    char name[64] = "OpenBLAS", version[64] = "";
+    lt_process_lock();
+    sscanf(openblas_get_config(), "%63s %63s", name, version);
+    lt_process_unlock();
+    lua_pushfstring(L, "%s %s %s", name, version, openblas_get_corename());
+    lua_setfield(L, -2, "blas");
 }
 
 static void set_sets(lua_State *L)

@@ -1,5 +1,4 @@
 // The machine: memory, threads, terminal, Ctrl-C.
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
@@ -89,8 +88,7 @@ static int monotonic_clock(lua_State *L)
 
 // Signals are of the process: whichever thread the system interrupts notes it for all Lua states.
 static atomic_bool interrupts;
-// What Ctrl-C did before, and whether it is caught; of who holds the lock.
-static pthread_mutex_t handler = PTHREAD_MUTEX_INITIALIZER;
+// What Ctrl-C did before, and whether it is caught; of who holds the process's lock.
 static void (*before)(int) = SIG_DFL;
 static bool catching;
 
@@ -109,14 +107,14 @@ static int catch_interrupt(lua_State *L)
     if (!lua_isboolean(L, 1))
         return lt_bad_argument(L, 1, "on: expected boolean, got %s", lt_type_name(L, 1));
     bool on = lua_toboolean(L, 1);
-    pthread_mutex_lock(&handler);
+    lt_process_lock();
     if (on && !catching) {
         atomic_store(&interrupts, false);
         before = signal(SIGINT, on_interrupt);
     } else if (!on && catching)
         signal(SIGINT, before);
     catching = on;
-    pthread_mutex_unlock(&handler);
+    lt_process_unlock();
     return 0;
 }
 

@@ -75,8 +75,9 @@ int main(int argc, char **argv)
         void *result;
         pthread_join(id[i], &result);
         wrong += (long)result;
-        free(expected[i]);
     }
+    for (int i = 0; i < threads; i++)
+        free(expected[i]);
     printf("%d states, %d wrong\n", threads * rounds, (int)wrong);
     return wrong != 0;
 }
