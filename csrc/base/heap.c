@@ -27,6 +27,7 @@ typedef struct range {
     bool free;
 } range;
 
+// Of all threads; memory.c calls with its lock held.
 static struct {
     range *bin[BINS];
     range *lowest; // the mapping at the lowest address begins with this range

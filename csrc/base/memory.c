@@ -30,6 +30,7 @@ typedef struct block {
     struct block *next; // while cached
 } block;
 
+// Everything here and in heap.c is of all threads, and touched only by who holds the lock.
 static struct {
     pthread_mutex_t lock;
     block *cached[CLASSES];
@@ -41,6 +42,22 @@ static struct {
 static _Thread_local struct {
     size_t left, whole;
 } allowance = {SIZE_MAX, SIZE_MAX};
+
+static void lock_pool(void)
+{
+    pthread_mutex_lock(&pool.lock);
+}
+
+static void unlock_pool(void)
+{
+    pthread_mutex_unlock(&pool.lock);
+}
+
+// A process that forks while another thread allocates: the child would wait for a lock that nobody gives back.
+__attribute__((constructor)) static void fork_between_allocations(void)
+{
+    pthread_atfork(lock_pool, unlock_pool, unlock_pool);
+}
 
 // The class of a size, and the size it is rounded up to.
 static int class_of(size_t bytes, size_t *rounded)
@@ -145,7 +162,7 @@ void *lt_alloc(size_t bytes)
         lt_fail_memory(bytes);
         return NULL;
     }
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
     bool failed = pool.fail_at > 0 && --pool.fail_at == 0;
     failed = failed || pool.stats.live + rounded > physical_locked();
     block *b = failed ? NULL : take_locked(class, rounded);
@@ -155,7 +172,7 @@ void *lt_alloc(size_t bytes)
         if (pool.stats.live > pool.stats.peak)
             pool.stats.peak = pool.stats.live;
     }
-    pthread_mutex_unlock(&pool.lock);
+    unlock_pool();
     if (!b) {
         lt_fail_memory(bytes);
         return NULL;
@@ -180,7 +197,7 @@ void lt_free(void *p)
     block *b = (block *)((char *)p - ALIGN);
     if (allowance.whole != SIZE_MAX) // what was there before may be freed too: never more than the whole
         allowance.left = allowance.whole - allowance.left > b->bytes ? allowance.left + b->bytes : allowance.whole;
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
     pool.stats.live -= b->bytes;
     pool.stats.count--;
     if (b->large) {
@@ -192,7 +209,7 @@ void lt_free(void *p)
     } else {
         free(b);
     }
-    pthread_mutex_unlock(&pool.lock);
+    unlock_pool();
 }
 
 int lt_mul_size(size_t a, size_t b, size_t *out)
@@ -204,25 +221,25 @@ int lt_mul_size(size_t a, size_t b, size_t *out)
 
 lt_memory_stats lt_memory(void)
 {
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
     lt_memory_stats stats = pool.stats;
     stats.cached += lt_heap_idle();
-    pthread_mutex_unlock(&pool.lock);
+    unlock_pool();
     return stats;
 }
 
 void lt_memory_reset_peak(void)
 {
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
     pool.stats.peak = pool.stats.live;
-    pthread_mutex_unlock(&pool.lock);
+    unlock_pool();
 }
 
 void lt_memory_trim(void)
 {
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
     trim_locked(0);
-    pthread_mutex_unlock(&pool.lock);
+    unlock_pool();
 }
 
 size_t lt_memory_allow(size_t bytes)
@@ -234,7 +251,7 @@ size_t lt_memory_allow(size_t bytes)
 
 void lt_memory_fail_at(int64_t n)
 {
-    pthread_mutex_lock(&pool.lock);
+    lock_pool();
     pool.fail_at = n;
-    pthread_mutex_unlock(&pool.lock);
+    unlock_pool();
 }

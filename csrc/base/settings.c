@@ -1,6 +1,6 @@
 #include "base/settings.h"
 
-static lt_precision_mode precision = LT_PRECISION_FLOAT32;
+static _Thread_local lt_precision_mode precision = LT_PRECISION_FLOAT32;
 
 lt_precision_mode lt_precision(void)
 {
@@ -12,7 +12,7 @@ void lt_precision_set(lt_precision_mode mode)
     precision = mode;
 }
 
-static lt_convolution_mode convolution = LT_CONVOLUTION_AUTO;
+static _Thread_local lt_convolution_mode convolution = LT_CONVOLUTION_AUTO;
 
 lt_convolution_mode lt_convolution(void)
 {

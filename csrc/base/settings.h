@@ -1,4 +1,5 @@
-// What a user sets once for everything that follows. Each is global and read at every call.
+// What a user sets once for everything that follows. Each is of the calling thread and read at every call; lt_parallel
+// hands it on to the threads that help.
 #ifndef LT_BASE_SETTINGS_H
 #define LT_BASE_SETTINGS_H
 

@@ -7,26 +7,35 @@
 //
 // A worker enters a job by counting itself into `state` while the OPEN bit is set; the caller clears the bit and waits
 // for the count to be zero before the job's fields may change.
+//
+// Several threads may have a Lua state each. One of them at a time is the caller of the pool; the others, meanwhile, do
+// their work alone.
 #include "base/threads.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "base/processor.h"
+#include "base/settings.h"
 
-enum { MOST = 256, SPINS = 4000 }; // about 100 microseconds, longer than a script takes between two operations
+enum { SPINS = 4000 }; // about 100 microseconds, longer than a script takes between two operations
 #define OPEN 0x80000000u
 
 static struct {
-    // the job: written by the caller while state is 0
+    // the job: written by the caller while state is 0, read by who is inside
     lt_piece piece;
     void *context;
-    int64_t n, grain, pieces;
-    int threads; // workers from this number on keep out
-    _Atomic int64_t next;
+    int64_t n, grain;
+    lt_precision_mode precision; // the caller's settings
+    lt_convolution_mode convolution;
+    // what workers also look at before they enter
+    _Atomic int64_t pieces, next;
+    _Atomic int threads;    // workers from this number on keep out
     _Atomic uint32_t state; // OPEN, and the number of workers inside
     // waiting
     _Atomic int sleepers;
@@ -34,10 +43,14 @@ static struct {
     pthread_cond_t work;
     // the pool
     pthread_mutex_t caller; // one job at a time; others run theirs in line
-    int started;            // workers there are
-    int wanted;             // threads asked for, the caller included; 0: not asked yet
+    int started;            // workers there are: of who holds `caller`
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .caller = PTHREAD_MUTEX_INITIALIZER};
 
+static pthread_mutex_t process = PTHREAD_MUTEX_INITIALIZER; // lt_process_lock
+static atomic_int at_first = 1;                             // how many threads whoever has not said otherwise uses
+// Each thread that has a Lua state asks for its own number, the caller included; 0: it has not asked yet. Scratch
+// memory is measured by it: nobody else may change it while an operation runs.
+static _Thread_local int wanted;
 static _Thread_local int thread_index; // 0: a caller
 static _Thread_local bool inside;
 
@@ -53,7 +66,8 @@ static void relax(void)
 static void run_pieces(void)
 {
     int64_t i;
-    while ((i = atomic_fetch_add(&pool.next, 1)) < pool.pieces) {
+    const int64_t pieces = atomic_load_explicit(&pool.pieces, memory_order_relaxed);
+    while ((i = atomic_fetch_add(&pool.next, 1)) < pieces) {
         int64_t begin = i * pool.grain, end = begin + pool.grain;
         pool.piece(pool.context, begin, end < pool.n ? end : pool.n);
     }
@@ -61,7 +75,8 @@ static void run_pieces(void)
 
 static bool work_there(void)
 {
-    return (atomic_load(&pool.state) & OPEN) && atomic_load(&pool.next) < pool.pieces && thread_index < pool.threads;
+    return (atomic_load(&pool.state) & OPEN) && atomic_load(&pool.next) < atomic_load(&pool.pieces) &&
+           thread_index < atomic_load(&pool.threads);
 }
 
 static bool enter(void)
@@ -96,8 +111,13 @@ static void *worker(void *number)
         wait_for_work();
         if (!enter())
             continue;
-        if (thread_index < pool.threads)
+        const int threads = atomic_load(&pool.threads);
+        if (thread_index < threads) {
+            wanted = threads;
+            lt_precision_set(pool.precision);
+            lt_convolution_set(pool.convolution);
             run_pieces();
+        }
         atomic_fetch_sub(&pool.state, 1);
     }
     return NULL;
@@ -118,24 +138,23 @@ static void start_workers(int threads)
     }
 }
 
-void lt_parallel(int64_t n, int64_t grain, lt_piece piece, void *context)
+static void run_alone(int64_t n, int64_t grain, lt_piece piece, void *context)
 {
-    if (grain < 1)
-        grain = 1;
-    int64_t pieces = n / grain + (n % grain != 0);
-    if (inside || pieces <= 1 || lt_threads() == 1 || pthread_mutex_trylock(&pool.caller) != 0) {
-        for (int64_t i = 0; i < pieces; i++)
-            piece(context, i * grain, (i + 1) * grain < n ? (i + 1) * grain : n);
-        return;
-    }
-    inside = true;
-    start_workers(pool.wanted);
+    for (int64_t begin = 0; begin < n; begin += grain)
+        piece(context, begin, n - begin > grain ? begin + grain : n);
+}
+
+static void run_together(int64_t n, int64_t grain, int64_t pieces, lt_piece piece, void *context)
+{
+    start_workers(lt_threads());
     pool.piece = piece;
     pool.context = context;
     pool.n = n;
     pool.grain = grain;
-    pool.pieces = pieces;
-    pool.threads = pool.wanted;
+    pool.precision = lt_precision();
+    pool.convolution = lt_convolution();
+    atomic_store_explicit(&pool.pieces, pieces, memory_order_relaxed);
+    atomic_store_explicit(&pool.threads, lt_threads(), memory_order_relaxed);
     atomic_store(&pool.next, 0);
     atomic_store(&pool.state, OPEN);
     if (atomic_load(&pool.sleepers) > 0) {
@@ -151,23 +170,30 @@ void lt_parallel(int64_t n, int64_t grain, lt_piece piece, void *context)
         else
             sched_yield(); // the worker may be waiting for this very processor
     }
-    inside = false;
-    pthread_mutex_unlock(&pool.caller);
 }
 
-// The processors that this process may use, or what LATERNA_THREADS says.
-static int processors(void)
+void lt_parallel(int64_t n, int64_t grain, lt_piece piece, void *context)
 {
-    const char *setting = getenv("LATERNA_THREADS");
-    int n = setting ? atoi(setting) : 0;
-    if (n < 1)
-        n = lt_processors();
-    return n > MOST ? MOST : n;
+    if (grain < 1)
+        grain = 1;
+    int64_t pieces = n / grain + (n % grain != 0);
+    if (inside || pieces <= 1 || lt_threads() == 1) {
+        run_alone(n, grain, piece, context);
+        return;
+    }
+    inside = true;
+    if (pthread_mutex_trylock(&pool.caller) == 0) {
+        run_together(n, grain, pieces, piece, context);
+        pthread_mutex_unlock(&pool.caller);
+    } else // another Lua state has the pool
+        run_alone(n, grain, piece, context);
+    inside = false;
 }
 
 // After fork the child has none of the workers, and whatever was locked stays so: start afresh, alone.
 static void only_one_left(void)
 {
+    process = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     pool.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     pool.caller = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     pool.work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
@@ -177,19 +203,48 @@ static void only_one_left(void)
     inside = false;
 }
 
+__attribute__((constructor)) static void notice_forks(void)
+{
+    pthread_atfork(NULL, NULL, only_one_left);
+}
+
+int lt_threads_init(const char *setting)
+{
+    int n = lt_processors();
+    if (n > LT_MOST_THREADS)
+        n = LT_MOST_THREADS;
+    if (setting && *setting) {
+        char *end;
+        errno = 0;
+        const long asked = strtol(setting, &end, 10);
+        if (*end || errno || asked < 1 || asked > LT_MOST_THREADS)
+            return lt_fail("expected an integer from 1 to %d, got '%.40s'", LT_MOST_THREADS, setting);
+        n = (int)asked;
+    }
+    atomic_store(&at_first, n);
+    return LT_OK;
+}
+
 int lt_threads(void)
 {
-    if (pool.wanted == 0) {
-        pool.wanted = processors();
-        pthread_atfork(NULL, NULL, only_one_left);
-    }
-    return pool.wanted;
+    if (wanted == 0)
+        wanted = atomic_load(&at_first);
+    return wanted;
 }
 
 void lt_threads_set(int n)
 {
-    lt_threads(); // registers the fork handler
-    pool.wanted = n < 1 ? 1 : n > MOST ? MOST : n;
+    wanted = n;
+}
+
+void lt_process_lock(void)
+{
+    pthread_mutex_lock(&process);
+}
+
+void lt_process_unlock(void)
+{
+    pthread_mutex_unlock(&process);
 }
 
 int lt_thread_index(void)

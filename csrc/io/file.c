@@ -45,7 +45,11 @@ void lt_bytes_free(lt_bytes *b)
 // "cannot <verb> '<path>': <reason>"
 static int fail_errno(const char *verb, const char *path)
 {
-    return lt_fail("cannot %s '%s': %s", verb, lt_shown(path, strlen(path)), strerror(errno));
+    char reason[128]; // strerror's own text may be of another thread by the time that it is read
+    const int number = errno;
+    if (strerror_r(number, reason, sizeof reason) != 0)
+        snprintf(reason, sizeof reason, "error %d", number);
+    return lt_fail("cannot %s '%s': %s", verb, lt_shown(path, strlen(path)), reason);
 }
 
 static int want_regular(const struct stat *s, const char *verb, const char *path)
@@ -114,7 +118,7 @@ int lt_file_read(const char *path, uint64_t max, lt_bytes *out)
 
 static int open_temporary(lt_replacement *r)
 {
-    static atomic_uint count;
+    static atomic_uint count; // of all threads: no two files of this process have one name
     for (int attempt = 0; attempt < 100; attempt++) {
         int length = snprintf(r->temporary, sizeof r->temporary, "%s.tmp-%ld-%u", r->path, (long)getpid(),
                               atomic_fetch_add(&count, 1));

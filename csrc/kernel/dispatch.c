@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "base/threads.h"
 #include "kernel/bf16.h"
 #include "kernel/kernel.h"
 
@@ -129,6 +130,8 @@ static int list_sets(set *sets)
     return n;
 }
 
+// Both are of the process and written once, by the first thread that opens the module, under the process's lock, which
+// every other thread takes when it opens it.
 lt_kernels lt_k;
 static lt_product_kernels products[2]; // by precision
 
@@ -189,12 +192,10 @@ static void use(const set *chosen)
     lt_k.attention = &attention;
 }
 
-int lt_kernels_init(const char *forced)
+static int choose(const char *forced)
 {
     set sets[LT_MOST_SETS];
     int n = list_sets(sets), i = 0;
-    if (forced && !*forced)
-        forced = NULL;
     while (i < n && !(forced ? !strcmp(forced, sets[i].isa) : sets[i].here))
         i++;
     if (i == n)
@@ -204,6 +205,20 @@ int lt_kernels_init(const char *forced)
     use(&sets[i]);
     openblas_set_num_threads(1); // it runs inside our pieces, never beside them
     return LT_OK;
+}
+
+int lt_kernels_init(const char *forced)
+{
+    int status = LT_OK;
+    if (forced && !*forced)
+        forced = NULL;
+    lt_process_lock();
+    if (!lt_k.isa)
+        status = choose(forced);
+    else if (forced && strcmp(forced, lt_k.isa) != 0)
+        status = lt_fail("'%s' comes too late: this process computes with '%s'", forced, lt_k.isa);
+    lt_process_unlock();
+    return status;
 }
 
 int lt_kernels_here(const char *names[LT_MOST_SETS])

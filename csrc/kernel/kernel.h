@@ -56,8 +56,8 @@ typedef struct {
 
 extern lt_kernels lt_k; // lt_k.gemm->...; filled by lt_kernels_init
 
-// Chooses the instruction set; `forced` may be NULL or empty. LT_FAIL when the forced one is unknown or not of this
-// machine.
+// Chooses the instruction set, once a process; `forced` may be NULL or empty. LT_FAIL when the forced one is unknown,
+// not of this machine, or another than was chosen before.
 int lt_kernels_init(const char *forced);
 
 // The sets of this machine, best first; returns their number.

@@ -21,7 +21,7 @@ const char *lt_type_name(lua_State *L, int index)
 // last full collection, there is another: what scripts have dropped is then given back.
 static void collect_if_grown(lua_State *L)
 {
-    static size_t limit = (size_t)64 << 20;
+    static _Thread_local size_t limit = (size_t)64 << 20; // each thread collects what its own Lua state has dropped
     if (lt_memory().live < limit)
         return;
     if (lt_profiling)
@@ -38,7 +38,7 @@ static void collect_if_grown(lua_State *L)
 // and every new one is cold memory: five times slower.
 static void announce(lua_State *L)
 {
-    static unsigned count;
+    static _Thread_local unsigned count;
     if (++count % 2 == 0 && lua_gc(L, LUA_GCISRUNNING) == 1)
         lua_gc(L, LUA_GCSTEP, 1);
 }

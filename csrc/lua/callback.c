@@ -1,13 +1,15 @@
 #include "lua/callback.h"
 
 #include <lauxlib.h>
+#include <stdatomic.h>
 
 typedef struct lt_callbacks {
     lt_callback *dropped;
 } lt_callbacks;
 
 static const char owner_key = 0; // its address is the registry key
-static bool any_dropped;
+// How many are dropped and not forgotten yet, of all Lua states: while it is 0 nobody looks for their own.
+static atomic_int waiting;
 
 // The table of functions on the stack.
 static lt_callbacks *push_functions(lua_State *L)
@@ -21,13 +23,13 @@ static lt_callbacks *push_functions(lua_State *L)
 
 void lt_forget_functions(lua_State *L)
 {
-    if (!any_dropped || !lua_checkstack(L, 4))
+    if (atomic_load_explicit(&waiting, memory_order_relaxed) == 0 || !lua_checkstack(L, 4))
         return;
-    any_dropped = false;
     lt_callbacks *o = push_functions(L);
     while (o->dropped) {
         lt_callback *f = o->dropped;
         o->dropped = f->next;
+        atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
         lua_pushnil(L);
         lua_rawsetp(L, -2, f);
     }
@@ -39,7 +41,7 @@ static void drop(lt_custom *custom)
     lt_callback *f = (lt_callback *)custom;
     f->next = f->owner->dropped;
     f->owner->dropped = f;
-    any_dropped = true;
+    atomic_fetch_add_explicit(&waiting, 1, memory_order_relaxed);
 }
 
 lt_callback *lt_callback_keep(lua_State *L, int index, const char *name, lt_callback_backward backward, bool adds)

@@ -27,10 +27,13 @@ static void set_number(lua_State *L, const char *key, double value)
 }
 
 // "OpenBLAS 0.3.21 Haswell": the first two words of its configuration, and the processor that it takes this one for.
+// OpenBLAS writes the configuration into one place for all threads, at every call.
 static void set_blas(lua_State *L)
 {
     char name[64] = "OpenBLAS", version[64] = "";
+    lt_process_lock();
     sscanf(openblas_get_config(), "%63s %63s", name, version);
+    lt_process_unlock();
     lua_pushfstring(L, "%s %s %s", name, version, openblas_get_corename());
     lua_setfield(L, -2, "blas");
 }

@@ -59,7 +59,9 @@ static int profile_rows(lua_State *L)
     lua_settop(L, 1);
     lua_Hook old = lua_gethook(L);
     int old_mask = lua_gethookmask(L), old_count = lua_gethookcount(L);
-    if (lt_profile_start() != LT_OK)
+    lt_profile *p = lua_newuserdatauv(L, sizeof *p, 0);
+    lua_insert(L, 1);
+    if (lt_profile_start(p) != LT_OK)
         return lt_raise(L);
     lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET, 0);
     int status = lua_pcall(L, 0, 0, 0);
@@ -68,18 +70,16 @@ static int profile_rows(lua_State *L)
         lua_sethook(L, old, old_mask, old_count);
     if (status != LUA_OK)
         return lua_error(L);
-    int count;
-    const lt_profile_row *rows = lt_profile_rows(&count);
-    lua_createtable(L, count, 0);
-    for (int i = 0; i < count; i++) {
+    lua_createtable(L, p->count, 0);
+    for (int i = 0; i < p->count; i++) {
         lua_createtable(L, 0, 3);
         if (i > 0) {
-            lua_pushstring(L, rows[i].name);
+            lua_pushstring(L, p->row[i].name);
             lua_setfield(L, -2, "name");
         }
-        lua_pushinteger(L, rows[i].calls);
+        lua_pushinteger(L, p->row[i].calls);
         lua_setfield(L, -2, "calls");
-        lua_pushnumber(L, rows[i].seconds);
+        lua_pushnumber(L, p->row[i].seconds);
         lua_setfield(L, -2, "seconds");
         lua_rawseti(L, -2, i + 1);
     }

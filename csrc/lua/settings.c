@@ -22,7 +22,7 @@ static int named(lua_State *L, const char *const *names, int current)
 In bf16 mode linear, matmul, conv2d, conv_transpose2d, attention and the gradients of all of them round their inputs to
 bfloat16 (to nearest, ties to even; infinities and NaN stay) while packing them, multiply exactly and sum in float32.
 Tensors, weights, gradients, norms, losses and everything else stay float32, so no script needs a cast. The mode is read
-at each call, backward's included.
+at each call, backward's included. Where several Lua states live in threads of one process, each thread has its own.
 
 It is faster where the processor has instructions for it (info().isa is then "avx512bf16" or "amx"). Elsewhere inputs
 are rounded the same and multiplied by the float32 kernels: the results agree up to the order of summation, and cost a

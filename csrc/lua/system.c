@@ -1,5 +1,6 @@
 // The machine: memory, threads, terminal, Ctrl-C.
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -8,7 +9,7 @@
 #include "lua/check.h"
 
 /*** Bytes that tensors use: live, cached (freed, kept for reuse), peak (most live since the last reset), and the number
-of blocks.
+of blocks; of all Lua states of the process together.
 @function memory
 @tparam[opt=false] boolean reset start the peak again from here
 @treturn table live, cached, peak, count */
@@ -30,14 +31,18 @@ static int memory(lua_State *L)
     return 1;
 }
 
-/*** How many threads operations use; with a number, sets it. Results do not depend on it.
+/*** How many threads operations use; with a number, sets it. Results do not depend on it. At first it is what
+LATERNA_THREADS says, or one for every processor that this process may use.
+
+Where several Lua states live in threads of one process each has its own number. Helpers serve one state at a time; an
+operation that finds them busy runs on its own thread alone.
 @function threads
-@tparam[opt] integer n at least 1
+@tparam[opt] integer n 1 to 256
 @treturn integer */
 static int threads(lua_State *L)
 {
     if (!lua_isnoneornil(L, 1))
-        lt_threads_set((int)lt_arg_integer(L, 1, "n", 1, 1024));
+        lt_threads_set((int)lt_arg_integer(L, 1, "n", 1, LT_MOST_THREADS));
     lua_pushinteger(L, lt_threads());
     return 1;
 }
@@ -81,14 +86,16 @@ static int monotonic_clock(lua_State *L)
     return 1;
 }
 
-static volatile sig_atomic_t interrupts;
+// Signals are of the process: whichever thread the system interrupts notes it for all Lua states.
+static atomic_bool interrupts;
+// What Ctrl-C did before, and whether it is caught; of who holds the process's lock.
 static void (*before)(int) = SIG_DFL;
 static bool catching;
 
 // The first Ctrl-C is a wish, noted; the second one ends the program as if nothing were caught.
 static void on_interrupt(int number)
 {
-    interrupts = 1;
+    atomic_store(&interrupts, true);
     signal(number, SIG_DFL);
 }
 
@@ -100,12 +107,14 @@ static int catch_interrupt(lua_State *L)
     if (!lua_isboolean(L, 1))
         return lt_bad_argument(L, 1, "on: expected boolean, got %s", lt_type_name(L, 1));
     bool on = lua_toboolean(L, 1);
+    lt_process_lock();
     if (on && !catching) {
-        interrupts = 0;
+        atomic_store(&interrupts, false);
         before = signal(SIGINT, on_interrupt);
     } else if (!on && catching)
         signal(SIGINT, before);
     catching = on;
+    lt_process_unlock();
     return 0;
 }
 
@@ -114,7 +123,7 @@ static int catch_interrupt(lua_State *L)
 @treturn boolean */
 static int interrupted(lua_State *L)
 {
-    lua_pushboolean(L, interrupts != 0);
+    lua_pushboolean(L, atomic_load(&interrupts));
     return 1;
 }
 

@@ -1,11 +1,14 @@
 // Nodes: how they are made, what they keep, how they are given back. The walk itself is in backward.c.
 #include "tensor/tape.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 static _Thread_local bool grad_mode = true, trace_mode;
-static uint64_t next_order = 1;
+// One count for all threads: a Lua state that goes on in another thread must not meet smaller numbers there. What
+// other threads take in between leaves gaps, which nobody minds.
+static _Atomic uint64_t next_order = 1;
 
 bool lt_grad_mode(void)
 {
@@ -33,7 +36,7 @@ bool lt_trace_mode_set(bool on)
 
 uint64_t lt_node_order(void)
 {
-    return next_order;
+    return atomic_load_explicit(&next_order, memory_order_relaxed);
 }
 
 bool lt_recording(int n, lt_tensor *const *inputs)
@@ -64,7 +67,7 @@ lt_node *lt_node_new(const lt_op *op, int inputs, int saved, size_t attributes)
     node->refs = 1;
     node->op = op;
     node->name = op ? op->name : "leaf";
-    node->order = next_order++;
+    node->order = atomic_fetch_add_explicit(&next_order, 1, memory_order_relaxed);
     node->inputs = inputs;
     node->saved_count = saved;
     node->input = (lt_node **)((char *)node + at_input);

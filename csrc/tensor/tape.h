@@ -37,7 +37,7 @@ struct lt_node {
     void (*drop)(lt_node *node); // gives back what attributes refer to, once; NULL: they refer to nothing
     lt_tensor *grad;             // leaves: what .grad shows
     lt_tensor *sum;              // backward's scratch: gradient gathered so far
-    unsigned mark;               // backward's scratch: the run that visited it last
+    uint64_t mark;               // backward's scratch: the run that visited it last
     bool needed;                 // backward's scratch: leads to something whose gradient is asked for
     lt_node *link;               // release's scratch: the list of nodes to be freed
 };

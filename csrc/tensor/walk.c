@@ -1,5 +1,6 @@
 #include "tensor/walk.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,9 +82,9 @@ static int newest_first(const void *a, const void *b)
 
 int lt_walk_open(lt_walk *w, size_t n, lt_node *const *roots, uint64_t since)
 {
-    static unsigned run;
+    static _Atomic uint64_t runs; // of all threads: no two walks have one number, and 64 bits never start again
     memset(w, 0, sizeof *w);
-    w->run = ++run;
+    w->run = atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed) + 1;
     w->since = since;
     for (size_t i = 0; i < n; i++)
         if (add(w, roots[i]) != LT_OK)

@@ -8,14 +8,14 @@
 typedef struct {
     lt_node *leaf;
     lt_tensor *sum;
-    unsigned mark;
+    uint64_t mark;
     bool needed;
 } lt_kept_leaf;
 
 typedef struct lt_walk {
     lt_node **node; // reachable from the roots, newest first
     size_t count, room;
-    unsigned run;
+    uint64_t run;          // its number, which marks the nodes that it came to
     uint64_t since;        // older nodes do not belong to it
     uint64_t at;           // order of the node whose backward is running
     uint64_t began;        // nodes from here on were made by that backward, which a script wrote; 0: it is another
