@@ -77,6 +77,21 @@ function check.integer(fname, i, name, v, min, max)
   expected(fname, i, name, range("integer", min, max), v)
 end
 
+--- A count in a state that was saved: an integer in Lua's own sense, for those that count write no 3.0, from 0 to 2^53.
+function check.count(fname, i, name, v)
+  if math.type(v) == "integer" and v >= 0 and v <= 1 << 53 then return v end
+  expected(fname, i, name, "a count, an integer from 0 to 2^53", v)
+end
+
+--- No keys in a table but these.
+function check.only(fname, i, name, t, ...)
+  local known = {}
+  for _, key in ipairs { ... } do known[key] = true end
+  for key in next, t do
+    if not known[key] then check.fail(fname, i, "%s: unknown key %s", name, check.describe(key)) end
+  end
+end
+
 --- One value of a list.
 function check.one_of(fname, i, name, v, list)
   local words = {}

@@ -8,7 +8,7 @@
 --
 -- All of it is metadata of safetensors: strings by name.
 --
---     format        "laterna model 1"; of runs "laterna training checkpoint 2"; of lt.save "laterna state 1"
+--     format        "laterna model 1"; of runs "laterna training checkpoint 3"; of lt.save "laterna state 1"
 --     laterna       the version that wrote it
 --     model         JSON, laterna.model.write: classes and what their constructors were called with
 --     tokenizers    JSON: the text of each, and how many captions it was made from, with their hash
@@ -33,7 +33,8 @@ local write = require "laterna.model.write"
 
 local model = {}
 
-local MODEL, STATE, RUN = "laterna model 1", "laterna state 1", "laterna training checkpoint 2"
+local MODEL, STATE = "laterna model 1", "laterna state 1"
+local RUN = { ["laterna training checkpoint 2"] = true, ["laterna training checkpoint 3"] = true }
 local OLD_RUN = "laterna training checkpoint 1"
 local SLACK = 64 << 20 -- bytes that constructors may take beside what a file's tensors hold
 local RESERVED = { "format", "laterna", "model", "tokenizers", "vocabularies", "data", "size" }
@@ -177,7 +178,7 @@ end
 local function prefix_of(tensors, metadata)
   local format = metadata.format
   if format == MODEL then return "" end
-  if format == RUN then
+  if RUN[format] then
     for name in next, tensors do
       if name:find "^ema%." then return "ema." end
     end
@@ -224,7 +225,7 @@ local function open(path, classes, values)
   local m = build(metadata, tokenizers, classes, values, 16 * numbers + SLACK)
   check_readers(m, vocabularies)
   local loaded = core.load_safetensors(path, { prefix = prefix })
-  m:load_state(model.attach(loaded, metadata, path))
+  m:prepare_state(model.attach(loaded, metadata, path), { finite = true })()
   return m:eval()
 end
 
@@ -251,9 +252,7 @@ function model.open(path, options)
   local file = file_of(path)
   local ok, result = pcall(open, file, classes, values)
   if ok then return result end
-  local reason = read.plain(result):gsub("^[%w_]+_safetensors: ", "")
-  reason = reason:gsub("^cannot open '.-': ", ""):gsub("^'.-': ", "")
-  error(("cannot open %s: %s"):format(file, reason), 0)
+  error(("cannot open %s: %s"):format(file, read.reason(result, file)), 0)
 end
 
 return model

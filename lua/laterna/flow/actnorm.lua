@@ -20,6 +20,8 @@ local ActNorm = nn.class("ActNorm", function(self, channels)
   self.buffers = { centre = true, started = true }
 end)
 
+ActNorm.ranges = { started = { 0, 1 } }
+
 local function start(self, x)
   core.no_grad(function()
     local rows = x:view(-1, self.bias:size(1))

@@ -86,6 +86,20 @@ function read.plain(message)
   return (tostring(message):gsub("^[^\n]-:%d+: ", ""):gsub("\nstack traceback:.*", ""))
 end
 
+--- An error's message as a reason within a sentence: without the line, the function that was called, and the path that
+-- the sentence names already.
+-- @tparam string message
+-- @tparam[opt] string path
+-- @treturn string
+function read.reason(message, path)
+  local text = read.plain(message):gsub("^%l+_%l+: ", "") -- load_safetensors:, append_file:
+  text = text:gsub("^bad argument #?%d* ?to '[%w_]+' %((.*)%)$", "%1")
+  for _, start in ipairs(path and { ("cannot open '%s': "):format(path), ("'%s': "):format(path) } or {}) do
+    if text:sub(1, #start) == start then text = text:sub(#start + 1) end
+  end
+  return text
+end
+
 --- The tags of an object: keys that begin with a dollar sign.
 -- @tparam table object
 -- @treturn table {tag = true}
