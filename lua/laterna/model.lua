@@ -8,7 +8,7 @@
 --
 -- All of it is metadata of safetensors: strings by name.
 --
---     format        "laterna model 1"; of runs "laterna training checkpoint 3"; of lt.save "laterna state 1"
+--     format        "laterna model 1"; of runs "laterna training checkpoint 2"; of lt.save "laterna state 1"
 --     laterna       the version that wrote it
 --     model         JSON, laterna.model.write: classes and what their constructors were called with
 --     tokenizers    JSON: the text of each, and how many captions it was made from, with their hash
@@ -33,8 +33,7 @@ local write = require "laterna.model.write"
 
 local model = {}
 
-local MODEL, STATE = "laterna model 1", "laterna state 1"
-local RUN = { ["laterna training checkpoint 2"] = true, ["laterna training checkpoint 3"] = true }
+local MODEL, STATE, RUN = "laterna model 1", "laterna state 1", "laterna training checkpoint 2"
 local OLD_RUN = "laterna training checkpoint 1"
 local SLACK = 64 << 20 -- bytes that constructors may take beside what a file's tensors hold
 local RESERVED = { "format", "laterna", "model", "tokenizers", "vocabularies", "data", "size" }
@@ -178,7 +177,7 @@ end
 local function prefix_of(tensors, metadata)
   local format = metadata.format
   if format == MODEL then return "" end
-  if RUN[format] then
+  if format == RUN then
     for name in next, tensors do
       if name:find "^ema%." then return "ema." end
     end
@@ -252,7 +251,7 @@ function model.open(path, options)
   local file = file_of(path)
   local ok, result = pcall(open, file, classes, values)
   if ok then return result end
-  error(("cannot open %s: %s"):format(file, read.reason(result, file)), 0)
+  error(("cannot open %s: %s"):format(file, check.reason(result, file)), 0)
 end
 
 return model

@@ -100,10 +100,6 @@ local function go_on(self, log)
   pending:commit()
   self.log_file, self.step, self.saved_step, self.pending = result, pending.step, pending.step, pending
   say(self, "resuming after step %d of %s", self.step, self.checkpoint)
-  if pending.lacks_generators and #self.generators > 0 then
-    say(self, "it is of an earlier version and holds no state of %s, which goes on from where it is",
-      self.generators[1].name)
-  end
 end
 
 -- Files: goes on from a checkpoint, or begins; what an earlier run left is set aside, not overwritten.
@@ -144,8 +140,8 @@ end
 --  - exit=true: whether a script ends when Ctrl-C has ended the loop, with status 130; see run:steps
 --  - progress=true: a progress bar and messages on stderr; label: before the bar
 --
--- A row of the log is written with its step, and rows are on the disk before a checkpoint counts them. One that cannot be
--- written is noted once and tried again, at the latest for the checkpoint, where it is an error.
+-- A row of the log is written with its step, and rows are on the disk before a checkpoint counts them. One that cannot
+-- be written is noted once and tried again, at the latest for the checkpoint, where it is an error.
 -- @treturn table a run: steps, log, save; fields step, interrupted
 function train.run(options)
   local self = check.options("run", 1, options, KNOWN)
@@ -319,7 +315,7 @@ local function join_generators(self)
     error(("cannot resume from %s: it holds the state of a generator %s, which this script has not"):format(
       self.checkpoint, missing), 0)
   end
-  if lacking and not pending.lacks_generators then
+  if lacking then
     say(self, "%s holds no state of the generator %s, which goes on from where it is", self.checkpoint, lacking)
   end
   pending:set_random()

@@ -281,10 +281,10 @@ end
 -- How many steps each parameter has taken, out of the tensor `steps`.
 local function read_counts(params, steps, taken)
   check.type("load_state", 1, "steps", steps, "tensor")
-  if steps:dim() ~= 1 or #steps ~= #params or steps.dtype ~= "int32" then
-    check.fail("load_state", 1, "steps: expected int32 (%d), got %s (%s)", #params, steps.dtype,
-      table.concat(steps.shape, ","))
+  if steps:dim() ~= 1 or #steps ~= #params then
+    check.fail("load_state", 1, "steps: expected (%d), got (%s)", #params, table.concat(steps.shape, ","))
   end
+  if steps.dtype ~= "int32" then check.fail("load_state", 1, "steps: expected int32, got %s", steps.dtype) end
   local counts = {}
   for i, count in ipairs(steps:totable()) do
     counts[i] = math.tointeger(count)

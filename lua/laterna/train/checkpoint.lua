@@ -17,16 +17,13 @@ local vocabulary = require "laterna.nn.vocabulary"
 
 local checkpoint = {}
 
-local FORMAT, BEFORE = "laterna training checkpoint 3", "laterna training checkpoint 2"
-local EARLIEST = "laterna training checkpoint 1"
+local FORMAT, EARLIER = "laterna training checkpoint 2", "laterna training checkpoint 1"
 
 -- Keys of the metadata, by format; those that are true have to be there.
 local KEYS = {
   [FORMAT] = { format = true, laterna = true, step = true, random = true, numbers = true, place = true, model = true,
-    tokenizers = true, vocabularies = true, generators = true, clock = false, data = false, size = false },
-  [BEFORE] = { format = true, laterna = true, step = true, random = true, numbers = true, place = true, model = true,
-    tokenizers = true, vocabularies = true, clock = false, data = false, size = false },
-  [EARLIEST] = { format = true, step = true, random = true, numbers = true, data = true, clock = false },
+    tokenizers = true, vocabularies = true, generators = false, clock = false, data = false, size = false },
+  [EARLIER] = { format = true, step = true, random = true, numbers = true, data = true, clock = false },
 }
 
 -- Calls f(prefix, part, words for it) for everything in a run that has tensors; optimizers by their name.
@@ -69,7 +66,7 @@ function checkpoint.save(path, run)
   metadata.clock = run.budget and pack.encode(run.budget:state()) or nil
   metadata.place = pack.encode(type(data) ~= "function" and data and data.state and data:state() or nil)
   local ok, why = pcall(core.save_safetensors, path, tensors, metadata)
-  if not ok then error(read.reason(why), 0) end
+  if not ok then error(check.reason(why), 0) end
 end
 
 -- Tensors by part; the longest prefix that fits a name decides, so `optimizer.g.` goes before `optimizer.`.
@@ -115,7 +112,7 @@ end
 
 -- What an earlier version wrote lacks what the model is; in it `data` was the place in the data.
 local function brought_up(path, metadata)
-  if metadata.format ~= EARLIEST then return metadata end
+  if metadata.format ~= EARLIER then return metadata end
   io.stderr:write(("%s is of an earlier version of laterna and holds no vocabulary: whether its words are this "
     .. "model's cannot be known\n"):format(path))
   return setmetatable({ place = metadata.data }, { __index = metadata })
@@ -159,7 +156,7 @@ local function prepare_part(pending, part, words, state, options)
     return
   end
   local ok, put = pcall(part.prepare_state, part, state, options)
-  if not ok then read.refuse("%s: %s", words, read.reason(put)) end
+  if not ok then read.refuse("%s: %s", words, check.reason(put)) end
   table.insert(pending.puts, put)
 end
 
@@ -211,11 +208,7 @@ end
 local function prepare_generators(pending, run, metadata)
   local random = check_random("metadata random", decode(metadata, "random"))
   pending.randoms[1] = { generator = core.default_generator(), state = random }
-  if not KEYS[metadata.format].generators then
-    pending.lacks_generators = true
-    return
-  end
-  local saved = decode(metadata, "generators")
+  local saved = metadata.generators and decode(metadata, "generators") or { own = {}, variables = {} }
   if type(saved) ~= "table" or not are_states(saved.own) or not are_states(saved.variables) then
     read.refuse "metadata generators: expected the states of generators by name"
   end
@@ -243,7 +236,7 @@ function Pending:try()
     local ok, why = pcall(try.part.load_state, try.part, try.state)
     if not ok then
       self:undo(i)
-      error(("%s: %s: %s"):format(self.where, try.words, read.reason(why)), 0)
+      error(("%s: %s: %s"):format(self.where, try.words, check.reason(why)), 0)
     end
   end
 end
@@ -290,14 +283,14 @@ local function prepared(path, run)
   local pending = setmetatable({ step = step_of(metadata), where = "cannot resume from " .. path, tries = {}, puts = {},
     randoms = {}, variables = {} }, Pending)
   local states = sort_out(run, tensors)
-  if metadata.format ~= EARLIEST then
+  if metadata.format ~= EARLIER then
     check_readers(run, metadata)
     files.attach(states["model."], metadata)
   end
-  prepare_generators(pending, run, metadata)
   prepare_parts(pending, run, states, metadata)
   prepare_place(pending, run, metadata)
   prepare_clock(pending, run, metadata)
+  prepare_generators(pending, run, metadata)
   return pending
 end
 
@@ -308,7 +301,7 @@ end
 -- @raise one sentence: the path and what does not fit
 function checkpoint.prepare(path, run)
   local ok, result = pcall(prepared, path, run)
-  if not ok then error(("cannot resume from %s: %s"):format(path, read.reason(result, path)), 0) end
+  if not ok then error(("cannot resume from %s: %s"):format(path, check.reason(result, path)), 0) end
   return result
 end
 

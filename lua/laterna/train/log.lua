@@ -4,9 +4,9 @@
 -- the next one, with a note; before a checkpoint is written, `sync` puts all rows of its steps on the disk, or is an
 -- error.
 -- @module laterna.train.log
+local check = require "laterna.check"
 local core = require "laterna.core"
 local folder = require "laterna.train.folder"
-local read = require "laterna.model.read"
 
 local Log = {}
 Log.__index = Log
@@ -14,7 +14,7 @@ Log.__index = Log
 -- f(path, ...) of the core, whose errors become a sentence without the place in the library.
 local function try(f, path, ...)
   local ok, why = pcall(f, path, ...)
-  if not ok then error(read.reason(why), 0) end
+  if not ok then error(check.reason(why), 0) end
 end
 
 local function split(line)
