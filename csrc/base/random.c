@@ -14,6 +14,17 @@ void lt_random_seed(lt_random *r, uint64_t seed)
     r->next_normal = 0;
 }
 
+// Of word 0 only the highest bit counts; where it and all other words are 0 the stream is 0 for ever, and no seed leads
+// there. The value that waits is at most sqrt(-2 log 2^-53) = 8.58.
+bool lt_random_valid(const lt_random *r)
+{
+    uint32_t any = r->word[0] & 0x80000000u;
+    for (int i = 1; i < WORDS; i++)
+        any |= r->word[i];
+    return any != 0 && r->position >= 0 && r->position <= WORDS && (r->has_normal == 0 || r->has_normal == 1) &&
+           fabs(r->next_normal) < 8.6;
+}
+
 // Four words at a time: what every processor's vectors hold.
 typedef uint32_t four __attribute__((vector_size(16)));
 typedef uint32_t four_u __attribute__((vector_size(16), aligned(4), may_alias));

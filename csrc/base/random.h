@@ -2,6 +2,7 @@
 #ifndef LT_BASE_RANDOM_H
 #define LT_BASE_RANDOM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -12,6 +13,7 @@ typedef struct {
 } lt_random;
 
 void lt_random_seed(lt_random *r, uint64_t seed); // the low 32 bits count, as in PyTorch
+bool lt_random_valid(const lt_random *r);         // can a generator be in this state?
 uint32_t lt_random_u32(lt_random *r);
 uint64_t lt_random_u64(lt_random *r);
 float lt_random_uniform(lt_random *r);                           // one value in [0, 1), 24 bits

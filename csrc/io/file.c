@@ -1,7 +1,10 @@
 #include "io/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 
 int lt_bytes_append(lt_bytes *b, const void *data, size_t n)
@@ -114,14 +118,101 @@ int lt_file_read(const char *path, uint64_t max, lt_bytes *out)
     return status;
 }
 
+// ---- writing -------------------------------------------------------------------------------------------------
+
+// One write, where the limit of a file's size is an error like any other (EFBIG). The system also sends SIGXFSZ to the
+// thread that wrote, and by default that ends the process. So this thread holds the signal back for the time of the
+// write and takes it out of the queue; what the process does about it, and what other threads see, stays as it is.
+static ssize_t write_some(int fd, const void *data, size_t n)
+{
+    sigset_t limit, before, waiting;
+    sigemptyset(&limit);
+    sigaddset(&limit, SIGXFSZ);
+    if (pthread_sigmask(SIG_BLOCK, &limit, &before) != 0)
+        return -1;
+    const ssize_t put = write(fd, data, n);
+    const int reason = errno;
+    if (put < 0 && reason == EFBIG && !sigismember(&before, SIGXFSZ) && sigpending(&waiting) == 0 &&
+        sigismember(&waiting, SIGXFSZ)) {
+        int taken;
+        sigwait(&limit, &taken);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = reason;
+    return put;
+}
+
+// All of the bytes, or -1 and errno.
+static int write_all(int fd, const void *data, size_t n)
+{
+    for (const uint8_t *p = data; n > 0;) {
+        const ssize_t put = write_some(fd, p, n < (1u << 30) ? n : 1u << 30);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return -1;
+        p += put;
+        n -= (size_t)put;
+    }
+    return 0;
+}
+
+static int sync_retrying(int fd)
+{
+    int status;
+    do
+        status = fsync(fd);
+    while (status != 0 && errno == EINTR);
+    return status;
+}
+
+int lt_file_append(const char *path, const void *data, size_t n)
+{
+    struct stat s;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
+    if (fd < 0)
+        return fail_errno("write", path);
+    int status = fstat(fd, &s) == 0 ? LT_OK : fail_errno("write", path);
+    if (status == LT_OK)
+        status = want_regular(&s, "write", path);
+    if (status == LT_OK && write_all(fd, data, n) != 0) {
+        status = fail_errno("write", path);
+        if (ftruncate(fd, s.st_size) != 0) // half of the bytes stay where not even this works
+            status = LT_FAIL;
+    }
+    if (close(fd) != 0 && status == LT_OK)
+        status = fail_errno("write", path);
+    return status;
+}
+
+int lt_file_sync(const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return fail_errno("write", path);
+    const int status = sync_retrying(fd) == 0 ? LT_OK : fail_errno("write", path);
+    close(fd);
+    return status;
+}
+
 // ---- replacing -----------------------------------------------------------------------------------------------
+
+// Temporary names are <name>.tmp-<host>-<process>-<count>, where host is a hash of the machine's name: who finds one
+// can tell whether its process still runs here.
+static unsigned host_number(void)
+{
+    char name[256] = "";
+    gethostname(name, sizeof name - 1);
+    const uint64_t h = lt_hash(LT_HASH_START, name, strlen(name));
+    return (unsigned)(h ^ h >> 32);
+}
 
 static int open_temporary(lt_replacement *r)
 {
     static atomic_uint count; // of all threads: no two files of this process have one name
     for (int attempt = 0; attempt < 100; attempt++) {
-        int length = snprintf(r->temporary, sizeof r->temporary, "%s.tmp-%ld-%u", r->path, (long)getpid(),
-                              atomic_fetch_add(&count, 1));
+        int length = snprintf(r->temporary, sizeof r->temporary, "%s.tmp-%08x-%ld-%u", r->path, host_number(),
+                              (long)getpid(), atomic_fetch_add(&count, 1));
         if (length < 0 || (size_t)length >= sizeof r->temporary) {
             errno = ENAMETOOLONG;
             return -1;
@@ -131,6 +222,52 @@ static int open_temporary(lt_replacement *r)
             return fd;
     }
     return -1;
+}
+
+// The folder of a path, "." or "/" included; cut where it is longer than a path may be.
+static void folder_of(const char *path, char folder[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    const int length = slash ? (int)(slash - path) : 0;
+    snprintf(folder, PATH_MAX, "%.*s", slash ? (length ? length : 1) : 1, slash ? path : ".");
+}
+
+// Is this the name of a temporary file of this machine whose process is gone?
+static bool is_stale(const char *name)
+{
+    unsigned host, count;
+    long process;
+    int length = 0;
+    const char *mark = NULL;
+    for (const char *p = strstr(name, ".tmp-"); p; p = strstr(p + 1, ".tmp-"))
+        mark = p;
+    if (!mark || sscanf(mark, ".tmp-%8x-%ld-%u%n", &host, &process, &count, &length) != 3 || mark[length] != '\0')
+        return false;
+    return host == host_number() && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+// Removes what processes left in a folder that were killed while they replaced a file in it.
+static void remove_stale(const char *folder)
+{
+    DIR *d = opendir(folder);
+    if (!d)
+        return;
+    for (struct dirent *entry; (entry = readdir(d)) != NULL;)
+        if (is_stale(entry->d_name))
+            unlinkat(dirfd(d), entry->d_name, 0);
+    closedir(d);
+}
+
+// Once for each folder, as long as files go into the same one: a folder of pictures may have a hundred thousand names.
+static void tidy(const char *path)
+{
+    static _Thread_local char last[PATH_MAX];
+    char folder[PATH_MAX];
+    folder_of(path, folder);
+    if (strcmp(folder, last) == 0)
+        return;
+    remove_stale(folder);
+    strcpy(last, folder);
 }
 
 int lt_replace_begin(lt_replacement *r, const char *path)
@@ -149,6 +286,7 @@ int lt_replace_begin(lt_replacement *r, const char *path)
         return LT_FAIL;
     if (exists && access(r->path, W_OK) != 0) // rename would not care, the owner of a read-only file does
         return fail_errno("write", path);
+    tidy(r->path);
     if ((r->fd = open_temporary(r)) < 0)
         return fail_errno("write", path);
     if (exists && fchmod(r->fd, s.st_mode & 0777) != 0) {
@@ -161,16 +299,7 @@ int lt_replace_begin(lt_replacement *r, const char *path)
 
 int lt_replace_write(lt_replacement *r, const void *data, size_t n)
 {
-    for (const uint8_t *p = data; n > 0;) {
-        ssize_t put = write(r->fd, p, n < (1u << 30) ? n : 1u << 30);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return fail_errno("write", r->path);
-        p += put;
-        n -= (size_t)put;
-    }
-    return LT_OK;
+    return write_all(r->fd, data, n) == 0 ? LT_OK : fail_errno("write", r->path);
 }
 
 void lt_replace_abort(lt_replacement *r)
@@ -182,22 +311,11 @@ void lt_replace_abort(lt_replacement *r)
     r->fd = -1;
 }
 
-static int sync_retrying(int fd)
-{
-    int status;
-    do
-        status = fsync(fd);
-    while (status != 0 && errno == EINTR);
-    return status;
-}
-
 // The new name is durable only when its folder is. Some file systems cannot sync a folder: nothing more can be done.
 static int sync_folder(const char *path)
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 0;
-    snprintf(folder, sizeof folder, "%.*s", slash ? (length ? (int)length : 1) : 1, slash ? path : ".");
+    folder_of(path, folder);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) // a folder that may be written but not read
         return LT_OK;

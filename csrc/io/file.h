@@ -29,8 +29,14 @@ int lt_file_read_at(int fd, const char *path, uint64_t offset, void *out, size_t
 // The whole file; refused from its size when it has more than `max` bytes.
 int lt_file_read(const char *path, uint64_t max, lt_bytes *out);
 
+// Adds bytes at the end of a file, which is made if need be: all of them, or none and an error.
+int lt_file_append(const char *path, const void *data, size_t n);
+// What was written to a file is on the disk when this returns.
+int lt_file_sync(const char *path);
+
 // A file about to take the place of `path`: written under a temporary name in the same folder, fsynced, renamed,
-// the folder fsynced. A link keeps pointing where it did; an existing file keeps its permissions.
+// the folder fsynced. A link keeps pointing where it did; an existing file keeps its permissions. What a
+// killed process left in the folder under such temporary names is removed; that of processes which run is not.
 typedef struct {
     int fd;
     char path[PATH_MAX], temporary[PATH_MAX];

@@ -137,16 +137,53 @@ static int decode_idx(lua_State *L)
     return 1;
 }
 
+/*** Replaces a file as a whole, or not at all, as save_png does.
+@function replace_file
+@tparam string path
+@tparam string bytes
+@raise the path and the system's reason when it cannot be written */
+static int replace_file(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    size_t length;
+    const char *bytes = lt_arg_string(L, 2, "bytes", &length);
+    LT_TRY(L, lt_file_save(path, bytes, length));
+    return 0;
+}
+
+/*** Adds bytes at the end of a file, all of them or none; it is made if need be.
+@function append_file
+@tparam string path
+@tparam string bytes
+@raise the path and the system's reason when it cannot be written */
+static int append_file(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    size_t length;
+    const char *bytes = lt_arg_string(L, 2, "bytes", &length);
+    LT_TRY(L, lt_file_append(path, bytes, length));
+    return 0;
+}
+
+/*** Waits until what was written to a file is on the disk.
+@function sync_file
+@tparam string path
+@raise the path and the system's reason */
+static int sync_file(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    LT_TRY(L, lt_file_sync(path));
+    return 0;
+}
+
 void lt_open_io(lua_State *L)
 {
     static const lt_function functions[] = {
-        {"load_png", load_png, LT_IN_MODULE},
-        {"decode_png", decode_png, LT_IN_MODULE},
-        {"save_png", save_png, LT_IN_MODULE},
-        {"encode_png", encode_png, LT_IN_MODULE},
-        {"load_idx", load_idx, LT_IN_MODULE},
-        {"decode_idx", decode_idx, LT_IN_MODULE},
-        {NULL, NULL, 0},
+        {"load_png", load_png, LT_IN_MODULE},         {"decode_png", decode_png, LT_IN_MODULE},
+        {"save_png", save_png, LT_IN_MODULE},         {"encode_png", encode_png, LT_IN_MODULE},
+        {"replace_file", replace_file, LT_IN_MODULE}, {"append_file", append_file, LT_IN_MODULE},
+        {"sync_file", sync_file, LT_IN_MODULE},       {"load_idx", load_idx, LT_IN_MODULE},
+        {"decode_idx", decode_idx, LT_IN_MODULE},     {NULL, NULL, 0},
     };
     lt_register(L, functions);
 }

@@ -107,7 +107,7 @@ static int set_state(lua_State *L)
     if (length != sizeof from)
         return lt_bad_argument(L, 2, "state: expected %d bytes, got %I", (int)sizeof from, (LUAI_UACINT)length);
     memcpy(&from, bytes, sizeof from);
-    if (from.position < 0 || from.position > 624 || (from.has_normal != 0 && from.has_normal != 1))
+    if (!lt_random_valid(&from))
         return lt_bad_argument(L, 2, "state: this is no generator's state");
     *r = from;
     lua_settop(L, 1);

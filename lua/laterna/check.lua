@@ -35,6 +35,28 @@ function check.fail(fname, i, message, ...)
   error(("bad argument %sto '%s' (%s)"):format(i and "#" .. i .. " " or "", fname, message), user_level())
 end
 
+--- An error's message without the line that it points at, which is of no use to who opens a file.
+-- @tparam string message
+-- @treturn string
+function check.plain(message)
+  return (tostring(message):gsub("^[^\n]-:%d+: ", ""):gsub("\nstack traceback:.*", ""))
+end
+
+--- An error's message as a reason within a sentence: without the line, the function that was called, and the path that
+-- the sentence names already.
+-- @tparam string message
+-- @tparam[opt] string path
+-- @treturn string
+function check.reason(message, path)
+  local text = check.plain(message):gsub("^%l+_%l+: ", "") -- load_safetensors:, append_file:
+  text = text:gsub("^bad argument #?%d* ?to '[%w_]+' %((.*)%)$", "%1")
+  for _, verb in ipairs(path and { "cannot open ", "cannot read ", "" } or {}) do
+    local start = ("%s'%s': "):format(verb, path)
+    if text:sub(1, #start) == start then text = text:sub(#start + 1) end
+  end
+  return text
+end
+
 local function expected(fname, i, name, what, v)
   check.fail(fname, i, "%s: expected %s, got %s", name, what, check.describe(v))
 end
@@ -75,6 +97,21 @@ function check.integer(fname, i, name, v, min, max)
   local n = type(v) == "number" and math.tointeger(v)
   if n and (not min or n >= min) and (not max or n <= max) then return n end
   expected(fname, i, name, range("integer", min, max), v)
+end
+
+--- A count in a state that was saved: an integer in Lua's own sense, for those that count write no 3.0, from 0 to 2^53.
+function check.count(fname, i, name, v)
+  if math.type(v) == "integer" and v >= 0 and v <= 1 << 53 then return v end
+  expected(fname, i, name, "a count, an integer from 0 to 2^53", v)
+end
+
+--- No keys in a table but these.
+function check.only(fname, i, name, t, ...)
+  local known = {}
+  for _, key in ipairs { ... } do known[key] = true end
+  for key in next, t do
+    if not known[key] then check.fail(fname, i, "%s: unknown key %s", name, check.describe(key)) end
+  end
 end
 
 --- One value of a list.

@@ -224,7 +224,7 @@ local function open(path, classes, values)
   local m = build(metadata, tokenizers, classes, values, 16 * numbers + SLACK)
   check_readers(m, vocabularies)
   local loaded = core.load_safetensors(path, { prefix = prefix })
-  m:load_state(model.attach(loaded, metadata, path))
+  m:prepare_state(model.attach(loaded, metadata, path), { finite = true })()
   return m:eval()
 end
 
@@ -251,9 +251,7 @@ function model.open(path, options)
   local file = file_of(path)
   local ok, result = pcall(open, file, classes, values)
   if ok then return result end
-  local reason = read.plain(result):gsub("^[%w_]+_safetensors: ", "")
-  reason = reason:gsub("^cannot open '.-': ", ""):gsub("^'.-': ", "")
-  error(("cannot open %s: %s"):format(file, reason), 0)
+  error(("cannot open %s: %s"):format(file, check.reason(result, file)), 0)
 end
 
 return model

@@ -16,6 +16,7 @@ local budget = require "laterna.train.budget"
 local core = require "laterna.core"
 local finite = require "laterna.finite"
 local folder = require "laterna.train.folder"
+local generators = require "laterna.train.generators"
 local guard = require "laterna.guard"
 local interrupt = require "laterna.train.interrupt"
 local journal = require "laterna.journal"
@@ -76,37 +77,63 @@ local function say(self, text, ...)
   if self.progress then io.stderr:write(text:format(...), "\n") end
 end
 
+-- What a checkpoint has to hold the random state of. The functions of a script lead to much that is no part of the run.
+local function find_generators(self)
+  local objects = { { "model", self.model }, { "ema", self.ema } }
+  for name, optimizer in pairs(self.optimizers) do
+    objects[#objects + 1] = { name == "" and "optimizer" or "optimizer." .. name, optimizer }
+  end
+  table.sort(objects, function(a, b) return a[1] < b[1] end)
+  local functions = { { "on_step", self.on_step } }
+  table.insert(type(self.data) == "function" and functions or objects, { "data", self.data })
+  return generators.find(objects, functions, self.generators)
+end
+
+-- Goes on from a checkpoint. All of it is checked, and the log is ready, before anything of the run changes.
+local function go_on(self, log)
+  local pending = checkpoint.prepare(self.checkpoint, self)
+  pending:try()
+  local ok, result = pcall(Log.open, log, pending.step, function(text) say(self, "%s", text) end)
+  if not ok then
+    pending:undo()
+    error(("cannot resume from %s: %s"):format(self.checkpoint, result), 0)
+  end
+  pending:commit()
+  self.log_file, self.step, self.saved_step, self.pending = result, pending.step, pending.step, pending
+  say(self, "resuming after step %d of %s", self.step, self.checkpoint)
+end
+
 -- Files: goes on from a checkpoint, or begins; what an earlier run left is set aside, not overwritten.
 local function open_files(self)
   folder.make(self.save_folder)
   self.checkpoint = self.save_folder .. "/checkpoint.safetensors"
   local log = self.save_folder .. "/log.csv"
   local there = folder.exists(self.checkpoint)
-  if self.resume and there then
-    self.step = checkpoint.load(self.checkpoint, self)
-    self.saved_step = self.step
-    say(self, "resuming after step %d of %s", self.step, self.checkpoint)
-  else
-    if there then
-      folder.set_aside(self.checkpoint)
-      folder.set_aside(log)
-      say(self, "the earlier run in %s is kept as *.previous; --resume would have gone on with it", self.save_folder)
-    end
-    if self.resume then say(self, "nothing to resume in %s: starting at the first step", self.save_folder) end
+  self.generators = find_generators(self)
+  if self.resume and there then return go_on(self, log) end
+  if there then
+    folder.set_aside(self.checkpoint)
+    folder.set_aside(log)
+    say(self, "the earlier run in %s is kept as *.previous; --resume would have gone on with it", self.save_folder)
+  elseif (folder.size(log) or 0) > 0 then
+    say(self, "the rows of a run without a checkpoint are kept as %s", folder.set_aside(log, true))
   end
-  self.log_file = Log.open(log, self.step)
+  if self.resume then say(self, "nothing to resume in %s: starting at the first step", self.save_folder) end
+  self.log_file = Log.open(log, 0, function(text) say(self, "%s", text) end)
 end
 
 --- Prepares a run, or goes on with one that was stopped: weights, optimizer, averages, random state and place in the
 -- data come back bit for bit. Without `save` no file is written.
 -- @tparam table options
 --
---  - save: folder for `checkpoint.safetensors` and `log.csv`; made if need be
+--  - save: folder for `checkpoint.safetensors` and `log.csv`; made if need be. Generators that the run's objects or the
+--    variables of the calling function lead to are part of the checkpoint (laterna.train.generators)
 --  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.budget
 --  - model: a module; optimizer: one, or a table of several by name; ema: from lt.optim.Ema
 --  - data: an object with next() (and state(), load_state(t) to be resumed), or a function of the step
 --  - every=1000: steps between checkpoints; log_every=1: steps between rows of the log
---  - resume: by default, whether `--resume` is on the command line
+--  - resume: by default, whether `--resume` is on the command line. A checkpoint that does not fit is an error that
+--    says why, and then nothing of the run has changed
 --  - seed: for the default generator, when a run begins
 --  - on_step: function(step, run), called after each step
 --  - nonfinite="stop": what NaN and infinity in run:log do: "stop" with an error; "skip": optimizers leave out steps
@@ -114,6 +141,9 @@ end
 --    as batch norm's statistics; "ignore"
 --  - exit=true: whether a script ends when Ctrl-C has ended the loop, with status 130; see run:steps
 --  - progress=true: a progress bar and messages on stderr; label: before the bar
+--
+-- A row of the log is written with its step, and rows are on the disk before a checkpoint counts them. One that cannot
+-- be written is noted once and tried again, at the latest for the checkpoint, where it is an error.
 -- @treturn table a run: steps, log, save; fields step, interrupted
 function train.run(options)
   local self = check.options("run", 1, options, KNOWN)
@@ -164,6 +194,21 @@ local function look(self, tensors)
   if self.bar then self.bar:note(text) else io.stderr:write(text, "\n") end
 end
 
+local function sorted_names(values)
+  local names = {}
+  for name in pairs(values) do names[#names + 1] = name end
+  table.sort(names, walk.before)
+  return names
+end
+
+-- The row of the present step, with what is known of it.
+local function write_row(self)
+  local names = sorted_names(self.values)
+  if self.log_file and #names > 0 and (self.step % self.log_every == 0 or self.step == self.total) then
+    self.log_file:write(self.step, names, self.values)
+  end
+end
+
 --- Writes the checkpoint now, counting the present step as done. The run does this by itself every `every` steps, at
 -- the end and after Ctrl-C. Weights with NaN or infinity, and NaN in buffers, averages and what optimizers keep, are
 -- not written over good ones: an error names the tensor. Infinity elsewhere, and with nonfinite = "ignore" all of it,
@@ -174,6 +219,8 @@ function Run:save()
     local name = finite.first_value(self.model)
     if name then error(("step %d: parameter %s is not finite%s"):format(self.step, name, kept(self)), 0) end
   end
+  if self.in_step then write_row(self) end -- the checkpoint counts the step as done: its row is to be there
+  self.log_file:sync()
   checkpoint.save(self.checkpoint, self, function(tensors) look(self, tensors) end)
   self.saved_step = self.step
 end
@@ -207,13 +254,6 @@ function Run:log(values)
   return bad == nil
 end
 
-local function sorted_names(values)
-  local names = {}
-  for name in pairs(values) do names[#names + 1] = name end
-  table.sort(names, walk.before)
-  return names
-end
-
 -- How many steps the budget of time will have been enough for, as things look.
 local function expected(self)
   local done = self.budget:done()
@@ -222,12 +262,10 @@ end
 
 -- After the body of a step: the row, the caller's function, the checkpoint.
 local function finish_step(self)
-  local step, names = self.step, sorted_names(self.values)
+  local step = self.step
   if self.bar then self.bar:update(step, self.values, self.budget and expected(self)) end
-  if self.log_file and #names > 0 and (step % self.log_every == 0 or step == self.total) then
-    self.log_file:write(step, names, self.values)
-  end
-  self.values = {}
+  write_row(self)
+  self.values, self.in_step = {}, false
   if self.on_step then self.on_step(step, self) end
   if self.save_folder and step % self.every == 0 and self.saved_step ~= step then self:save() end
 end
@@ -304,6 +342,24 @@ local function close(self, failed)
   if self.interrupted and self.exit and not self.outer and interrupt.in_script() then os.exit(130, true) end
 end
 
+-- Generators that the script has made since train.run, and the random states of the checkpoint once more.
+local function join_generators(self)
+  local known = #self.generators
+  self.generators = find_generators(self)
+  local pending = self.pending
+  self.pending = nil
+  if not pending then return end
+  local missing, lacking = pending:claim(table.move(self.generators, known + 1, #self.generators, 1, {}))
+  if missing then
+    error(("cannot resume from %s: it holds the state of a generator %s, which this script has not"):format(
+      self.checkpoint, missing), 0)
+  end
+  if lacking then
+    say(self, "%s holds no state of the generator %s, which goes on from where it is", self.checkpoint, lacking)
+  end
+  pending:set_random()
+end
+
 --- `for step, batch in run:steps() do ... end`, from the step after the last one done. Leaving with break writes no
 -- checkpoint: call run:save() before it. The end of the data ends the loop too, with a checkpoint.
 --
@@ -317,6 +373,7 @@ end
 function Run:steps()
   if self.running then check.fail("steps", nil, "this run is in its loop already") end
   if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
+  if self.save_folder then join_generators(self) end
   self.running, self.finished_once, self.outer, innermost = true, true, innermost, self
   core.catch_interrupt(true)
   watch(self)

@@ -83,23 +83,33 @@ function Batches:state()
     make = make(self) }
 end
 
+-- A number of a state: written as text, or an integer.
 local function read(state, key, min, max)
   local v = state[key]
-  local n = math.tointeger(type(v) == "string" and tonumber(v) or v)
-  return check.integer("load_state", 1, "state." .. key, n or v, min, max)
+  local n = type(v) == "string" and v:find "^%-?%d+$" and math.tointeger(tonumber(v))
+  return check.integer("load_state", 1, "state." .. key, n or math.type(v) == "integer" and v or nil, min, max)
+end
+
+--- The first half of load_state: checks a place and changes nothing.
+-- @tparam table state from `state()`
+-- @treturn function that goes there, and cannot fail
+function Batches:prepare_state(state)
+  want_batches("prepare_state", self)
+  check.type("load_state", 1, "state", state, "table")
+  check.only("load_state", 1, "state", state, "seed", "epoch", "position", "make")
+  if state.make ~= make(self) then
+    check.fail("load_state", 1, "state: expected %s, got %s", make(self), tostring(state.make))
+  end
+  local seed, epoch = read(state, "seed"), read(state, "epoch", 1, self.epochs or 1 << 53)
+  local position = read(state, "position", 0, self.per_epoch)
+  return function() self.seed, self.epoch, self.position, self.order_epoch = seed, epoch, position, nil end
 end
 
 --- Goes to a saved place. The data set and the options must be what they were.
 -- @tparam table state from `state()`
 function Batches:load_state(state)
   want_batches("load_state", self)
-  check.type("load_state", 1, "state", state, "table")
-  if state.make ~= make(self) then
-    check.fail("load_state", 1, "state: expected %s, got %s", make(self), tostring(state.make))
-  end
-  local seed, epoch = read(state, "seed"), read(state, "epoch", 1)
-  local position = read(state, "position", 0, self.per_epoch)
-  self.seed, self.epoch, self.position, self.order_epoch = seed, epoch, position, nil
+  self:prepare_state(state)()
 end
 
 local KNOWN = {

@@ -23,6 +23,8 @@ local ActNorm = nn.class("ActNorm", function(self, channels)
   self.buffers = { centre = true, started = true }
 end)
 
+ActNorm.ranges = { started = { 0, 1 } }
+
 -- Squares of what is large are taken of x / peak, so that they do not overflow.
 local function start(self, x)
   core.no_grad(function()

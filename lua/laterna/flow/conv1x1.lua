@@ -29,6 +29,8 @@ local Conv1x1 = nn.class("Conv1x1", function(self, channels, options)
   self.logs = diagonal:abs():log()
 end)
 
+Conv1x1.ranges = { p = { 0, 1 }, sign = { -1, 1 } }
+
 local triangles = setmetatable({}, { __mode = "v" }) -- by size: ones strictly below the diagonal
 
 local function below(c)

@@ -57,6 +57,7 @@ local Augment = nn.class("augment", function(self, options)
 end)
 
 Augment.kinds = kinds
+Augment.ranges = { p = { 0, 1 } }
 Augment.formerly = { since = "told" } -- in files of earlier versions
 
 local function pictures(i, x, first)

@@ -24,7 +24,7 @@ local function call(f, args, self, name)
   local values = build_args(args, self)
   local results = table.pack(pcall(f, table.unpack(values, 1, args.n)))
   if results[1] then return results[2] end
-  refuse("%s: %s", name, read.plain(results[2]))
+  refuse("%s: %s", name, check.plain(results[2]))
 end
 
 local function build_module(node, self, name)

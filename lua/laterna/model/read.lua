@@ -56,7 +56,7 @@ function read.tokenizers(metadata)
       read.refuse("%s: hash: expected hexadecimal digits", where)
     end
     local ok, tokenizer = pcall(Tokenizer.load, node.text)
-    if not ok then read.refuse("%s: %s", where, read.plain(tokenizer)) end
+    if not ok then read.refuse("%s: %s", where, check.plain(tokenizer)) end
     tokenizer.captions, tokenizer.hash = node.captions, node.hash
     out[i] = tokenizer
   end
@@ -77,13 +77,6 @@ function read.vocabularies(metadata, tokenizers)
     out[name] = tokenizers[n]
   end
   return out
-end
-
---- An error's message without the line that it points at, which is of no use to who opens a file.
--- @tparam string message
--- @treturn string
-function read.plain(message)
-  return (tostring(message):gsub("^[^\n]-:%d+: ", ""):gsub("\nstack traceback:.*", ""))
 end
 
 --- The tags of an object: keys that begin with a dollar sign.

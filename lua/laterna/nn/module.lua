@@ -13,6 +13,8 @@
 -- A class may declare `layout = { weight = {1, 4, 2, 3} }`: the order in which state() writes the axes of a field.
 -- What a constructor was called with is noted (laterna.nn.recipe), so that lt.open can make the module again; a class
 -- with a function `arguments(self)` says itself what that call is to be.
+-- A class may declare `ranges = { p = {0, 1} }`: smallest and largest numbers that a field can have; states with others
+-- are refused.
 -- A class may declare `formerly = { field = "old_name" }`: states of files that have a field's old name load, too.
 -- Modules hold parameters, never activations, so one module may be called many times in a step.
 -- @module laterna.nn.module
@@ -188,6 +190,18 @@ function methods:load_state(values, options)
   check.type("load_state", 1, "state", values, "table")
   local left = state.import(self, values, options)
   return self, left
+end
+
+--- The first half of load_state: checks a state, strictly, and changes nothing.
+-- @tparam table values as for load_state
+-- @tparam[opt] table options finite=false; true: numbers that are not finite are refused too, but for buffers that hold
+-- such numbers by their nature, as masks do
+-- @treturn function that puts the state in place, and cannot fail
+function methods:prepare_state(values, options)
+  self_check("prepare_state", self)
+  check.type("prepare_state", 1, "state", values, "table")
+  local o = check.options("prepare_state", 2, options, { finite = { "boolean", false } })
+  return (state.prepare(self, values, nil, o.finite))
 end
 
 --- A copy that shares no parameter and no buffer with m; see laterna.nn.clone.

@@ -116,6 +116,8 @@ local BatchNorm2d = class("BatchNorm2d", function(self, channels, options)
   if o.affine then affine(self, self.channels, true) end
 end)
 
+BatchNorm2d.ranges = { running_var = { 0, math.huge } }
+
 function BatchNorm2d:forward(x)
   if self.training then journal.note(self.running_mean, self.running_var) end
   return core.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var,

@@ -2,6 +2,7 @@
 -- @module laterna.nn.state
 local check = require "laterna.check"
 local core = require "laterna.core"
+local finite = require "laterna.finite"
 local vocabulary = require "laterna.nn.vocabulary"
 local walk = require "laterna.nn.walk"
 
@@ -65,9 +66,23 @@ local function misfit(entry, value)
   if t.dtype ~= value.dtype then return ("%s: expected %s, got %s"):format(entry.name, t.dtype, value.dtype) end
 end
 
--- Compares names and shapes: lists of what is missing, extra and misshapen, and the entries that fit.
-local function compare(entries, values)
-  local left, known, fitting = { missing = {}, extra = {}, misshapen = {} }, {}, {}
+-- What is wrong with the numbers of a value that fits, or nil. The range of a field is its class's. Where a module has
+-- numbers that are not finite by nature, as in a mask, so may its state.
+local function misvalue(entry, value, only_finite)
+  local t, range = entry.tensor, entry.range
+  if value.dtype ~= "float32" or value:numel() == 0 then return end
+  local low, high = range and range[1] or -math.huge, range and range[2] or math.huge
+  local bounded = high < math.huge or only_finite and (range or not entry.buffer or finite.is_finite(t))
+  if bounded and not finite.is_finite(value) then return entry.name .. ": it holds numbers that are not finite" end
+  if range and core.no_grad(function() return value:min():item() < low or value:max():item() > high end) then
+    return ("%s: expected numbers from %g to %g"):format(entry.name, low, high)
+  end
+end
+
+-- Compares names, shapes and numbers: lists of what is missing, extra, misshapen and out of range, and the entries that
+-- fit.
+local function compare(entries, values, only_finite)
+  local left, known, fitting = { missing = {}, extra = {}, misshapen = {}, range = {} }, {}, {}
   for _, entry in ipairs(entries) do
     known[entry.name] = true
     for _, alias in ipairs(entry.aliases) do known[alias] = true end
@@ -78,7 +93,8 @@ local function compare(entries, values)
     elseif fault then
       table.insert(left.misshapen, fault)
     else
-      fitting[#fitting + 1] = entry
+      local strange = misvalue(entry, value, only_finite)
+      if strange then table.insert(left.range, strange) else fitting[#fitting + 1] = entry end
     end
   end
   for name in next, values do
@@ -95,8 +111,9 @@ end
 -- What does not fit, as the text of an error, or nil.
 local function explain(left)
   local text = ""
-  for _, kind in ipairs { "missing", "extra", "misshapen" } do
-    if #left[kind] > 0 then text = ("%s\n  %s:\n    %s"):format(text, kind, table.concat(left[kind], "\n    ")) end
+  for _, kind in ipairs { "missing", "extra", "misshapen", "range" } do
+    local words = kind == "range" and "out of range" or kind
+    if #left[kind] > 0 then text = ("%s\n  %s:\n    %s"):format(text, words, table.concat(left[kind], "\n    ")) end
   end
   return text ~= "" and text or nil
 end
@@ -148,24 +165,26 @@ local function check_words(module, values, o, left)
   return passed
 end
 
-local function copy_in(entries, values)
+-- Values in the module's own layout: what takes memory is done here, so that the copying cannot fail.
+local function arranged(entries, values)
+  local ready = {}
   core.no_grad(function()
-    local ready = {}
     for i, entry in ipairs(entries) do
       local value = value_for(entry, values)
       ready[i] = entry.layout and value:permute(table.unpack(inverse(entry.layout))) or value
     end
-    for i, entry in ipairs(entries) do entry.tensor:copy_(ready[i]) end
   end)
+  return ready
 end
 
---- Copies values into a module, all of them or, with an error that lists every name that does not fit, none; without
--- strictness those that fit.
+--- Checks values for a module, and changes nothing: an error lists every name that does not fit.
 -- @tparam module module
 -- @tparam table values {name = tensor}
 -- @tparam[opt] table options strict=true, prefix="", skip
--- @treturn ?table without strictness, what was left out: lists of words {missing, extra, misshapen, vocabulary}
-function state.import(module, values, options)
+-- @tparam[opt] boolean only_finite refuse numbers that are not finite
+-- @treturn function that copies the values in, and cannot fail; without strictness, those that fit
+-- @treturn ?table without strictness, what was left out: lists of words {missing, extra, misshapen, range, vocabulary}
+function state.prepare(module, values, options, only_finite)
   local o = check.options("load_state", 2, options, {
     strict = { "boolean", true }, prefix = { "string", "" }, skip = is_skip,
   })
@@ -179,12 +198,24 @@ function state.import(module, values, options)
   for name, t in next, part_of(values, o.prefix) do
     if type(name) ~= "string" or wanted(name) then part[name] = t end
   end
-  local left, fitting = compare(entries, part)
+  local left, fitting = compare(entries, part, only_finite)
   local text = o.strict and explain(left)
   if text then check.fail("load_state", 1, "state: does not fit %s:%s", getmetatable(module).__name, text) end
-  copy_in(fitting, part)
   left.vocabulary = words.vocabulary
-  if not o.strict then return left end
+  local ready = arranged(fitting, part)
+  return function()
+    core.no_grad(function()
+      for i, entry in ipairs(fitting) do entry.tensor:copy_(ready[i]) end
+    end)
+  end, not o.strict and left or nil
+end
+
+--- Copies values into a module, all of them or, with an error as of prepare, none; without strictness those that fit.
+-- @treturn ?table as of prepare
+function state.import(module, values, options)
+  local put, left = state.prepare(module, values, options)
+  put()
+  return left
 end
 
 return state

@@ -76,8 +76,9 @@ local function join(prefix, key)
   return prefix == "" and name or prefix .. "." .. name
 end
 
--- kind: nil for a parameter, "buffer", or "nonpersistent"; old: the name that it had before, in files of then.
-local function add_tensor(found, fname, name, t, kind, layout, old)
+-- kind: nil for a parameter, "buffer", or "nonpersistent"; own: its class's layout and range of it; old: the name that
+-- it had before, in files of then.
+local function add_tensor(found, fname, name, t, kind, own, old)
   if found.named[name] then check.fail(fname, nil, "two fields are called %s", name) end
   found.named[name] = true
   local known = found.entry[t]
@@ -89,8 +90,8 @@ local function add_tensor(found, fname, name, t, kind, layout, old)
   if not buffer and not t.is_leaf then
     check.fail(fname, nil, "field %s is the result of an operation, not a parameter: modules keep no activations", name)
   end
-  local entry = { name = name, tensor = t, buffer = buffer, saved = kind ~= "nonpersistent", layout = layout,
-                  aliases = { old } }
+  local entry = { name = name, tensor = t, buffer = buffer, saved = kind ~= "nonpersistent", layout = own.layout,
+                  range = own.range, aliases = { old } }
   found.entry[t] = entry
   found.tensors[#found.tensors + 1] = entry
 end
@@ -99,11 +100,11 @@ end
 local function visit(found, fname, prefix, t, kind, deep, old)
   if found.visited[t] then return end
   found.visited[t] = true
-  local buffers, nonpersistent, layout, formerly = {}, {}, {}, {}
+  local buffers, nonpersistent, layout, ranges, formerly = {}, {}, {}, {}, {}
   if walk.is_module(t) then
     found.modules[#found.modules + 1] = { name = prefix, module = t }
     buffers, nonpersistent, layout = t.buffers or buffers, t.nonpersistent or nonpersistent, t.layout or layout
-    formerly = t.formerly or formerly
+    ranges, formerly = t.ranges or ranges, t.formerly or formerly
     check.type(fname, nil, "buffers", buffers, "table")
     check.type(fname, nil, "nonpersistent", nonpersistent, "table")
   end
@@ -112,7 +113,7 @@ local function visit(found, fname, prefix, t, kind, deep, old)
     local own = nonpersistent[key] == true and "nonpersistent" or kind or buffers[key] == true and "buffer" or nil
     local before = (old or formerly[key]) and join(old or prefix, formerly[key] or key) or nil
     if type(v) ~= "table" then
-      add_tensor(found, fname, name, v, own, layout[key], before)
+      add_tensor(found, fname, name, v, own, { layout = layout[key], range = ranges[key] }, before)
     elseif getmetatable(v) == nil or deep and walk.is_module(v) then
       visit(found, fname, name, v, not walk.is_module(v) and own or nil, deep, before)
     end
@@ -124,7 +125,7 @@ end
 -- @tparam string fname the function to be named in errors
 -- @tparam table module
 -- @tparam[opt] boolean shallow stop at sub-modules
--- @treturn table {modules = {{name, module}}, tensors = {{name, tensor, buffer, saved, layout,
+-- @treturn table {modules = {{name, module}}, tensors = {{name, tensor, buffer, saved, layout, range,
 -- aliases}}}
 function walk.survey(fname, module, shallow)
   local found = { modules = {}, tensors = {}, entry = {}, named = {}, visited = {} }

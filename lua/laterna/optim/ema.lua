@@ -83,14 +83,28 @@ function Ema:state()
   return { tensors = self.model:state(), numbers = { updates = self.updates } }
 end
 
---- Takes a state() back, strictly.
+--- The first half of load_state: checks a state, strictly, and changes nothing.
+-- @tparam table state {tensors, numbers}
+-- @tparam[opt] table options finite=true; false: numbers may be infinite or NaN
+-- @treturn function that puts the state in place, and cannot fail
+function Ema:prepare_state(state, options)
+  check.type("load_state", 1, "state", state, "table")
+  check.type("load_state", 1, "tensors", state.tensors, "table")
+  check.type("load_state", 1, "numbers", state.numbers, "table")
+  check.only("load_state", 1, "numbers", state.numbers, "updates")
+  local o = check.options("load_state", 2, options, { finite = { "boolean", true } })
+  local updates = check.count("load_state", 1, "updates", state.numbers.updates)
+  local put = self.model:prepare_state(state.tensors, { finite = o.finite })
+  return function()
+    put()
+    self.updates = updates
+  end
+end
+
+--- Takes a state() back, strictly; after an error the average is as it was.
 -- @tparam table state {tensors, numbers}
 function Ema:load_state(state)
-  check.type("load_state", 1, "state", state, "table")
-  check.type("load_state", 1, "numbers", state.numbers, "table")
-  local updates = check.integer("load_state", 1, "updates", state.numbers.updates, 0)
-  self.model:load_state(state.tensors)
-  self.updates = updates
+  self:prepare_state(state)()
 end
 
 guard(Ema, "an Ema")

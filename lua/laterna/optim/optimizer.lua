@@ -2,6 +2,7 @@
 -- @module laterna.optim.optimizer
 local check = require "laterna.check"
 local core = require "laterna.core"
+local finite = require "laterna.finite"
 local guard = require "laterna.guard"
 
 local Optimizer = {}
@@ -263,19 +264,30 @@ function Optimizer:state()
   return { tensors = tensors, numbers = { step = self.taken } }
 end
 
--- Slots by parameter out of named tensors; problems are gathered, not raised.
-local function read_slots(params, tensors, problems)
+-- Slots that are means of squares.
+local SQUARES = { exp_avg_sq = true, square_avg = true }
+
+-- What is wrong with the numbers of a slot, or nil.
+local function misvalue(name, slot, t, only_finite)
+  if t:numel() == 0 then return end
+  if only_finite and not finite.is_finite(t) then return name .. ": it holds numbers that are not finite" end
+  if SQUARES[slot] and t:min():item() < 0 then return name .. ": a mean of squares cannot be below 0" end
+end
+
+-- Copies of slots by parameter out of named tensors; problems are gathered, not raised.
+local function read_slots(params, tensors, problems, only_finite)
   local kept = {}
   for name, t in pairs(tensors) do
     local place, slot = tostring(name):match "^(%d+)%.([%l_]+)$"
     local p = params[(math.tointeger(place) or -1) + 1]
     if p and check.is_tensor(t) then
       local want, got = table.concat(p.shape, ","), table.concat(t.shape, ",")
-      if want == got and t.dtype == "float32" then
-        kept[p] = kept[p] or {}
-        kept[p][slot] = t
-      else
+      if want ~= got or t.dtype ~= "float32" then
         problems[#problems + 1] = ("%s: expected float32 (%s), got %s (%s)"):format(name, want, t.dtype, got)
+      else
+        problems[#problems + 1] = misvalue(name, slot, t, only_finite)
+        kept[p] = kept[p] or {}
+        kept[p][slot] = t:clone()
       end
     elseif name ~= "steps" then
       problems[#problems + 1] = tostring(name) .. ": belongs to no parameter"
@@ -284,42 +296,74 @@ local function read_slots(params, tensors, problems)
   return kept
 end
 
---- Takes a state() back; an error lists everything that does not fit, and then the optimizer is as it was.
--- @tparam table state {tensors, numbers}
-function Optimizer:load_state(state)
-  check.type("load_state", 1, "state", state, "table")
-  check.type("load_state", 1, "tensors", state.tensors, "table")
-  check.type("load_state", 1, "numbers", state.numbers, "table")
-  local taken = check.integer("load_state", 1, "step", state.numbers.step, 0)
-  local params, problems = self:parameters(), {}
-  local steps = check.type("load_state", 1, "steps", state.tensors.steps, "tensor")
+-- How many steps each parameter has taken, out of the tensor `steps`.
+local function read_counts(params, steps, taken)
+  check.type("load_state", 1, "steps", steps, "tensor")
   if steps:dim() ~= 1 or #steps ~= #params then
     check.fail("load_state", 1, "steps: expected (%d), got (%s)", #params, table.concat(steps.shape, ","))
   end
-  local counts, kept = steps:totable(), read_slots(params, state.tensors, problems)
+  if steps.dtype ~= "int32" then check.fail("load_state", 1, "steps: expected int32, got %s", steps.dtype) end
+  local counts = {}
+  for i, count in ipairs(steps:totable()) do
+    counts[i] = math.tointeger(count)
+    if counts[i] < 0 or counts[i] > taken then
+      check.fail("load_state", 1, "steps: parameter %d has taken %d of %d steps", i - 1, counts[i], taken)
+    end
+  end
+  return counts
+end
+
+-- What a slot has to be there for, and is not; and what is there for a slot that this optimizer has not.
+local function compare_slots(self, counts, kept, problems)
   local place = 0
   for _, group in ipairs(self.groups) do
+    local known = {}
     for _, slot in ipairs(self.slots(group_options(self, group))) do
+      known[slot] = true
       for i, p in ipairs(group.params) do
         if counts[place + i] > 0 and not (kept[p] and kept[p][slot]) then
           problems[#problems + 1] = ("%d.%s: missing"):format(place + i - 1, slot)
         end
       end
     end
+    for i, p in ipairs(group.params) do
+      for slot in next, kept[p] or {} do
+        if not known[slot] then
+          problems[#problems + 1] = ("%d.%s: %s keeps no such tensor"):format(place + i - 1, slot, self.name)
+        end
+      end
+    end
     place = place + #group.params
   end
+end
+
+--- The first half of load_state: checks a state and changes nothing.
+-- @tparam table state {tensors, numbers}
+-- @tparam[opt] table options finite=true; false: numbers may be infinite or NaN
+-- @treturn function that puts the state in place, and cannot fail
+function Optimizer:prepare_state(state, options)
+  check.type("load_state", 1, "state", state, "table")
+  check.type("load_state", 1, "tensors", state.tensors, "table")
+  check.type("load_state", 1, "numbers", state.numbers, "table")
+  check.only("load_state", 1, "numbers", state.numbers, "step")
+  local o = check.options("load_state", 2, options, { finite = { "boolean", true } })
+  local taken = check.count("load_state", 1, "step", state.numbers.step)
+  local params, problems, count = self:parameters(), {}, {}
+  local counts = read_counts(params, state.tensors.steps, taken)
+  local kept = read_slots(params, state.tensors, problems, o.finite)
+  compare_slots(self, counts, kept, problems)
   if #problems > 0 then
     table.sort(problems)
     check.fail("load_state", 1, "state: does not fit this %s:\n    %s", self.name, table.concat(problems, "\n    "))
   end
-  self.taken, self.kept, self.count, self.last = taken, {}, {}, {}
-  for i, p in ipairs(params) do
-    self.count[p] = math.tointeger(counts[i])
-    for slot, t in pairs(kept[p] or {}) do
-      self.kept[p] = self.kept[p] or {}
-      self.kept[p][slot] = t:clone()
-    end
-  end
+  for i, p in ipairs(params) do count[p] = counts[i] end
+  return function() self.taken, self.kept, self.count, self.last = taken, kept, count, {} end
+end
+
+--- Takes a state() back; an error lists everything that does not fit, and then the optimizer is as it was.
+-- @tparam table state {tensors, numbers}
+function Optimizer:load_state(state)
+  self:prepare_state(state)()
 end
 
 guard(Optimizer, "an optimizer")

@@ -10,6 +10,8 @@ local check = require "laterna.check"
 local core = require "laterna.core"
 local guard = require "laterna.guard"
 
+local MOST_MINUTES = 1e9 -- in a state: some 1900 years
+
 local Budget = {}
 Budget.__index = Budget
 Budget.__name = "budget"
@@ -54,11 +56,22 @@ function Budget:state()
   return { minutes = self:minutes() }
 end
 
+--- The first half of load_state: checks a state and changes nothing.
+-- @tparam table state from state
+-- @treturn function that puts it in place, and cannot fail
+function Budget:prepare_state(state)
+  check.type("load_state", 1, "state", state, "table")
+  check.only("load_state", 1, "state", state, "minutes")
+  local minutes = check.number("load_state", 1, "minutes", rawget(state, "minutes"), 0, MOST_MINUTES)
+  return function()
+    self.spent = 60 * minutes
+    self.since = self.since and self.now()
+  end
+end
+
 --- @tparam table state from state
 function Budget:load_state(state)
-  check.type("load_state", 1, "state", state, "table")
-  self.spent = 60 * check.number("load_state", 1, "minutes", rawget(state, "minutes"), 0)
-  self.since = self.since and self.now()
+  self:prepare_state(state)()
 end
 
 guard(Budget, "a budget")

@@ -4,11 +4,24 @@ local need = require "laterna.need"
 
 local folder = {}
 
---- Does a file exist?
+local NOT_THERE = { [2] = true, [20] = true } -- ENOENT, ENOTDIR
+
+local function attributes(path)
+  return need("lfs", "lua-filesystem", "luafilesystem").attributes(path, "size")
+end
+
+--- How many bytes a file has; nil where there is none. A file that may not be looked at is an error: it is there.
+-- @tparam string path
+-- @treturn ?integer
+function folder.size(path)
+  local size, why, code = attributes(path)
+  if size or NOT_THERE[code] then return size end
+  error(("cannot look at %s: %s"):format(path, why), 0)
+end
+
+--- Does a file exist, readable or not?
 function folder.exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
+  return folder.size(path) ~= nil
 end
 
 --- Makes a folder, and those above it.
@@ -29,10 +42,18 @@ end
 
 --- Renames a file, if there is one, to <path>.previous.
 -- @tparam string path
-function folder.set_aside(path)
+-- @tparam[opt] boolean all keep what has that name already: then <path>.previous-2, -3, ..
+-- @treturn ?string the new name
+function folder.set_aside(path, all)
   if not folder.exists(path) then return end
-  local ok, why = os.rename(path, path .. ".previous")
-  if not ok then error(("cannot set %s aside: %s"):format(path, why), 0) end
+  local name, n = path .. ".previous", 1
+  while all and folder.exists(name) do
+    n = n + 1
+    name = ("%s.previous-%d"):format(path, n)
+  end
+  local ok, why = os.rename(path, name)
+  if not ok then error(("cannot set aside %s"):format(why), 0) end
+  return name
 end
 
 return folder
