@@ -4,6 +4,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local seeds = require "laterna.data.seed"
+local spelling = require "laterna.spelling"
 
 local derive = seeds.derive
 
@@ -101,6 +102,8 @@ function Batches:load_state(state)
   local position = read(state, "position", 0, self.per_epoch)
   self.seed, self.epoch, self.position, self.order_epoch = seed, epoch, position, nil
 end
+
+setmetatable(Batches, { __index = spelling.methods("batches", Batches) })
 
 local KNOWN = {
   seed = "integer", generator = check.is_generator, shuffle = { "boolean", true }, drop_last = { "boolean", true },

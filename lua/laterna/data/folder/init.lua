@@ -29,9 +29,8 @@ local function load(path, o, height, width)
     return core.fit_picture(core.load_png(path, { channels = o.channels, max_pixels = o.max_pixels }), height, width)
   end)
   if ok then return result end
-  result = tostring(result)
-  if result:find "interrupted!" then error(result, 0) end
-  return nil, result
+  if tostring(result):find "interrupted!" then error(result, 0) end
+  return nil, check.reason(result, path)
 end
 
 local function fill(root, list, o, report)
