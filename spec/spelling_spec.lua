@@ -133,7 +133,7 @@ describe("a misspelt method", function()
     has('a data set has no "bathces"; did you mean "batches"?', said(function() return scenes:bathces(2) end))
     has('batches has no "nxet"; did you mean "next"?', said(function() return scenes:batches(2):nxet() end))
     has('a sampler has no "setp"; did you mean "step"?', said(function()
-      return lt.samplers.ddim(lt.schedule.cosine(), 2):setp()
+      return lt.samplers.ddim(lt.schedule.cosine(), 2, { predict = "v" }):setp()
     end))
     has('a tokenizer has no "encoed"; did you mean "encode"?', said(function()
       return lt.text.Tokenizer { "a b" }:encoed "a"
@@ -168,8 +168,8 @@ describe("a misspelt option", function()
     has('got "cosin"; did you mean "cosine"?', said(lt.diffusion, { net = print, schedule = "cosin" }))
     local model = lt.diffusion { net = function(x) return x end, size = { 2, 2, 1 } }
     has('got "dpmpp2m"; did you mean "dpmpp_2m"?', said(model.sample, model, nil, { sampler = "dpmpp2m" }))
-    has('got "hinje"; did you mean "hinge"?', said(lt.gan, { loss = "hinje", generator = print, critic = print,
-      detail = 2 }))
+    has('got "hinje"; did you mean "hinge"?', said(check.options, "gan", 1, { loss = "hinje" },
+      { loss = require("laterna.gan.check").is_loss }))
     has('"flp" did you mean "flip"?', said(lt.gan.augment, { kinds = { "flp" } }))
   end)
 

@@ -2,7 +2,6 @@
 
 #include <lauxlib.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "tensor/tape.h"
 
@@ -40,7 +39,7 @@ void lt_forget_functions(lua_State *L)
             lua_rawseti(L, -2, f->place);
         }
         lua_pop(L, 1);
-        free(f);
+        lt_custom_free(&f->custom);
         atomic_fetch_sub_explicit(&dropped_count, 1, memory_order_relaxed);
     }
     lua_pop(L, 1);
@@ -71,9 +70,9 @@ lt_callback *lt_callback_keep(lua_State *L, int index, const char *name, lt_call
     lua_remove(L, -2);
     lua_pushvalue(L, index);
     lua_rawseti(L, -2, o->count + 1);
-    lt_callback *f = malloc(sizeof *f);
+    lt_callback *f = (lt_callback *)lt_custom_new(sizeof *f);
     if (!f)
-        luaL_error(L, "%s: not enough memory", name);
+        luaL_error(L, "%s: %s", name, lt_error_message());
     *f = (lt_callback){{name, backward, drop, o->era}, adds, ++o->count, o, NULL};
     return f;
 }
@@ -117,7 +116,7 @@ static int collect_owner(lua_State *L)
     while (o->dropped) {
         lt_callback *f = o->dropped;
         o->dropped = f->next;
-        free(f);
+        lt_custom_free(&f->custom);
         atomic_fetch_sub_explicit(&dropped_count, 1, memory_order_relaxed);
     }
     return 0;

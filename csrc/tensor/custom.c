@@ -5,6 +5,19 @@
 
 #include "tensor/walk.h"
 
+lt_custom *lt_custom_new(size_t size)
+{
+    lt_custom *custom = malloc(size);
+    if (!custom)
+        lt_fail_memory(size);
+    return custom;
+}
+
+void lt_custom_free(lt_custom *custom)
+{
+    free(custom);
+}
+
 typedef struct {
     lt_tensor *dy; // of the run below
     int ndim;

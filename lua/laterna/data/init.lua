@@ -14,6 +14,6 @@ local data = setmetatable({}, {
 
 return spelling.names("lt.data", data, function(name)
   if not NAMES[name] then return nil end
-  data[name] = spelling.part("lt.data." .. name, require("laterna.data." .. name))
+  data[name] = spelling.part("lt.data." .. name, (require("laterna.data." .. name)))
   return data[name]
 end)
