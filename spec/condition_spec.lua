@@ -48,7 +48,7 @@ local function pictures(n) return core.rand({ n, 4, 4, 1 }, { generator = core.g
 local MISTAKES = {
   { { captions = { "a", "b" } }, 'unknown key "captions"; known: ', "captions are written { text = " },
   { { prompt = "a" }, 'unknown key "prompt"; known: ', "text" },
-  { { txet = { "a", "b" } }, 'unknown key "txet"; known: ', "detail", "n", "text" },
+  { { txet = { "a", "b" } }, 'unknown key "txet", did you mean "text"? known: ', "detail", "n", "text" },
   { { "a red star", "blue" }, "captions go by name: { text = " },
   { "a red star", "expected a table such as { text = ", 'got "a red star"' },
   { { text = "a red star" },

@@ -10,7 +10,7 @@ local PRIVATE = {
   inner_kernels = "attention_qkv spline combine threshold hold randn_each frechet",
   data = "draw_scenes gather_pictures take_pictures",
   files = "load_safetensors save_safetensors inspect_safetensors load_idx decode_idx hash_strings limit_memory",
-  machinery = "backward_inside catch_interrupt interrupted isatty terminal_size profile_rows debug_fail_allocation",
+  machinery = "nearest set_home backward_inside catch_interrupt interrupted isatty terminal_size profile_rows debug_fail_allocation",
 }
 
 -- All names of `lt` in a fresh process, sorted, and those that are neither function, nor table, nor callable.
@@ -71,7 +71,7 @@ describe("the public list #child", function()
     local lt = require "laterna"
     assert.equal(lt.recompute, lt.checkpoint)
     assert.not_equal(core.recompute, lt.recompute)
-    assert.is_nil(lt.adam_update)
-    assert.is_nil(lt.no_such_name)
+    assert.error_matches(function() return lt.adam_update end, 'lt has no "adam_update"')
+    assert.error_matches(function() return lt.no_such_name end, 'lt has no "no_such_name"')
   end)
 end)

@@ -61,7 +61,9 @@ unless retain_graph.
 @function backward
 @tparam Tensor self a scalar, or any shape with `gradient` beside it
 @tparam[opt] Tensor gradient of the final quantity with respect to self, self's shape
-@tparam[opt] table options retain_graph, create_graph (gradients can be differentiated again) */
+@tparam[opt] table options retain_graph, create_graph (gradients can be differentiated again: then x.grad holds what it
+was computed from, x's place on the tape too, until x:zero_grad() or until x itself is collected; lt.grad with
+create_graph leaves nothing behind) */
 static int backward(lua_State *L)
 {
     lt_tensor *y = lt_arg_tensor(L, 1, "self"), *dy = NULL;
@@ -116,6 +118,11 @@ static int grad(lua_State *L)
     for (int i = 0; i < n; i++) {
         lua_rawgeti(L, -1, i + 1);
         *(lt_tensor **)lua_touserdata(L, -1) = out[i];
+        lua_pop(L, 1);
+    }
+    for (int i = 0; i < n; i++) { // now that each has its own
+        lua_rawgeti(L, -1, i + 1);
+        lt_callback_link(L, -1);
         lua_pop(L, 1);
     }
     for (int i = 0; i < n; i++)

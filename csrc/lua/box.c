@@ -49,7 +49,7 @@ lt_tensor **lt_box(lua_State *L)
     collect_if_grown(L);
     luaL_checkstack(L, 4, "results");
     lt_forget_functions(L);
-    lt_tensor **box = lua_newuserdatauv(L, sizeof *box, 0);
+    lt_tensor **box = lua_newuserdatauv(L, sizeof *box, 1); // the value is callback.c's
     *box = NULL;
     luaL_setmetatable(L, LT_TENSOR_TYPE);
     return box;
@@ -65,6 +65,10 @@ void lt_empty_box(lua_State *L, int index)
 {
     lt_tensor **box = lua_touserdata(L, index), *t = *box;
     *box = NULL;
+    lua_pushvalue(L, index);
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, 1);
+    lua_pop(L, 1);
     lt_release(t);
     lt_forget_functions(L);
 }

@@ -3,16 +3,22 @@
 #include <lauxlib.h>
 #include <stdatomic.h>
 
+#include "tensor/tape.h"
+
+enum { AN_ERA = 16 }; // functions
+
 typedef struct lt_callbacks {
     lt_callback *dropped;
+    uint64_t era; // the last one that began
+    int count;    // of functions in it
 } lt_callbacks;
 
 static const char owner_key = 0; // its address is the registry key
 // How many are dropped and not forgotten yet, of all Lua states: while it is 0 nobody looks for their own.
 static atomic_int waiting;
 
-// The table of functions on the stack.
-static lt_callbacks *push_functions(lua_State *L)
+// The eras on the stack, by number, in a weak table; an era is a list of functions.
+static lt_callbacks *push_eras(lua_State *L)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &owner_key);
     lt_callbacks *o = lua_touserdata(L, -1);
@@ -25,13 +31,17 @@ void lt_forget_functions(lua_State *L)
 {
     if (atomic_load_explicit(&waiting, memory_order_relaxed) == 0 || !lua_checkstack(L, 4))
         return;
-    lt_callbacks *o = push_functions(L);
+    lt_callbacks *o = push_eras(L);
     while (o->dropped) {
         lt_callback *f = o->dropped;
         o->dropped = f->next;
+        if (lua_rawgeti(L, -1, (lua_Integer)f->custom.era) == LUA_TTABLE) {
+            lua_pushnil(L);
+            lua_rawseti(L, -2, f->place);
+        }
+        lua_pop(L, 1);
+        lt_custom_free(&f->custom);
         atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
-        lua_pushnil(L);
-        lua_rawsetp(L, -2, f);
     }
     lua_pop(L, 1);
 }
@@ -46,31 +56,86 @@ static void drop(lt_custom *custom)
 
 lt_callback *lt_callback_keep(lua_State *L, int index, const char *name, lt_callback_backward backward, bool adds)
 {
+    index = lua_absindex(L, index);
     lt_forget_functions(L);
-    lt_callback *f = lua_newuserdatauv(L, sizeof *f, 1);
+    luaL_checkstack(L, 5, name);
+    lt_callbacks *o = push_eras(L);
+    if (lua_rawgeti(L, -1, (lua_Integer)o->era) != LUA_TTABLE || o->count >= AN_ERA) {
+        lua_pop(L, 1);
+        lua_createtable(L, AN_ERA, 0);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -3, (lua_Integer)o->era + 1);
+        o->era++;
+        o->count = 0;
+    }
+    lua_remove(L, -2);
     lua_pushvalue(L, index);
-    lua_setiuservalue(L, -2, 1);
-    lt_callbacks *o = push_functions(L);
-    *f = (lt_callback){{name, backward, drop}, adds, o, NULL};
-    lua_pushvalue(L, -2);
-    lua_rawsetp(L, -2, f);
-    lua_pop(L, 2);
+    lua_rawseti(L, -2, o->count + 1);
+    lt_callback *f = (lt_callback *)lt_custom_new(sizeof *f);
+    if (!f)
+        luaL_error(L, "%s: %s", name, lt_error_message());
+    *f = (lt_callback){{name, backward, drop, o->era}, adds, ++o->count, o, NULL};
     return f;
 }
 
 void lt_callback_push(lua_State *L, const lt_callback *f)
 {
-    push_functions(L);
-    lua_rawgetp(L, -1, f);
+    push_eras(L);
+    if (lua_rawgeti(L, -1, (lua_Integer)f->custom.era) == LUA_TTABLE) {
+        lua_rawgeti(L, -1, f->place);
+        lua_replace(L, -2);
+    }
     lua_remove(L, -2);
-    lua_getiuservalue(L, -1, 1);
+}
+
+void lt_callback_link(lua_State *L, int index)
+{
+    const lt_tensor *t = *(lt_tensor **)lua_touserdata(L, index);
+    if (!t || !t->node || t->node->last_era == 0)
+        return;
+    const lua_Integer first = (lua_Integer)t->node->first_era, last = (lua_Integer)t->node->last_era;
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 4, "tensors");
+    push_eras(L);
+    if (first == last)
+        lua_rawgeti(L, -1, first);
+    else {
+        lua_newtable(L);
+        for (lua_Integer era = first; era <= last; era++) {
+            lua_rawgeti(L, -2, era);
+            lua_rawseti(L, -2, era - first + 1);
+        }
+    }
+    lua_setiuservalue(L, index, 1);
+    lua_pop(L, 1);
+}
+
+// When the state closes, after all tensors: what they dropped last.
+static int collect_owner(lua_State *L)
+{
+    lt_callbacks *o = lua_touserdata(L, 1);
+    while (o->dropped) {
+        lt_callback *f = o->dropped;
+        o->dropped = f->next;
+        lt_custom_free(&f->custom);
+        atomic_fetch_sub_explicit(&waiting, 1, memory_order_relaxed);
+    }
+    return 0;
 }
 
 void lt_open_callback(lua_State *L)
 {
     lt_callbacks *o = lua_newuserdatauv(L, sizeof *o, 1);
-    o->dropped = NULL;
-    lua_newtable(L);
+    *o = (lt_callbacks){0};
+    lua_newtable(L); // the eras
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
     lua_setiuservalue(L, -2, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, collect_owner);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &owner_key);
 }

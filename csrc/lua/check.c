@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/words.h"
+
 static int wrong_type(lua_State *L, int arg, const char *name, const char *expected)
 {
     return lt_bad_argument(L, arg, "%s: expected %s, got %s", name, expected, lt_type_name(L, arg));
@@ -253,16 +255,45 @@ static void read_option(lua_State *L, int arg, const lt_option *o)
     }
 }
 
-static int unknown_option(lua_State *L, int arg, const lt_option *options, const char *key)
+// The words of a list in one text, with a quote before and after each, on the stack.
+static const char *push_words(lua_State *L, int n, const char *const *words, const char *quote, const char *last)
 {
     luaL_Buffer b;
     luaL_buffinit(L, &b);
-    for (const lt_option *o = options; o->key; o++) {
-        luaL_addstring(&b, o == options ? "" : ", ");
-        luaL_addstring(&b, o->key);
+    for (int i = 0; i < n; i++) {
+        luaL_addstring(&b, i == 0 ? "" : i == n - 1 ? last : ", ");
+        luaL_addstring(&b, quote);
+        luaL_addstring(&b, words[i]);
+        luaL_addstring(&b, quote);
     }
     luaL_pushresult(&b);
-    return lt_bad_argument(L, arg, "unknown option '%s' (known: %s)", key, lua_tostring(L, -1));
+    return lua_tostring(L, -1);
+}
+
+static int unknown_option(lua_State *L, int arg, const lt_option *options, const char *key)
+{
+    enum { MOST = 32 };
+    const char *known[MOST];
+    int n = 0;
+    for (const lt_option *o = options; o->key && n < MOST; o++)
+        known[n++] = o->key;
+    const char *all = push_words(L, n, known, "", ", ");
+    const int meant = lt_nearest_word(key, n, known);
+    if (meant < 0)
+        return lt_bad_argument(L, arg, "unknown option \"%s\"; known: %s", key, all);
+    return lt_bad_argument(L, arg, "unknown option \"%s\", did you mean \"%s\"? known: %s", key, known[meant], all);
+}
+
+int lt_one_of(lua_State *L, int arg, const char *name, const char *word, int n, const char *const *words)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(word, words[i]) == 0)
+            return i;
+    const char *all = push_words(L, n, words, "\"", " or ");
+    const int meant = lt_nearest_word(word, n, words);
+    if (meant < 0)
+        return lt_bad_argument(L, arg, "%s: expected %s, got \"%s\"", name, all, word);
+    return lt_bad_argument(L, arg, "%s: expected %s, got \"%s\"; did you mean \"%s\"?", name, all, word, words[meant]);
 }
 
 void lt_arg_options(lua_State *L, int arg, const lt_option *options)
@@ -285,4 +316,72 @@ void lt_arg_options(lua_State *L, int arg, const lt_option *options)
         read_option(L, arg, o);
         lua_pop(L, 1);
     }
+}
+
+// ---- names ---------------------------------------------------------------------------------------------------------
+
+int lt_no_field(lua_State *L, const char *object, int methods, const char *const *properties)
+{
+    enum { MOST = 256 };
+    const char *known[MOST], *word = lua_tostring(L, 2);
+    int n = 0;
+    for (; properties && properties[n]; n++)
+        known[n] = properties[n];
+    luaL_checkstack(L, 4, "names");
+    lua_pushnil(L);
+    while (lua_next(L, methods)) {
+        if (n < MOST)
+            known[n++] = lua_tostring(L, -2);
+        lua_pop(L, 1);
+    }
+    const int meant = lt_nearest_word(word, n, known);
+    if (meant < 0)
+        return lt_error(L, "%s has no \"%s\"", object, word);
+    return lt_error(L, "%s has no \"%s\"; did you mean \"%s\"?", object, word, known[meant]);
+}
+
+/*** Which of some words is most like one that was misspelt.
+@function nearest
+@tparam string word
+@tparam table words a list of strings
+@treturn ?string nil where none is like it */
+static int nearest(lua_State *L)
+{
+    const char *word = lt_arg_string(L, 1, "word", NULL);
+    if (!lua_istable(L, 2))
+        return lt_bad_argument(L, 2, "words: expected table, got %s", lt_type_name(L, 2));
+    const lua_Unsigned n = lua_rawlen(L, 2);
+    if (n > 1 << 20)
+        return lt_bad_argument(L, 2, "words: too many");
+    const char **words = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *words, 0);
+    for (lua_Unsigned i = 0; i < n; i++) {
+        if (lua_rawgeti(L, 2, (lua_Integer)i + 1) != LUA_TSTRING)
+            return lt_bad_argument(L, 2, "words: item %I: expected string, got %s", (LUAI_UACINT)i + 1,
+                                   lt_type_name(L, -1));
+        words[i] = lua_tostring(L, -1); // the table keeps it
+        lua_pop(L, 1);
+    }
+    const int meant = lt_nearest_word(word, (int)n, words);
+    if (meant < 0)
+        lua_pushnil(L);
+    else
+        lua_pushstring(L, words[meant]);
+    return 1;
+}
+
+/*** Where the library's own Lua files are: errors point at the nearest line outside.
+@function set_home
+@tparam string prefix of the sources of all of them, as debug.getinfo gives them */
+static int set_home(lua_State *L)
+{
+    lt_arg_string(L, 1, "prefix", NULL);
+    lt_home(L, 1);
+    return 0;
+}
+
+void lt_open_check(lua_State *L)
+{
+    static const lt_function functions[] = {
+        {"nearest", nearest, LT_IN_MODULE}, {"set_home", set_home, LT_IN_MODULE}, {NULL, NULL, 0}};
+    lt_register(L, functions);
 }

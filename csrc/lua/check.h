@@ -9,6 +9,7 @@
 #include <lua.h>
 
 #include "lua/box.h"
+#include "lua/callback.h"
 #include "lua/function.h"
 
 // ---- arguments; `name` is what messages call it -------------------------------------------------------------
@@ -50,6 +51,12 @@ typedef struct {
 
 // Reads the table at arg (nil or nothing: no options). options end with {NULL}.
 void lt_arg_options(lua_State *L, int arg, const lt_option *options);
+// The place of a word, which came with argument `arg`, among words[0..n); raises where it is none of them.
+int lt_one_of(lua_State *L, int arg, const char *name, const char *word, int n, const char *const *words);
+
+// Raises: an object has nothing that is called as the text at 2. `methods` is the index of the table of its methods,
+// `properties` (NULL: none) its other names, ended by NULL.
+int lt_no_field(lua_State *L, const char *object, int methods, const char *const *properties);
 
 // ---- results -------------------------------------------------------------------------------------------------
 // Evaluates `expression` (a new lt_tensor *, or NULL after lt_fail) into a box on the stack; raises on failure.
@@ -61,6 +68,8 @@ void lt_arg_options(lua_State *L, int arg, const lt_option *options);
             *box_ = (expression);                                                                                      \
         if (!*box_)                                                                                                    \
             lt_raise(L);                                                                                               \
+        if ((*box_)->node)                                                                                             \
+            lt_callback_link(L, -1);                                                                                   \
     } while (0)
 
 // The same for an int result: LT_OK or LT_FAIL.

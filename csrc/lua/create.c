@@ -22,11 +22,8 @@ static creation read_creation(lua_State *L, int arg)
                            {"generator", LT_OPTION_GENERATOR, &c.generator, 0, 0},
                            {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, arg, options);
-    for (c.dtype = LT_FLOAT32; dtype && c.dtype <= LT_INT32; c.dtype++)
-        if (strcmp(dtype, lt_dtype_name(c.dtype)) == 0)
-            break;
-    if (c.dtype > LT_INT32)
-        lt_bad_argument(L, arg, "dtype: \"float32\", \"uint8\" or \"int32\" expected, got \"%s\"", dtype);
+    static const char *const dtypes[] = {[LT_FLOAT32] = "float32", [LT_UINT8] = "uint8", [LT_INT32] = "int32"};
+    c.dtype = dtype ? (lt_dtype)lt_one_of(L, arg, "dtype", dtype, 3, dtypes) : LT_FLOAT32;
     if (c.requires_grad && c.dtype != LT_FLOAT32)
         lt_bad_argument(L, arg, "requires_grad: only float32 tensors have gradients");
     return c;

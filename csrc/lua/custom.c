@@ -49,6 +49,8 @@ static int serve(lua_State *L)
     const int inputs = r->f->adds ? 0 : r->node->inputs;
     luaL_checkstack(L, r->n + inputs + 8, "gradients");
     lt_callback_push(L, r->f);
+    if (lua_isnil(L, -1))
+        return luaL_error(L, "the backward of '%s' is gone: no tensor was left that leads to it", r->node->name);
     for (int i = 0; i < r->n; i++)
         *lt_box(L) = lt_retain(r->dy[i]);
     const int first = lua_gettop(L) - r->n;
@@ -104,6 +106,17 @@ static void detach_all(lua_State *L, int n, lt_tensor *const *t, lt_tensor **win
     }
 }
 
+// The tensors in a list of n keep what they lead to from now on.
+static void link_all(lua_State *L, int table, int n)
+{
+    for (int i = 1; i <= n; i++) {
+        lua_rawgeti(L, table, i);
+        if (lt_test_tensor(L, -1))
+            lt_callback_link(L, -1);
+        lua_pop(L, 1);
+    }
+}
+
 /*** Gives results that a script computed a place on the tape, with a backward that the script wrote; see
 laterna.autograd, which is easier to use.
 @function record_function
@@ -145,6 +158,7 @@ static int record_function(lua_State *L)
         f->custom.drop(&f->custom);
         return lt_raise(L);
     }
+    link_all(L, table, outputs);
     lua_settop(L, table);
     return 1;
 }
@@ -219,6 +233,7 @@ static int recompute(lua_State *L)
             f->custom.drop(&f->custom);
             return lt_raise(L);
         }
+        link_all(L, table, n);
         for (int i = 0; i < n; i++) {
             lua_rawgeti(L, table, i + 1);
             lua_replace(L, at[i]);

@@ -51,6 +51,43 @@ void lt_register(lua_State *L, const lt_function *functions)
     lua_pop(L, 2);
 }
 
+static const char home_key = 0; // its address is the registry key of the folder of the library's own Lua files
+
+// "file:line: " of the nearest line outside of the library's own files, which is the user's; "" where there is none.
+static void push_where(lua_State *L)
+{
+    lua_Debug ar;
+    size_t length = 0;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key);
+    const char *home = lua_tolstring(L, -1, &length); // the registry keeps it
+    lua_pop(L, 1);
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0 && (!home || strncmp(ar.source, home, length) != 0)) {
+            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "");
+}
+
+int lt_error(lua_State *L, const char *format, ...)
+{
+    push_where(L);
+    va_list va;
+    va_start(va, format);
+    lua_pushvfstring(L, format, va);
+    va_end(va);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+void lt_home(lua_State *L, int index)
+{
+    lua_pushvalue(L, index);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &home_key);
+}
+
 static const char *function_name(lua_State *L)
 {
     const char *name = lua_tostring(L, lua_upvalueindex(1));
@@ -61,8 +98,8 @@ static int raise_argument(lua_State *L, int arg, const char *message)
 {
     lua_Debug ar;
     if (lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "method") == 0 && --arg == 0)
-        return luaL_error(L, "calling '%s' on bad self (%s)", function_name(L), message);
-    return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, function_name(L), message);
+        return lt_error(L, "calling '%s' on bad self (%s)", function_name(L), message);
+    return lt_error(L, "bad argument #%d to '%s' (%s)", arg, function_name(L), message);
 }
 
 int lt_bad_argument(lua_State *L, int arg, const char *format, ...)
@@ -84,7 +121,7 @@ int lt_raise(lua_State *L)
     lua_pushstring(L, lt_error_message());
     if (lt_error_arg())
         return raise_argument(L, lt_error_arg(), lua_tostring(L, -1));
-    return luaL_error(L, "%s: %s", function_name(L), lua_tostring(L, -1));
+    return lt_error(L, "%s: %s", function_name(L), lua_tostring(L, -1));
 }
 
 void lt_metamethod(lua_State *L, const char *name, lua_CFunction function)

@@ -23,6 +23,10 @@ void lt_push_function(lua_State *L, lua_CFunction function, int values);
 // The name of the C function at a stack index; NULL when it is none of ours.
 const char *lt_registered_name(lua_State *L, int index);
 
+// The text at a stack index begins the sources of all Lua files of the library: lines of theirs are no user's.
+void lt_home(lua_State *L, int index);
+// Raises a message that begins with the user's line, as all below do.
+int lt_error(lua_State *L, const char *format, ...);
 // "bad argument #arg to 'f' (message)"; f is the name it was registered under, methods count as Lua does.
 int lt_bad_argument(lua_State *L, int arg, const char *format, ...);
 // Raises what lt_fail... recorded (with "bad argument" when it was lt_fail_arg).

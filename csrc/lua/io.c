@@ -27,9 +27,7 @@ static lt_png_options png_options(lua_State *L, int arg)
         {NULL, 0, NULL, 0, 0},
     };
     lt_arg_options(L, arg, options);
-    if (strcmp(dtype, "uint8") != 0 && strcmp(dtype, "float32") != 0)
-        lt_bad_argument(L, arg, "dtype: expected uint8 or float32, got %s", dtype);
-    o.dtype = strcmp(dtype, "uint8") == 0 ? LT_UINT8 : LT_FLOAT32;
+    o.dtype = lt_one_of(L, arg, "dtype", dtype, 2, (const char *[]){"uint8", "float32"}) ? LT_FLOAT32 : LT_UINT8;
     o.channels = (int)channels;
     return o;
 }

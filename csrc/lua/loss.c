@@ -1,8 +1,6 @@
 // Losses. Each takes {reduction = "mean" | "sum" | "none"}; "mean" is the default.
 #include "op/loss.h"
 
-#include <string.h>
-
 #include "lua/check.h"
 
 static lt_reduction read_options(lua_State *L, int arg, double *delta)
@@ -12,13 +10,8 @@ static lt_reduction read_options(lua_State *L, int arg, double *delta)
     if (delta)
         options[1] = (lt_option){"delta", LT_OPTION_NUMBER, delta, 0, 1e30};
     lt_arg_options(L, arg, options);
-    if (strcmp(name, "mean") == 0)
-        return LT_MEAN;
-    if (strcmp(name, "sum") == 0)
-        return LT_SUM;
-    if (strcmp(name, "none") != 0)
-        lt_bad_argument(L, arg, "reduction: expected \"mean\", \"sum\" or \"none\", got \"%s\"", name);
-    return LT_NO_REDUCTION;
+    static const char *const names[] = {[LT_MEAN] = "mean", [LT_SUM] = "sum", [LT_NO_REDUCTION] = "none"};
+    return (lt_reduction)lt_one_of(L, arg, "reduction", name, 3, names);
 }
 
 static int of_pair(lua_State *L, const char *a, const char *b, lt_tensor *(*f)(lt_tensor *, lt_tensor *, lt_reduction))

@@ -50,11 +50,7 @@ static lt_activation activation_of(lua_State *L, int arg, const char *name)
     static const char *const names[LT_ACTIVATIONS] = {
         [LT_LINEAR] = "none", [LT_RELU] = "relu", [LT_LEAKY_RELU] = "leaky_relu",
         [LT_SILU] = "silu",   [LT_GELU] = "gelu", [LT_GELU_TANH] = "gelu_tanh"};
-    for (int i = 0; i < LT_ACTIVATIONS; i++)
-        if (strcmp(name, names[i]) == 0)
-            return (lt_activation)i;
-    lt_bad_argument(L, arg, "activation: expected none, relu, leaky_relu, silu, gelu or gelu_tanh, got %s", name);
-    return LT_LINEAR;
+    return (lt_activation)lt_one_of(L, arg, "activation", name, LT_ACTIVATIONS, names);
 }
 
 static lt_norm_settings norm_settings(lua_State *L, int arg)

@@ -151,6 +151,15 @@ static int randn_each(lua_State *L)
     return 1;
 }
 
+// g.name: a method.
+static int field(lua_State *L)
+{
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL || lua_type(L, 2) != LUA_TSTRING)
+        return 1;
+    return lt_no_field(L, "a generator", lua_upvalueindex(2), NULL);
+}
+
 void lt_open_random(lua_State *L)
 {
     static const lt_function functions[] = {
@@ -172,6 +181,9 @@ void lt_open_random(lua_State *L)
         lt_push_function(L, m->function, 1);
         lua_setfield(L, -2, m->name);
     }
+    lua_pushliteral(L, "index");
+    lua_insert(L, -2);
+    lt_push_function(L, field, 2); // name, methods
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 }

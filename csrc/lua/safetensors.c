@@ -184,9 +184,7 @@ static int save_safetensors(lua_State *L)
     if (!lua_isnil(L, 3) && !lua_istable(L, 3))
         lt_bad_argument(L, 3, "metadata: expected table, got %s", lt_type_name(L, 3));
     lt_arg_options(L, 4, options);
-    const bool halve = strcmp(dtype, "bfloat16") == 0;
-    if (!halve && strcmp(dtype, "float32") != 0)
-        lt_bad_argument(L, 4, "dtype: expected float32 or bfloat16, got %s", dtype);
+    const bool halve = lt_one_of(L, 4, "dtype", dtype, 2, (const char *[]){"float32", "bfloat16"}) == 1;
     const size_t count = count_pairs(L, 2), pairs = count_pairs(L, 3);
     content c = {.count = count, .pairs = pairs};
     c.items = lua_newuserdatauv(L, count * sizeof *c.items, 0);

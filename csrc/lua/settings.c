@@ -1,8 +1,6 @@
 // What a user sets once for everything that follows (base/settings.h).
 #include "base/settings.h"
 
-#include <string.h>
-
 #include "lua/check.h"
 
 // The number of the name at argument 1 among `names` (two of them); `current` without an argument.
@@ -11,10 +9,7 @@ static int named(lua_State *L, const char *const *names, int current)
     if (lua_isnoneornil(L, 1))
         return current;
     const char *name = lt_arg_string(L, 1, "name", NULL);
-    for (int i = 0; i < 2; i++)
-        if (!strcmp(name, names[i]))
-            return i;
-    return lt_bad_argument(L, 1, "name: expected \"%s\" or \"%s\", got \"%s\"", names[0], names[1], name);
+    return lt_one_of(L, 1, "name", name, 2, names);
 }
 
 /*** The precision of matrix products and convolutions: "float32" (at first) or "bf16"; with a name, sets it.

@@ -212,6 +212,8 @@ static int to_byte(lua_State *L)
     return 1;
 }
 
+const char *const lt_properties[] = {"shape", "dtype", "requires_grad", "is_leaf", "grad", NULL};
+
 int lt_push_property(lua_State *L, lt_tensor *t, const char *key)
 {
     if (strcmp(key, "shape") == 0)

@@ -1,11 +1,9 @@
 // Functions of one tensor, element by element.
-#include <math.h>
-#include <string.h>
-
 #include "lua/check.h"
 #include "op/arith.h"
 #include "op/hold.h"
 #include "op/threshold.h"
+#include <math.h>
 
 /*** Functions of one tensor, element by element, with first and second derivatives. `log1p` is log(1 + x), good to the
 last places where x is small too; `round` goes to even; `sign`, `floor` and `round` have no gradient.
@@ -89,9 +87,7 @@ static int gelu(lua_State *L)
     const char *approximate = "none";
     lt_option options[] = {{"approximate", LT_OPTION_STRING, &approximate, 0, 0}, {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, 2, options);
-    bool by_tanh = strcmp(approximate, "tanh") == 0;
-    if (!by_tanh && strcmp(approximate, "none") != 0)
-        return lt_bad_argument(L, 2, "approximate: \"none\" or \"tanh\" expected, got \"%s\"", approximate);
+    bool by_tanh = lt_one_of(L, 2, "approximate", approximate, 2, (const char *[]){"none", "tanh"}) == 1;
     LT_PUSH(L, lt_unary(by_tanh ? &lt_k.pointwise->gelu_tanh : &lt_k.pointwise->gelu, x, 0, 0));
     return 1;
 }

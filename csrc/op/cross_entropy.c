@@ -114,7 +114,8 @@ lt_tensor *lt_cross_entropy(lt_tensor *logits, lt_tensor *target, lt_reduction r
         return NULL;
     }
     if (target->dtype == LT_UINT8) {
-        lt_fail_arg(2, "target: expected int32 classes or float32 probabilities, got uint8");
+        lt_fail_arg(2, "target: expected int32 classes or float32 probabilities, got uint8; x:int() makes classes "
+                       "of bytes");
         return NULL;
     }
     return target->dtype == LT_INT32 ? of_classes(logits, target, reduction)

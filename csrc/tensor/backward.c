@@ -70,9 +70,11 @@ static int accumulate(lt_tensor **total, lt_tensor *part)
     return LT_OK;
 }
 
-// A leaf's .grad is its own memory: scripts clip it and zero it in place.
+// A leaf's .grad is its own memory: scripts clip it and zero it in place. Where its tensor is gone nobody can read it.
 static int accumulate_leaf(lt_node *leaf)
 {
+    if (!leaf->tensor)
+        return LT_OK;
     lt_tensor *sum = leaf->sum;
     bool shared = sum->refs > 1 || sum->storage->refs > 1;
     if (leaf->grad || !shared || lt_grad_mode())

@@ -5,6 +5,19 @@
 
 #include "tensor/walk.h"
 
+lt_custom *lt_custom_new(size_t size)
+{
+    lt_custom *custom = malloc(size);
+    if (!custom)
+        lt_fail_memory(size);
+    return custom;
+}
+
+void lt_custom_free(lt_custom *custom)
+{
+    free(custom);
+}
+
 typedef struct {
     lt_tensor *dy; // of the run below
     int ndim;
@@ -97,8 +110,9 @@ static lt_node *new_hub(lt_custom *custom, int inputs, lt_node *const *input, in
         h->output[i].ndim = out[i]->ndim;
         memcpy(h->output[i].shape, out[i]->shape, sizeof out[i]->shape);
     }
+    node->first_era = node->last_era = custom->era;
     for (int i = 0; i < inputs; i++)
-        node->input[i] = lt_node_retain(input[i]);
+        lt_node_link(node, i, input[i]);
     for (int i = 0; i < saved_count; i++)
         if (lt_node_save(node, i, saved[i], -2) != LT_OK) {
             lt_node_release(node);
@@ -119,7 +133,7 @@ static int record(lt_custom *custom, int inputs, lt_node *const *input, int save
         if (!node)
             break;
         node->name = custom->name;
-        node->input[0] = lt_node_retain(shared);
+        lt_node_link(node, 0, shared);
         *(int *)node->attributes = made;
         lt_node_shape(node, out[made]);
         out[made]->node = node;

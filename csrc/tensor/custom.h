@@ -10,7 +10,13 @@ typedef struct lt_custom {
     // The gradients of all outputs, zeros where there is none -> dx[i], as in lt_op.
     int (*backward)(struct lt_custom *self, lt_node *node, int n, lt_tensor *const *dy, lt_tensor **dx);
     void (*drop)(struct lt_custom *self); // nobody will call any more; may run at any time
+    uint64_t era;                         // from 1; all that is computed from it knows this number, see lt_node
 } lt_custom;
+
+// Memory for one, the first member of `size` bytes; NULL after lt_fail_memory. It belongs to the caller, who frees it
+// some time after `drop`.
+lt_custom *lt_custom_new(size_t size);
+void lt_custom_free(lt_custom *custom);
 
 // Makes out[i], which have no node yet, the outputs of one node whose inputs are those of input[]. saved[] are checked
 // for edits and counted as an operation's. After a failure nothing has changed, and `custom` was not dropped.

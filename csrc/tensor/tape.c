@@ -82,6 +82,17 @@ void lt_node_shape(lt_node *node, const lt_tensor *t)
     memcpy(node->shape, t->shape, sizeof node->shape);
 }
 
+void lt_node_link(lt_node *node, int i, lt_node *input)
+{
+    node->input[i] = lt_node_retain(input);
+    if (!input || input->last_era == 0)
+        return;
+    if (node->last_era == 0 || input->first_era < node->first_era)
+        node->first_era = input->first_era;
+    if (input->last_era > node->last_era)
+        node->last_era = input->last_era;
+}
+
 int lt_node_save(lt_node *node, int i, lt_tensor *t, int input)
 {
     lt_tensor *kept = lt_tensor_window(t, 0, t->ndim, t->shape);
@@ -126,7 +137,7 @@ lt_tensor *lt_record(lt_tensor *out, const lt_op *op, int n, lt_tensor *const *i
         return NULL;
     }
     for (int i = 0; i < n; i++)
-        node->input[i] = inputs[i] ? lt_node_retain(inputs[i]->node) : NULL;
+        lt_node_link(node, i, inputs[i] ? inputs[i]->node : NULL);
     for (int i = 0; i < nsaved; i++) {
         lt_tensor *t = saved[i];
         node->saved[i].input = -2;
@@ -206,6 +217,19 @@ void lt_node_release(lt_node *node)
     busy = false;
 }
 
+void lt_leave_tape(lt_tensor *t)
+{
+    lt_node *node = t->node;
+    t->node = NULL;
+    if (node && node->tensor == t) {
+        lt_tensor *grad = node->grad;
+        node->tensor = NULL;
+        node->grad = NULL;
+        lt_release(grad);
+    }
+    lt_node_release(node);
+}
+
 bool lt_is_leaf(const lt_tensor *t)
 {
     return !t->node || !t->node->op;
@@ -222,10 +246,9 @@ int lt_requires_grad(lt_tensor *t, bool on)
         if (!t->node)
             return LT_FAIL;
         lt_node_shape(t->node, t);
-    } else if (!on) {
-        lt_node_release(t->node);
-        t->node = NULL;
-    }
+        t->node->tensor = t;
+    } else if (!on)
+        lt_leave_tape(t);
     return LT_OK;
 }
 

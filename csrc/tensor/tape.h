@@ -33,18 +33,22 @@ struct lt_node {
     void *attributes;          // a copy of the operation's settings
     int64_t shape[LT_MAX_DIM]; // of the output
     int ndim;
-    bool freed;                  // saved tensors were given back by an earlier backward
-    void (*drop)(lt_node *node); // gives back what attributes refer to, once; NULL: they refer to nothing
-    lt_tensor *grad;             // leaves: what .grad shows
-    lt_tensor *sum;              // backward's scratch: gradient gathered so far
-    uint64_t mark;               // backward's scratch: the run that visited it last
-    bool needed;                 // backward's scratch: leads to something whose gradient is asked for
-    lt_node *link;               // release's scratch: the list of nodes to be freed
+    uint64_t first_era, last_era; // of the custom backwards that it leads to, itself among them; 0: to none
+    bool freed;                   // saved tensors were given back by an earlier backward
+    void (*drop)(lt_node *node);  // gives back what attributes refer to, once; NULL: they refer to nothing
+    const lt_tensor *tensor;      // leaves: the tensor that this is the place of, NULL when it is gone
+    lt_tensor *grad;              // leaves: what .grad of that tensor shows; NULL when it is gone
+    lt_tensor *sum;               // backward's scratch: gradient gathered so far
+    uint64_t mark;                // backward's scratch: the run that visited it last
+    bool needed;                  // backward's scratch: leads to something whose gradient is asked for
+    lt_node *link;                // release's scratch: the list of nodes to be freed
 };
 
 // A node that nothing refers to yet: one allocation holds it, its edges, its saved slots and its attributes.
 lt_node *lt_node_new(const lt_op *op, int inputs, int saved, size_t attributes);
 void lt_node_shape(lt_node *node, const lt_tensor *t);
+// An edge: input i of a node, which may be NULL.
+void lt_node_link(lt_node *node, int i, lt_node *input);
 // Fills a saved slot; `input` as in lt_saved_slot.
 int lt_node_save(lt_node *node, int i, lt_tensor *t, int input);
 uint64_t lt_node_order(void); // of the next node
@@ -82,6 +86,10 @@ lt_tensor *lt_saved(lt_node *node, int i);
 
 lt_node *lt_node_retain(lt_node *node);
 void lt_node_release(lt_node *node); // iterative: a chain of a million nodes needs no stack
+
+// Gives back t's place on the tape. With a leaf's tensor goes its gradient, which nobody else can ask for: a gradient
+// with a place of its own (create_graph) leads back to the leaf, and the two would hold each other for ever.
+void lt_leave_tape(lt_tensor *t);
 
 int lt_requires_grad(lt_tensor *t, bool on); // makes a leaf; refuses on the result of an operation and on integers
 bool lt_is_leaf(const lt_tensor *t);

@@ -129,7 +129,7 @@ void lt_release(lt_tensor *t)
         lt_free(t->storage->data);
         free(t->storage);
     }
-    lt_node_release(t->node);
+    lt_leave_tape(t);
     free(t);
 }
 
@@ -180,10 +180,15 @@ int lt_axis(const lt_tensor *t, int64_t axis, int arg, int *out)
 
 int lt_want_dtype(const lt_tensor *t, lt_dtype dtype, int arg, const char *name)
 {
-    if (t->dtype != dtype)
-        return lt_fail_arg(arg, "%s: expected a %s tensor, got %s", name, lt_dtype_name(dtype),
-                           lt_dtype_name(t->dtype));
-    return LT_OK;
+    if (t->dtype == dtype)
+        return LT_OK;
+    const char *how = dtype != LT_FLOAT32 ? ""
+                      : t->dtype == LT_UINT8
+                          ? "; lt.pictures.from_bytes(x) makes pictures in [-1,1] of bytes, x:float() "
+                            "keeps their values"
+                          : "; convert it with x:float()";
+    return lt_fail_arg(arg, "%s: expected a %s tensor, got %s%s", name, lt_dtype_name(dtype), lt_dtype_name(t->dtype),
+                       how);
 }
 
 int lt_want_float(const lt_tensor *t, int arg, const char *name)

@@ -2,8 +2,11 @@
 -- Every check returns the value that it checks, so `local n = check.integer("grid", 2, "columns", n, 1)` reads well.
 -- Errors point at the nearest line outside the library, which is the user's, however deep the check is.
 -- @module laterna.check
+local core = require "laterna.core"
+
 local check = {}
 local HOME = debug.getinfo(1, "S").source:match "^(.*)check%.lua$" or "?"
+core.set_home(HOME)
 
 -- The level, counted for the function that calls this one, of the nearest Lua function outside the library.
 local function user_level()
@@ -27,6 +30,41 @@ function check.describe(v)
   if kind ~= "string" then return kind end
   v = #v > 40 and v:sub(1, 37) .. "..." or v
   return '"' .. v:gsub("%c", function(c) return ("\\%03d"):format(c:byte()) end) .. '"'
+end
+
+--- Raises a message of its own, at the user's line.
+function check.raise(message, ...)
+  error(select("#", ...) > 0 and message:format(...) or message, user_level())
+end
+
+--- Which known word a misspelt one was meant to be, as a question: `did you mean "model"?`.
+-- @param word anything; only strings are misspelt
+-- @tparam table known a list of words, of which only the strings count, or a table with words for keys
+-- @tparam[opt=""] string before what stands before the question
+-- @treturn string "" where none of them is like the word
+function check.meant(word, known, before)
+  if type(word) ~= "string" then return "" end
+  local words = {}
+  for key, v in next, known do
+    if type(key) == "string" then words[#words + 1] = key elseif type(v) == "string" then words[#words + 1] = v end
+  end
+  local nearest = core.nearest(word, words)
+  return nearest and ("%sdid you mean %s?"):format(before or "", check.describe(nearest)) or ""
+end
+
+--- What an error says to one who knows where: without its line in a source, the core's function, and the path.
+-- @param message what pcall gave
+-- @tparam[opt] string path
+-- @treturn string
+function check.reason(message, path)
+  local text = tostring(message):gsub("^[^\n]-:%d+: ", ""):gsub("\nstack traceback:.*", "")
+  local name, rest = text:match "^([%l_]+): (.*)$"
+  if name and core[name] then text = rest end
+  for _, quoted in ipairs(path and { ("'%s': "):format(path), (" '%s'"):format(path) } or {}) do
+    local first, last = text:find(quoted, 1, true)
+    if first then text = text:sub(1, first - 1) .. text:sub(last + 1) end
+  end
+  return text
 end
 
 --- Raises `bad argument #i to 'fname' (message)`; i is nil when it is not about one argument.
@@ -121,7 +159,22 @@ function check.one_of(fname, i, name, v, list)
     if rawequal(v, choice) then return v end
     words[k] = check.describe(choice)
   end
-  expected(fname, i, name, table.concat(words, ", "):gsub(", ([^,]*)$", " or %1"), v)
+  local all = table.concat(words, ", "):gsub(", ([^,]*)$", " or %1")
+  check.fail(fname, i, "%s: expected %s, got %s%s", name, all, check.describe(v), check.meant(v, list, "; "))
+end
+
+--- What to say of a key that nobody knows: `unknown option "modle", did you mean "model"? known: data, model`.
+-- @tparam string what "option", "key"
+-- @param key
+-- @tparam table known with the known names for keys
+-- @treturn string
+function check.unknown(what, key, known)
+  local names = {}
+  for name in next, known do names[#names + 1] = name end
+  table.sort(names)
+  local meant = check.meant(key, known, ", ")
+  return ("unknown %s %s%s known: %s"):format(what, check.describe(key), meant ~= "" and meant or ";",
+    table.concat(names, ", "))
 end
 
 local function option(fname, i, key, v, rule)
@@ -130,9 +183,10 @@ local function option(fname, i, key, v, rule)
   if kind == "integer" then return check.integer(fname, i, key, v, rule.min, rule.max) end
   if kind == "number" then return check.number(fname, i, key, v, rule.min, rule.max) end
   if type(kind) == "string" then return check.type(fname, i, key, v, kind) end
-  local ok, what = kind(v)
-  if not ok then expected(fname, i, key, what or "another value", v) end
-  return v
+  local ok, what, names = kind(v)
+  if ok then return v end
+  check.fail(fname, i, "%s: expected %s, got %s%s", key, what or "another value", check.describe(v),
+    check.meant(v, names or {}, "; "))
 end
 
 --- For check.options: is it a generator?
@@ -142,23 +196,20 @@ end
 
 --- An option table (nil: none): a new table with every known key, checked, or its default. Unknown keys are errors.
 -- @tparam table known what a key takes: a type as for check.type, or a function of the value that returns true, or
--- false and words for what was expected; or a table of one of these, the default, and any of `required = true`,
--- `one_of = {...}`, and `min`, `max` for numbers and integers: `{"integer", 3, min = 1}`.
+-- false, words for what was expected, and the names that could have been meant, as check.meant takes them; or a table
+-- of one of these, the default, and any of `required = true`, `one_of = {...}`, and `min`, `max` for numbers and
+-- integers: `{"integer", 3, min = 1}`.
 function check.options(fname, i, t, known)
   if t ~= nil and type(t) ~= "table" then expected(fname, i, "options", "table or nil", t) end
-  local out, keys = {}, {}
+  for key in next, t or {} do -- first: a name that is misspelt is also one that is missing
+    if known[key] == nil then check.fail(fname, i, check.unknown("option", key, known)) end
+  end
+  local out = {}
   for key, rule in pairs(known) do
     local v = t and rawget(t, key)
     rule = type(rule) == "table" and rule or { rule }
     if v ~= nil then out[key] = option(fname, i, key, v, rule) else out[key] = rule[2] end
     if v == nil and rule.required then check.fail(fname, i, "option %s is missing", key) end
-    keys[#keys + 1] = key
-  end
-  for key in next, t or {} do
-    if known[key] == nil then
-      table.sort(keys)
-      check.fail(fname, i, "unknown option %s; known: %s", check.describe(key), table.concat(keys, ", "))
-    end
   end
   return out
 end

@@ -63,13 +63,6 @@ function condition.keys_of(model, fname)
   return type(model.condition_keys) == "function" and model:condition_keys(fname) or nil
 end
 
-local function known(keys)
-  local names = {}
-  for name in pairs(keys.rules) do names[#names + 1] = name end
-  table.sort(names)
-  return table.concat(names, ", ")
-end
-
 local function refuse_key(fname, i, key, value, keys)
   if math.type(key) == "integer" and type(value) == "string" then
     check.fail(fname, i, "cond: captions go by name: %s", EXAMPLE)
@@ -78,7 +71,12 @@ local function refuse_key(fname, i, key, value, keys)
     check.fail(fname, i, "cond.%s: this is an option, not a part of the condition: %s(cond, { %s = ... })", key, fname,
       key)
   end
-  check.fail(fname, i, "cond: unknown key %s; known: %s%s", check.describe(key), known(keys),
+  local option = check.meant(key, keys.options)
+  if option ~= "" and check.meant(key, keys.rules) == "" then
+    check.fail(fname, i, "cond: unknown key %s; %s It is an option, not a part of the condition: %s(cond, { ... })",
+      check.describe(key), option, fname)
+  end
+  check.fail(fname, i, "cond: %s%s", check.unknown("key", key, keys.rules),
     CAPTIONS[key] and "; captions are written " .. EXAMPLE or "")
 end
 

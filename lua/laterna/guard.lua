@@ -1,6 +1,8 @@
---- Methods that know whom they serve: `opt.step()` is an error in words, as `opt:step()` was meant.
+--- Methods that know whom they serve: `opt.step()` is an error in words, as `opt:step()` was meant, and so is
+-- `opt:stpe()`.
 -- @module laterna.guard
 local check = require "laterna.check"
+local spelling = require "laterna.spelling"
 
 --- Wraps every function of a class so that it refuses a `self` of another kind.
 -- @function guard
@@ -18,5 +20,5 @@ return function(class, noun)
       end
     end
   end
-  return class
+  return setmetatable(class, { __index = spelling.methods(noun, class) })
 end

@@ -3,6 +3,7 @@
 -- parts below, which are loaded when they are first used. What only the library needs stays in laterna.core.
 -- @module laterna
 local core = require "laterna.core"
+local spelling = require "laterna.spelling"
 
 local PUBLIC = [[
   tensor zeros ones full zeros_like ones_like eye arange linspace one_hot from_string
@@ -47,17 +48,30 @@ local parts = {
 -- Files of tensors and of models: functions of laterna.model, which is loaded when one of them is first used.
 local of_model = { save = true, load = true, save_model = true, open = true, inspect = true }
 
-return setmetatable(lt, {
-  __index = function(_, name)
-    local part
-    if of_model[name] then
-      part = require("laterna.model")[name]
-    elseif parts[name] then
-      part = require("laterna.model.names").publish(name, require(parts[name]))
-    end
-    rawset(lt, name, part)
-    return part
-  end,
+-- Where a name is that somebody looked for in another place: "lt.nn.UNet" for lt.UNet, "lt.relu" for lt.nn.relu.
+local function elsewhere(name)
+  if rawget(lt, name) ~= nil then return "lt." .. name end
+  local names = {}
+  for part in next, parts do names[#names + 1] = part end
+  table.sort(names)
+  for _, part in ipairs(names) do
+    if type(lt[part]) == "table" and rawget(lt[part], name) ~= nil then return ("lt.%s.%s"):format(part, name) end
+  end
+end
+
+local function find(name)
+  local part
+  if of_model[name] then
+    part = require("laterna.model")[name]
+  elseif parts[name] then
+    part = require("laterna.model.names").publish(name, require(parts[name]))
+    part = spelling.part("lt." .. name, part, elsewhere)
+  end
+  rawset(lt, name, part)
+  return part
+end
+
+setmetatable(lt, {
   -- All names, those of parts that nobody has used yet too.
   __pairs = function(all)
     for name in next, parts do assert(all[name]) end
@@ -65,3 +79,5 @@ return setmetatable(lt, {
     return next, all
   end,
 })
+
+return spelling.names("lt", lt, find, elsewhere)

@@ -151,7 +151,7 @@ end
 function model.load(path, options)
   local tensors, metadata = core.load_safetensors(path, options)
   local ok, out = pcall(model.attach, tensors, metadata, path)
-  if not ok then error(("cannot load %s: %s"):format(path, out), 0) end
+  if not ok then error(("cannot load %s: %s"):format(path, check.reason(out, path)), 0) end
   return out
 end
 

@@ -100,6 +100,14 @@ describe("data.folder", function()
       assert.matches("broken.png: ", message, 1, true)
     end)
 
+    it("says why a picture is bad in one sentence: no line of a source, and no path a second time", function()
+      png "a.png"
+      write("a.txt", "a")
+      write("cut.png", "\137PNG\r\n\26\n1234")
+      write("cut.txt", "cut")
+      assert.same({ "cut.png: not a sound PNG file: the file ends too early" }, found(load().report.bad))
+    end)
+
     it("does not pass control characters on to the terminal", function()
       png "a.png"
       write("a.txt", "a")

@@ -85,7 +85,7 @@ describe("info", function()
 
   it("refuses what it does not know", function()
     assert.has_error(function() core.info { peek = true } end,
-      "bad argument #1 to 'info' (unknown option 'peek' (known: peak))")
+      "bad argument #1 to 'info' (unknown option \"peek\", did you mean \"peak\"? known: peak)")
     assert.has_error(function() core.info { peak = 1 } end,
       "bad argument #1 to 'info' (peak: expected boolean, got number)")
   end)

@@ -72,7 +72,7 @@ describe("an average", function()
     assert.error_matches(function() optim.Ema {} end, "bad argument #1 to 'Ema' %(model: expected a module, got table")
     assert.error_matches(function() optim.Ema(nn.Linear(1, 1), 2) end, "decay: expected number from 0 to 1, got 2")
     assert.error_matches(function() optim.Ema(nn.Linear(1, 1), 0.9, { warm = 1 }) end,
-      'bad argument #3 to \'Ema\' %(unknown option "warm"; known: warmup')
+      'bad argument #3 to \'Ema\' %(unknown option "warm", did you mean "warmup"%? known: warmup')
     assert.error_matches(function() optim.Ema(nn.Linear(1, 1), 0.9, { warmup = 10 }) end, "warmup: expected boolean")
     assert.error_matches(function() optim.Ema(nn.Linear(1, 1), math.sqrt, { warmup = true }) end,
       "a function is taken as it is")

@@ -130,7 +130,7 @@ describe("plot", function()
     assert.equal("bad argument #1 to 'plot' (data[1]: expected tensor, got freed tensor)", message(plot, { freed }))
     assert.equal("bad argument #1 to 'plot' (data: expected a tensor (n), got (2,3))", message(plot, core.zeros(2, 3)))
     assert.equal("bad argument #1 to 'plot' (data: x has 1 numbers, y 2)", message(plot, { x = { 1 }, y = { 1, 2 } }))
-    assert.equal([[bad argument #1 to 'plot' (data[1]: unknown key "labl"; known: label, x, y)]],
+    assert.equal([[bad argument #1 to 'plot' (data[1]: unknown key "labl", did you mean "label"? known: label, x, y)]],
       message(plot, { { y = { 1 }, labl = "a" } }))
     assert.equal("bad argument #1 to 'plot' (f: expected a function that returns 1 to 64 numbers, got 0 at 0)",
       message(plot, function() end))

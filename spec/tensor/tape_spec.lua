@@ -151,3 +151,53 @@ describe("the tape", function()
     assert.is_false(leaf({ 1 }):requires_grad_(false).requires_grad)
   end)
 end)
+
+describe("a gradient that can be differentiated again", function()
+  local function blocks()
+    collectgarbage() collectgarbage()
+    return core.memory().count
+  end
+
+  it("and its leaf do not hold each other once nobody holds the leaf", function()
+    local before = blocks()
+    for _ = 1, 20 do
+      local x, w = core.ones(100, { requires_grad = true }), core.ones(100, { requires_grad = true });
+      (x * w * x):sum():backward { create_graph = true }
+      assert.is_true(x.grad.requires_grad and w.grad.requires_grad)
+    end
+    assert.equal(before, blocks())
+  end)
+
+  it("goes with the leaf that wants it no more, and with zero_grad", function()
+    local before = blocks()
+    local x = core.ones(100, { requires_grad = true })
+    for _, forget in ipairs { x.zero_grad, function(t) t:requires_grad_(false) end } do
+      x:requires_grad_(true);
+      (x * x):sum():backward { create_graph = true }
+      forget(x)
+      assert.equal(before + 1, blocks())
+    end
+  end)
+
+  it("stays whole for who holds it without the leaf", function()
+    local x = leaf { 3 };
+    (x * x * x):sum():backward { create_graph = true }
+    local g = x.grad
+    x = nil -- luacheck: ignore
+    collectgarbage() collectgarbage()
+    local y = leaf { 1 };
+    (g * y):sum():backward()
+    assert.same({ 27 }, list(y.grad))
+  end)
+
+  it("is not gathered where the leaf is gone", function()
+    local before = blocks()
+    local y = leaf { 3 }
+    local z = (y * y):sum() * leaf { 2 }
+    collectgarbage() collectgarbage()
+    z:backward { create_graph = true }
+    assert.same({ 12 }, list(y.grad))
+    y, z = nil, nil -- luacheck: ignore
+    assert.equal(before, blocks())
+  end)
+end)

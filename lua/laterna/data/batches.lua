@@ -4,6 +4,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local seeds = require "laterna.data.seed"
+local spelling = require "laterna.spelling"
 
 local derive = seeds.derive
 
@@ -111,6 +112,8 @@ function Batches:load_state(state)
   want_batches("load_state", self)
   self:prepare_state(state)()
 end
+
+setmetatable(Batches, { __index = spelling.methods("batches", Batches) })
 
 local KNOWN = {
   seed = "integer", generator = check.is_generator, shuffle = { "boolean", true }, drop_last = { "boolean", true },

@@ -6,8 +6,10 @@ local batches = require "laterna.data.batches"
 local check = require "laterna.check"
 local core = require "laterna.core"
 local derive = require("laterna.data.seed").derive
+local spelling = require "laterna.spelling"
 
 local methods = {}
+local field = spelling.methods("a data set", methods)
 local meta = { __name = "laterna.Dataset" }
 
 function meta.__len(self) return self.images:size(1) end
@@ -24,7 +26,9 @@ end
 -- ds[i] -> { x = (h,w,c) float32 in -1 .. 1, caption =, index =, label =, attributes = ... }; past the end nil.
 function meta.__index(self, key)
   if math.type(key) == "integer" then return item(self, key) end
-  return methods[key]
+  local method = methods[key]
+  if method ~= nil then return method end
+  return field(self, key)
 end
 
 function meta.__tostring(self)

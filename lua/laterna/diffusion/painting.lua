@@ -17,7 +17,7 @@ local painting = {}
 
 local function is_sampler(v)
   local words = "a sampler or the name of one of lt.samplers"
-  if type(v) == "string" then return type(samplers[v]) == "function", words end
+  if type(v) == "string" then return type(rawget(samplers, v)) == "function", words, samplers end
   return check.is(v, "callable"), words
 end
 

@@ -17,12 +17,14 @@ local kinds = require "laterna.gan.kinds"
 local nn = require "laterna.nn"
 
 local function is_list(v)
-  local ok = type(v) == "table" and rawlen(v) > 0
+  local ok, meant = type(v) == "table" and rawlen(v) > 0, ""
   for i = 1, ok and rawlen(v) or 0 do
     local kind = rawget(v, i)
-    ok = ok and (check.is(kind, "callable") or type(kind) == "string" and rawget(kinds, kind) ~= nil)
+    local known = check.is(kind, "callable") or type(kind) == "string" and rawget(kinds, kind) ~= nil
+    if ok and not known then meant = check.meant(kind, kinds, "; for " .. check.describe(kind) .. " ") end
+    ok = ok and known
   end
-  return ok, "a list of kinds: functions, or names in lt.gan.augment.kinds"
+  return ok, "a list of kinds: functions, or names in lt.gan.augment.kinds" .. meant
 end
 
 --- An augmentation: `lt.gan.augment(options)`, a module that is called as augment(x) with pictures (n,h,w,c). The

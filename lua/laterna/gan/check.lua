@@ -24,7 +24,7 @@ end
 
 --- A rule of check.options: losses.
 function gan_check.is_loss(v)
-  if type(v) == "string" then return rawget(losses, v) ~= nil, "the name of one of lt.gan.losses" end
+  if type(v) == "string" then return rawget(losses, v) ~= nil, "the name of one of lt.gan.losses", losses end
   local ok = type(v) == "table" and check.is(rawget(v, "critic"), "callable")
     and check.is(rawget(v, "generator"), "callable")
   return ok, "a loss's name, or a table of two functions, critic and generator"

@@ -20,6 +20,7 @@
 -- @module laterna.nn.module
 local check = require "laterna.check"
 local recipe = require "laterna.nn.recipe"
+local spelling = require "laterna.spelling"
 local walk = require "laterna.nn.walk"
 local state = require "laterna.nn.state"
 local clone = require "laterna.nn.clone"
@@ -57,7 +58,7 @@ function Module.class(name, constructor)
   walk.register(class)
   recipe.register(class, constructor)
   return setmetatable(class, {
-    __index = Module.methods,
+    __index = spelling.methods(name, class, Module.methods),
     __call = function(_, ...) return construct(class, constructor, ...) end,
     __tostring = function() return "class " .. name end,
   })

@@ -19,6 +19,7 @@ local check = require "laterna.check"
 local core = require "laterna.core"
 local prediction = require "laterna.prediction"
 local schedules = require "laterna.schedule"
+local spelling = require "laterna.spelling"
 
 local solver = {}
 
@@ -30,6 +31,7 @@ local NOTHING_LEFT = 1e-12 -- an alpha of cos(pi / 2) is 0 to the eye of the one
 
 local Sampler = {}
 Sampler.__index = Sampler
+setmetatable(Sampler, { __index = spelling.methods("a sampler", Sampler) })
 
 local function is_noise(v)
   if type(v) ~= "table" then

@@ -83,7 +83,7 @@ local function entry(at, name, v, label, o)
   if type(v) == "table" and rawget(v, "y") ~= nil then
     for key in next, v do
       if key ~= "x" and key ~= "y" and key ~= "label" then
-        check.fail(at[1], at[2], "%s: unknown key %s; known: label, x, y", name, check.describe(key))
+        check.fail(at[1], at[2], "%s: %s", name, check.unknown("key", key, { label = true, x = true, y = true }))
       end
     end
     local y = numbers(at, name .. ".y", rawget(v, "y"))

@@ -10,6 +10,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local recipe = require "laterna.nn.recipe"
+local spelling = require "laterna.spelling"
 local words = require "laterna.text.words"
 
 local Tokenizer = {}
@@ -187,4 +188,7 @@ end
 -- @tparam {string,...} captions
 -- @tparam[opt] table options {vocabulary=8192 (the most ids there may be, 259 of them fixed), lowercase=true}
 -- @treturn Tokenizer
-return setmetatable(Tokenizer, { __call = function(_, ...) return train(...) end })
+return setmetatable(Tokenizer, {
+  __index = spelling.methods("a tokenizer", Tokenizer),
+  __call = function(_, ...) return train(...) end,
+})
