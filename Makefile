@@ -62,7 +62,7 @@ RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.l
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
 .PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 specs check lint sanitized nightly \
-        bench fuzz docs docstrings install clean
+        attack attack-part bench fuzz docs docstrings install clean
 all: build
 
 build: $(SO)
@@ -95,7 +95,7 @@ quick:
 # Those in which kernels compute, which CI repeats under every instruction set, but for those that go through all sets themselves
 # (tag #isas); the rest, and hostile values, it runs once with sanitizers and once without.
 NUMBERS   := $(filter-out $(patsubst %,spec/%,hostile_spec.lua memory_spec.lua package_spec.lua readme_spec.lua examples_spec.lua \
-             run.lua samplers show io data bench fuzz golden support),$(wildcard spec/*))
+             README.md run.lua samplers show io data attack bench fuzz golden support),$(wildcard spec/*))
 numbers:
 	@$(MAKE) --no-print-directory specs SPEC="$(NUMBERS)" EXCLUDE=isas
 
@@ -143,23 +143,51 @@ WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(C
               LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/asan.supp:print_suppressions=0 \
               UBSAN_OPTIONS=print_stacktrace=1 OPENBLAS_NUM_THREADS=1 LATERNA_SANITIZED=1 \
               $(if $(ATTACK),LATERNA_ATTACK=$(ATTACK))
+SANITIZED := --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 \
+             WERROR=
 sanitized:
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" \
-	  OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 WERROR= build
+	@$(MAKE) $(SANITIZED) build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' specs
+
+# Random trouble of five kinds (spec/attack), so many minutes each: programs with sanitizers; PyTorch's numbers; a save that
+# is killed or refused; checkpoints that lie; Ctrl-C. A finding names the part, the seed and the index that play it again:
+# make attack PART=programs SEED=7 INDEX=123. VERBOSE=1 prints errors of other kinds too.
+MINUTES   ?= 0.5
+SEED      ?= $(shell date +%j)
+PART      ?= programs torch faults checkpoints terminal
+attack:
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(if $(filter programs,$(PART)),$(MAKE) $(SANITIZED) build)
+	@mkdir -p $(BUILD)/attack && rm -f $(BUILD)/attack/*
+	@for part in $(PART); do \
+	  if [ $$part = programs ]; then \
+	    $(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' PART=$$part attack-part; \
+	  else \
+	    $(MAKE) --no-print-directory PART=$$part attack-part; \
+	  fi | tee $(BUILD)/attack/$$part; \
+	done
+	@sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$$/\1 \2/p' $(BUILD)/attack/* | awk -v parts="$(words $(PART))" \
+	  '{ p += $$1; f += $$2; n++ } END { f += parts - n; printf "%d passed, %d failed\n", p, f; exit f > 0 }'
+
+# A part that fails is counted by the sum of all.
+attack-part:
+	-@$(RUN) spec/attack/run.lua $(PART) $(MINUTES) $(SEED) $(INDEX)
 
 bench:
 	@$(DEPS) build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	$(RUN) spec/bench/run.lua $(BENCH_ARGS)
 
-# What takes hours: bytes for the parsers; all specs with sanitizers, trainings too, and for every function a thousand
-# times values of all kinds in all places at once. `make nightly FUZZ_SECONDS=60 ATTACK=10` takes less.
+# What takes hours: bytes for the parsers; random trouble; all specs with sanitizers, trainings too, and for every function
+# a thousand times values of all kinds in all places at once. `make nightly FUZZ_SECONDS=60 MINUTES=1 ATTACK=10` takes less.
 nightly: FUZZ_SECONDS := 1800
+nightly: MINUTES := 60
 nightly: ATTACK := 1000
 nightly:
 	@$(DEPS) build test
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
+	@$(MAKE) --no-print-directory attack MINUTES=$(MINUTES)
 	@$(MAKE) --no-print-directory sanitized ATTACK=$(ATTACK)
 
 # The three parsers of what nobody may trust, under libFuzzer (needs clang).
