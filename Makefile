@@ -61,7 +61,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 specs check lint sanitized nightly \
+.PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 apicheck specs check lint sanitized nightly \
         attack attack-part bench fuzz docs docstrings install clean
 all: build
 
@@ -118,6 +118,12 @@ aarch64:
 	@$(DEPS) aarch64
 	@MAKE="$(MAKE)" SPEC="$(SPEC)" .ci/aarch64
 
+# The specs under a Lua that checks every use of its C interface; not a part of CI.
+apicheck:
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@MAKE="$(MAKE)" LUA="$(LUA)" SPEC="$(SPEC)" LUA_SRC="$(LUA_SRC)" .ci/apicheck
+
 check:
 	@$(DEPS) build test check
 	@$(MAKE) --no-print-directory lint
@@ -153,7 +159,7 @@ sanitized:
 # is killed or refused; checkpoints that lie; Ctrl-C. A finding names the part, the seed and the index that play it again:
 # make attack PART=programs SEED=7 INDEX=123. VERBOSE=1 prints errors of other kinds too.
 MINUTES   ?= 0.5
-SEED      ?= $(shell date +%j)
+SEED      ?= 1
 PART      ?= programs torch faults checkpoints terminal
 attack:
 	@$(DEPS) build test
@@ -183,24 +189,36 @@ bench:
 # a thousand times values of all kinds in all places at once. `make nightly FUZZ_SECONDS=60 MINUTES=1 ATTACK=10` takes less.
 nightly: FUZZ_SECONDS := 1800
 nightly: MINUTES := 60
+nightly: SEED := $(shell date +%Y%j)
 nightly: ATTACK := 1000
 nightly:
 	@$(DEPS) build test
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
-	@$(MAKE) --no-print-directory attack MINUTES=$(MINUTES)
+	@$(MAKE) --no-print-directory attack MINUTES=$(MINUTES) SEED=$(SEED)
 	@$(MAKE) --no-print-directory sanitized ATTACK=$(ATTACK)
 
-# The three parsers of what nobody may trust, under libFuzzer (needs clang).
+# The parsers of what nobody may trust, under libFuzzer (needs clang): those in C, and those in Lua, so many seconds each.
 FUZZ_SECONDS ?= 120
+FUZZED       ?= png idx safetensors
+FUZZED_LUA   ?= jsonl tokenizer metadata pack
+# Where the linker finds Lua as a library: Debian's name, then others'.
+LUA_LIBRARY  := $(or $(shell pkg-config --libs lua5.4 2>/dev/null),-llua)
 fuzz:
-	@mkdir -p $(foreach p,png idx safetensors,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@mkdir -p $(foreach p,png idx safetensors jsonl tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
 	$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
-	@for p in png idx safetensors; do \
+	@for p in $(FUZZED); do \
 	  clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icsrc $(EXTERNAL) \
 	    spec/fuzz/$${p}_fuzz.c spec/fuzz/alone.c csrc/io/*.c csrc/base/error.c csrc/tensor/tensor.c \
 	    -lpng -lz -lm -o $(BUILD)/fuzz/$$p && \
 	  $(BUILD)/fuzz/$$p -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/ \
 	    $(BUILD)/fuzz/corpus/$$p $(BUILD)/fuzz/seeds/$$p || exit; done
+	@clang -g -O1 -std=gnu11 -fsanitize=fuzzer -I$(LUA_INCDIR) spec/fuzz/lua_fuzz.c $(LUA_LIBRARY) -o $(BUILD)/fuzz/lua
+	@for p in $(FUZZED_LUA); do \
+	  env FUZZ_TARGET=$$p LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
+	    LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(BUILD)/fuzz/lua -max_total_time=$(FUZZ_SECONDS) -max_len=1024 \
+	    -timeout=10 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus/$$p $(BUILD)/fuzz/seeds/$$p || exit; done
 
 # Public names as they are typed, then the library's own; a public name that is not there is an error.
 docs:
