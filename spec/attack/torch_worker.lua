@@ -62,7 +62,8 @@ for _, name in ipairs { "SGD", "Adam", "AdamW", "RMSprop", "Lion" } do
     local opt = optim[name]({ p }, o)
     for _, row in x[2]:detach():rows() do
       opt:zero_grad()
-      core.backward((p * row):sum())
+      local loss = (p * row):sum()
+      loss:backward()
       opt:step()
     end
     return p:detach()
@@ -82,7 +83,8 @@ end
 
 function ops.clip_grad_norm(x, _, o)
   local p = core.zeros(x[1].shape):requires_grad_(true)
-  core.backward((p * x[1]:detach()):sum())
+  local loss = (p * x[1]:detach()):sum()
+  loss:backward()
   core.clip_grad_norm({ p }, o.most)
   return p.grad
 end
