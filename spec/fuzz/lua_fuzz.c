@@ -1,6 +1,6 @@
-// Any bytes, handed to a parser that is written in Lua: spec/fuzz/lua_targets.lua has the parsers, FUZZ_TARGET names one.
-// A hook counts the lines of Lua that run, so that libFuzzer keeps the inputs that reach new ones. An error that comes
-// out of a target is a finding.
+// Any bytes, handed to a parser that is written in Lua: spec/fuzz/lua_targets.lua has the parsers, FUZZ_TARGET names
+// one. A hook counts the lines of Lua that run, so that libFuzzer keeps the inputs that reach new ones. An error that
+// comes out of a target is a finding.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
