@@ -1,4 +1,5 @@
--- One random program: ten to forty statements over a pool of tensors. A seed and an index give the same program again.
+-- One random program: twenty to a hundred statements over a pool of tensors. A seed and an index give the same program
+-- again.
 local calls = require "spec.attack.calls"
 local check = require "laterna.check"
 local core = require "laterna.core"
@@ -159,7 +160,7 @@ end
 statements.family = family
 
 -- Statements by how often they are drawn, of a hundred.
-local OFTEN = { { "backward", 10 }, { "scope", 6 }, { "coroutine", 6 }, { "memory", 5 }, { "family", 3 } }
+local OFTEN = { { "backward", 10 }, { "scope", 6 }, { "coroutine", 6 }, { "memory", 5 }, { "family", 1 } }
 
 local function restore()
   core.debug_fail_allocation(0)
@@ -188,7 +189,7 @@ local function run(seed, index, report)
   math.randomseed(seed, index)
   restore()
   local self = setmetatable({ pool = values.pool(), latest = "the start", report = report, index = index }, Program)
-  for _ = 1, random(10, 40) do statement(self) end
+  for _ = 1, random(20, 100) do statement(self) end
   restore()
 end
 

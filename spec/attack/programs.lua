@@ -5,8 +5,8 @@ local child = require "spec.support.child"
 
 local programs = {}
 
-local BATCH <const> = 40 -- programs a process
-local SECONDS <const> = 240 -- of a process
+local BATCH <const> = 20 -- programs a process
+local SECONDS <const> = 600 -- of a process, for it may wait for others
 local REACHED <const> = 0.6 -- so many of the calls must compute, or they would test the checks alone
 
 local function read(path)
