@@ -55,6 +55,7 @@ end
 -- @tparam table pool
 -- @treturn table target, nil when its arguments could not be made
 -- @treturn table arguments, with n
+-- @treturn boolean whether the object of a method is of another kind
 function calls.draw(pool)
   local list = values.once_in(4) and high or low
   local target = list[math.random(#list)]
@@ -66,8 +67,9 @@ function calls.draw(pool)
   else
     args[1] = pool:any()
   end
-  if target.method and values.once_in(80) then args[1] = pool:any() end
-  return target, args
+  local other = target.method and values.once_in(80)
+  if other then args[1] = pool:any() end
+  return target, args, other
 end
 
 return calls

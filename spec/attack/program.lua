@@ -53,9 +53,8 @@ end
 local statements = {}
 
 local function call(self)
-  local target, args = calls.draw(self.pool)
+  local target, args, on_self = calls.draw(self.pool)
   if not target then return end
-  local on_self = target.method and not check.is(args[1], "tensor")
   self:try(("%s(%s)"):format(target.path, describe(args)), on_self, target.f, table.unpack(args, 1, args.n))
 end
 

@@ -23,15 +23,15 @@ def shape(axes, most=7):
 
 
 def normal(*s):
-    return torch.randn(*s, dtype=torch.float32).double()
+    return torch.randn(s, dtype=torch.float32).double()
 
 
 def positive(*s):
-    return (torch.rand(*s, dtype=torch.float32) + 0.5).double()
+    return (torch.rand(s, dtype=torch.float32) + 0.5).double()
 
 
 def off_zero(*s):
-    x = torch.randn(*s, dtype=torch.float32)
+    x = torch.randn(s, dtype=torch.float32)
     return (x + x.sign() * 0.1).double()
 
 

@@ -89,13 +89,14 @@ function ops.clip_grad_norm(x, _, o)
   return p.grad
 end
 
--- The largest difference, as a part of the largest number that is right.
+-- The largest difference, as a part of the largest number that is right. Where all of those are small they are what is
+-- left of larger ones.
 local function distance(got, right)
   if table.concat(got.shape, ",") ~= table.concat(right.shape, ",") then return 1 / 0 end
   if right:numel() == 0 then return 0 end
   local most = right:abs():max():item()
   local far = (got:float() - right):abs():max():item()
-  return far ~= far and 1 / 0 or far / math.max(most, 1e-3)
+  return far ~= far and 1 / 0 or far / math.max(most, 0.05)
 end
 
 local tensors, metadata = core.load_safetensors(arg[1])
