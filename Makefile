@@ -61,8 +61,8 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 specs check lint sanitized tsan nightly \
-        bench fuzz docs docstrings install clean
+.PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 apicheck specs check lint sanitized tsan \
+        nightly attack attack-part bench fuzz docs docstrings install clean
 all: build
 
 build: $(SO)
@@ -95,7 +95,7 @@ quick:
 # Those in which kernels compute, which CI repeats under every instruction set, but for those that go through all sets themselves
 # (tag #isas); the rest, and hostile values, it runs once with sanitizers and once without.
 NUMBERS   := $(filter-out $(patsubst %,spec/%,hostile_spec.lua memory_spec.lua package_spec.lua readme_spec.lua examples_spec.lua \
-             run.lua samplers show io data bench fuzz golden support),$(wildcard spec/*))
+             README.md run.lua samplers show io data attack bench fuzz golden support),$(wildcard spec/*))
 numbers:
 	@$(MAKE) --no-print-directory specs SPEC="$(NUMBERS)" EXCLUDE=isas
 
@@ -117,6 +117,12 @@ test-isa:
 aarch64:
 	@$(DEPS) aarch64
 	@MAKE="$(MAKE)" SPEC="$(SPEC)" .ci/aarch64
+
+# The specs under a Lua that checks every use of its C interface; not a part of CI.
+apicheck:
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@MAKE="$(MAKE)" LUA="$(LUA)" SPEC="$(SPEC)" LUA_SRC="$(LUA_SRC)" .ci/apicheck
 
 check:
 	@$(DEPS) build test check
@@ -144,51 +150,91 @@ WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(C
               LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/asan.supp:print_suppressions=0 \
               UBSAN_OPTIONS=print_stacktrace=1 OPENBLAS_NUM_THREADS=1 LATERNA_SANITIZED=1 \
               $(if $(ATTACK),LATERNA_ATTACK=$(ATTACK))
+SANITIZED := --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 \
+             WERROR=
 sanitized:
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" \
-	  OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 WERROR= build
+	@$(MAKE) $(SANITIZED) build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' EXCLUDE=$(if $(EXCLUDE),$(EXCLUDE)$(comma))install specs
+
+# Where the linker finds Lua as a library: Debian's name, then others'.
+LUA_LIBRARY := $(or $(shell pkg-config --libs lua5.4 2>/dev/null),-llua)
 
 # Two, three and six Lua states in threads of one process train small models, are closed and opened again, while every
 # access to what threads share is watched; .ci/tsan.supp names what is not ours. Addresses are not made random: where
 # they are by more than 28 bits, libtsan of GCC 12 finds no room for its own.
-LUA_LIBS  ?= $(or $(shell pkg-config --libs lua5.4 2>/dev/null),-llua)
 tsan:
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/tsan SANITIZE=-fsanitize=thread \
 	  OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 WERROR= build
-	@$(CC) -g -O1 -fsanitize=thread -pthread -I$(LUA_INCDIR) spec/support/many_states.c -o $(BUILD)/tsan/many_states $(LUA_LIBS)
+	@$(CC) -g -O1 -fsanitize=thread -pthread -I$(LUA_INCDIR) spec/support/many_states.c -o $(BUILD)/tsan/many_states $(LUA_LIBRARY)
 	@for n in 2 3 6; do \
 	  env LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" LUA_CPATH="$(abspath $(BUILD))/tsan/?.so;;" \
 	    TSAN_OPTIONS="suppressions=$(CURDIR)/.ci/tsan.supp exitcode=66" LATERNA_THREADS=3 \
 	    setarch "$$(uname -m)" -R $(BUILD)/tsan/many_states spec/support/many_states.lua $$n 3 || exit; done
+
+# Random trouble of five kinds (spec/attack), so many minutes each: programs with sanitizers; PyTorch's numbers; a save that
+# is killed or refused; checkpoints that lie; Ctrl-C. A finding names the part, the seed and the index that play it again:
+# make attack PART=programs SEED=7 INDEX=123. VERBOSE=1 prints errors of other kinds too.
+MINUTES   ?= 0.5
+SEED      ?= 1
+PART      ?= programs torch faults checkpoints terminal
+attack:
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(if $(filter programs,$(PART)),$(MAKE) $(SANITIZED) build)
+	@mkdir -p $(BUILD)/attack && rm -f $(BUILD)/attack/*
+	@for part in $(PART); do \
+	  if [ $$part = programs ]; then \
+	    $(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' PART=$$part attack-part; \
+	  else \
+	    $(MAKE) --no-print-directory PART=$$part attack-part; \
+	  fi | tee $(BUILD)/attack/$$part; \
+	done
+	@sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$$/\1 \2/p' $(BUILD)/attack/* | awk -v parts="$(words $(PART))" \
+	  '{ p += $$1; f += $$2; n++ } END { f += parts - n; printf "%d passed, %d failed\n", p, f; exit f > 0 }'
+
+# A part that fails is counted by the sum of all.
+attack-part:
+	-@$(RUN) spec/attack/run.lua $(PART) $(MINUTES) $(SEED) $(INDEX)
 
 bench:
 	@$(DEPS) build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	$(RUN) spec/bench/run.lua $(BENCH_ARGS)
 
-# What takes hours: bytes for the parsers; many Lua states under ThreadSanitizer; all specs with sanitizers, trainings
-# too, and for every function a thousand times values of all kinds in all places at once. `make nightly
-# FUZZ_SECONDS=60 ATTACK=10` takes less.
+# What takes hours: bytes for the parsers; random trouble; many Lua states under ThreadSanitizer; all specs with sanitizers,
+# trainings too, and for every function a thousand times values of all kinds in all places at once.
+# `make nightly FUZZ_SECONDS=60 MINUTES=1 ATTACK=10` takes less.
 nightly: FUZZ_SECONDS := 1800
+nightly: MINUTES := 60
+nightly: SEED := $(shell date +%Y%j)
 nightly: ATTACK := 1000
 nightly:
 	@$(DEPS) build test
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 	@$(MAKE) --no-print-directory tsan
+	@$(MAKE) --no-print-directory attack MINUTES=$(MINUTES) SEED=$(SEED)
 	@$(MAKE) --no-print-directory sanitized ATTACK=$(ATTACK)
 
-# The three parsers of what nobody may trust, under libFuzzer (needs clang).
+# The parsers of what nobody may trust, under libFuzzer (needs clang): those in C, and those in Lua, so many seconds each.
 FUZZ_SECONDS ?= 120
+FUZZED       ?= png idx safetensors
+FUZZED_LUA   ?= jsonl tokenizer metadata pack
 fuzz:
-	@mkdir -p $(foreach p,png idx safetensors,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
+	@$(DEPS) build test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@mkdir -p $(foreach p,png idx safetensors jsonl tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
 	$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
-	@for p in png idx safetensors; do \
+	@for p in $(FUZZED); do \
 	  clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icsrc $(EXTERNAL) \
 	    spec/fuzz/$${p}_fuzz.c spec/fuzz/alone.c csrc/io/*.c csrc/base/error.c csrc/tensor/tensor.c \
 	    -lpng -lz -lm -o $(BUILD)/fuzz/$$p && \
 	  $(BUILD)/fuzz/$$p -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/ \
 	    $(BUILD)/fuzz/corpus/$$p $(BUILD)/fuzz/seeds/$$p || exit; done
+	@clang -g -O1 -std=gnu11 -fsanitize=fuzzer -I$(LUA_INCDIR) spec/fuzz/lua_fuzz.c $(LUA_LIBRARY) -o $(BUILD)/fuzz/lua
+	@for p in $(FUZZED_LUA); do \
+	  env FUZZ_TARGET=$$p LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
+	    LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(BUILD)/fuzz/lua -max_total_time=$(FUZZ_SECONDS) -max_len=1024 \
+	    -timeout=10 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus/$$p $(BUILD)/fuzz/seeds/$$p || exit; done
 
 # Public names as they are typed, then the library's own; a public name that is not there is an error.
 docs:

@@ -40,3 +40,27 @@ for i, header in ipairs{ "{}", '{"__metadata__":{"a":"b","\\u00fc":"\\ud83c\\udf
   '{"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[],"data_offsets":[8,9]}}  ' } do
   write(("safetensors/%d"):format(i), string.pack("<s8", header) .. (i == 3 and "123456789" or ""))
 end
+
+for i, line in ipairs { '{"file_name": "a.png", "text": "a red star"}\n{"file_name": "b.png", "text": "\\u00e9"}\n',
+  '{"file_name": "../a.png", "text": ""}', '{"file_name": "./a.png", "text": "x", "more": [1, {"y": null}]}\n\n' } do
+  write(("jsonl/%d"):format(i), line)
+end
+
+write("tokenizer/1", "laterna tokenizer 1\nlowercase yes\nwords 2\nred\n star\n")
+write("tokenizer/2", "laterna tokenizer 1\nlowercase no\nwords 0\n")
+write("tokenizer/3", "A red  star \xff")
+
+local LINEAR = '{"$args":[2,3],"$class":"lt.nn.Linear"}'
+for i, text in ipairs {
+  '{"changes":[],"tree":' .. LINEAR .. "}",
+  '{"changes":[],"tree":{"$args":[' .. LINEAR .. ',{"$value":"lt.silu"}],"$class":"lt.nn.Sequential"}}',
+  '{"changes":[{"module":"","function":"lt.nn.spectral_norm","args":[{"iterations":1}]}],"tree":' .. LINEAR .. "}",
+  '[{"captions":1,"hash":"0a","text":"laterna tokenizer 1\\u000alowercase yes\\u000awords 0\\u000a"}]',
+  '{"":1,"a":0.5,"b":[-1e3,null,true,"\\ud83c\\udfa8"]}',
+} do
+  write(("metadata/%d"):format(i), text)
+end
+
+for i, text in ipairs { "z", "{s1:61i-3;}", "{i1;n0x1.8p+1;i2;{}}", "s2:00ff", "t", "nnan;" } do
+  write(("pack/%d"):format(i), text)
+end

@@ -168,6 +168,7 @@ function Tokenizer.load(text)
   local function refuse(...) check.fail("load", 1, "state: " .. select(1, ...), select(2, ...)) end
   local lowercase, n, at = text:match("^" .. HEADER .. "\nlowercase (%a+)\nwords (%d+)\n()")
   if not n or lowercase ~= "yes" and lowercase ~= "no" then refuse("not a tokenizer's") end
+  if n:find "^0." then refuse("not a tokenizer's") end
   n = #n <= 7 and math.tointeger(n) or MOST + 1
   if n > MOST then refuse("more than %d words", MOST) end
   local list, known = {}, {}

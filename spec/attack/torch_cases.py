@@ -1,0 +1,466 @@
+# Writes random cases of every operation with PyTorch's outputs and gradients, in double precision:
+#   python3 spec/attack/torch_cases.py FILE SEED COUNT
+# FILE is a safetensors file, written by hand: tensors "N.x1" (inputs), "N.i1" (indices from 1), "N.g" (the gradient of
+# the output), "N.y", "N.d1" (what is right); the metadata "cases" is a JSON list of {op, options, inputs, tolerance}.
+import json
+import math
+import random
+import struct
+import sys
+
+import torch
+from torch.nn import functional as F
+
+R = random.Random()
+
+
+def size(most=7):
+    return R.choice([1, 1, 2, 3, 4, 5, 7, most])
+
+
+def shape(axes, most=7):
+    return [size(most) for _ in range(axes)]
+
+
+def normal(*s):
+    return torch.randn(s, dtype=torch.float32).double()
+
+
+def positive(*s):
+    return (torch.rand(s, dtype=torch.float32) + 0.5).double()
+
+
+def off_zero(*s):
+    x = torch.randn(s, dtype=torch.float32)
+    return (x + x.sign() * 0.1).double()
+
+
+def spread(*s):  # no two alike
+    n = math.prod(s)
+    return (torch.randperm(n).float() * 0.25 - n / 8).double().reshape(s)
+
+
+def first(t):  # N,H,W,C of the library to PyTorch's N,C,H,W
+    return t.permute(0, 3, 1, 2)
+
+
+def last(t):
+    return t.permute(0, 2, 3, 1)
+
+
+OPS = {}
+
+
+def op(f):
+    OPS[f.__name__] = f
+    return f
+
+
+def unary(name, f, make, **more):
+    OPS[name] = lambda: dict(x=[make(*shape(R.randrange(0, 5)))], f=f, **more)
+
+
+for name in ("exp", "square", "sin", "cos", "tanh", "sigmoid", "erf", "neg"):
+    unary(name, getattr(torch, name), normal)
+unary("silu", F.silu, normal)
+unary("softplus", F.softplus, normal)
+unary("gelu", F.gelu, normal)
+for name in ("log", "log1p", "sqrt", "rsqrt", "reciprocal"):
+    unary(name, getattr(torch, name), positive)
+for name in ("abs", "sign", "floor"):
+    unary(name, getattr(torch, name), off_zero)
+unary("relu", F.relu, off_zero)
+unary("leaky_relu", lambda x: F.leaky_relu(x, 0.2), off_zero, o=dict(slope=0.2))
+unary("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), normal)
+unary("clamp", lambda x: x.clamp(-0.5, 0.7), normal)
+
+
+def broadcast(make, other=None):
+    a = shape(R.randrange(0, 4))
+    b = [1 if R.random() < 0.3 else s for s in a][R.randrange(0, len(a) + 1):]
+    a = [1 if R.random() < 0.15 else s for s in a]
+    return [make(*a), (other or make)(*b)]
+
+
+for name, make, other in (("add", normal, None), ("sub", normal, None), ("mul", normal, None), ("div", normal, positive),
+                          ("pow", positive, normal), ("maximum", normal, None), ("minimum", normal, None)):
+    OPS[name] = lambda name=name, make=make, other=other: dict(x=broadcast(make, other), f=getattr(torch, name))
+
+
+@op
+def addcmul():
+    a, b = broadcast(normal)
+    return dict(x=[a, b, normal(*b.shape)], f=torch.addcmul)
+
+
+def axes_of(n):
+    return sorted(R.sample(range(n), R.randrange(1, n + 1)))
+
+
+def reduction(name, f, make):
+    def case():
+        s = shape(R.randrange(1, 5))
+        axes, keep = axes_of(len(s)), R.random() < 0.5
+        return dict(x=[make(*s)], f=lambda x: f(x, axes, keep), o=dict(axes=[a + 1 for a in axes], keepdim=keep))
+    OPS[name] = case
+
+
+reduction("sum", lambda x, a, k: x.sum(a, keepdim=k), normal)
+reduction("mean", lambda x, a, k: x.mean(a, keepdim=k), normal)
+reduction("max", lambda x, a, k: x.amax(a, keepdim=k), spread)
+reduction("min", lambda x, a, k: x.amin(a, keepdim=k), spread)
+reduction("norm", lambda x, a, k: torch.sqrt((x * x).sum(a, keepdim=k)), off_zero)
+reduction("std", lambda x, a, k: torch.sqrt(x.var(a, unbiased=False, keepdim=k) + 0), lambda *s: spread(*(t + 1 for t in s)))
+reduction("var", lambda x, a, k: x.var(a, unbiased=False, keepdim=k), normal)
+
+
+def prod(x, axes, keep):
+    for a in reversed(axes):
+        x = x.prod(a, keepdim=keep)
+    return x
+
+
+reduction("prod", prod, positive)
+
+
+def along(name, f, make):
+    def case():
+        s = shape(R.randrange(1, 5))
+        a = R.randrange(len(s))
+        return dict(x=[make(*s)], f=lambda x: f(x, a), o=dict(axis=a + 1))
+    OPS[name] = case
+
+
+along("cumsum", lambda x, a: x.cumsum(a), normal)
+along("softmax", F.softmax, normal)
+along("log_softmax", F.log_softmax, normal)
+along("sort", lambda x, a: x.sort(a)[0], spread)
+along("argsort", lambda x, a: x.argsort(a).double() + 1, spread)
+along("argmax", lambda x, a: x.argmax(a).double() + 1, spread)
+along("flip", lambda x, a: x.flip(a), normal)
+along("repeat_interleave", lambda x, a: x.repeat_interleave(2, a), normal)
+
+
+@op
+def permute():
+    s = shape(R.randrange(1, 6))
+    p = list(range(len(s)))
+    R.shuffle(p)
+    return dict(x=[normal(*s)], f=lambda x: x.permute(p), o=dict(axes=[a + 1 for a in p]))
+
+
+@op
+def cat():
+    s, a = shape(3), R.randrange(3)
+    t = s[:a] + [size()] + s[a + 1:]
+    return dict(x=[normal(*s), normal(*t)], f=lambda x, y: torch.cat([x, y], a), o=dict(axis=a + 1))
+
+
+@op
+def gather():
+    s, a = shape(3), R.randrange(3)
+    t = s[:a] + [size()] + s[a + 1:]
+    i = torch.randint(0, s[a], t)
+    return dict(x=[normal(*s)], i=[i], f=lambda x: x.gather(a, i), o=dict(axis=a + 1))
+
+
+@op
+def index_select():
+    s, a = shape(3), R.randrange(3)
+    i = torch.randint(0, s[a], [size()])
+    return dict(x=[normal(*s)], i=[i], f=lambda x: x.index_select(a, i), o=dict(axis=a + 1))
+
+
+@op
+def matmul():
+    n, m, k = size(40), size(40), size(70)
+    lead = shape(R.randrange(0, 3), 3)
+    return dict(x=[normal(*lead, n, k), normal(*(lead if R.random() < 0.5 else []), k, m)], f=torch.matmul)
+
+
+@op
+def linear():
+    k, m = size(70), size(40)
+    return dict(x=[normal(*shape(R.randrange(1, 3)), k), normal(m, k), normal(m)], f=F.linear)
+
+
+@op
+def embedding():
+    i = torch.randint(0, 6, shape(2))
+    return dict(x=[normal(6, size())], i=[i], f=lambda w: F.embedding(i, w))
+
+
+def geometry(transposed):
+    while True:
+        n, groups = R.choice([1, 2, 3]), R.choice([1, 1, 1, 2, 3])
+        cin, cout = groups * R.choice([1, 2, 3, 5, 16, 32]), groups * R.choice([1, 2, 4, 7, 32])
+        h, w = R.randrange(1, 14), R.randrange(1, 14)
+        kh, kw = R.choice([1, 2, 3, 3, 4, 5]), R.choice([1, 2, 3, 3, 4, 5])
+        stride, padding, dilation = R.choice([1, 1, 2, 3]), R.randrange(0, 4), R.choice([1, 1, 2, 3])
+        out = R.randrange(0, max(stride, dilation)) if transposed else 0
+        if transposed:
+            oh, ow = ((s - 1) * stride - 2 * padding + dilation * (k - 1) + out + 1 for s, k in ((h, kh), (w, kw)))
+        else:
+            oh, ow = ((s + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for s, k in ((h, kh), (w, kw)))
+        if min(oh, ow) >= 1 and max(oh, ow) < 40:
+            return n, groups, cin, cout, h, w, kh, kw, stride, padding, dilation, out
+
+
+@op
+def conv2d():
+    n, g, cin, cout, h, w, kh, kw, s, p, d, _ = geometry(False)
+    x = [normal(n, h, w, cin), normal(cout, kh, kw, cin // g), normal(cout)]
+    return dict(x=x, f=lambda x, v, b: last(F.conv2d(first(x), first(v), b, s, p, d, g)), tolerance=4e-5,
+                o=dict(stride=s, padding=p, dilation=d, groups=g))
+
+
+@op
+def conv_transpose2d():
+    n, g, cin, cout, h, w, kh, kw, s, p, d, out = geometry(True)
+    x = [normal(n, h, w, cin), normal(cin, kh, kw, cout // g), normal(cout)]
+    return dict(x=x, f=lambda x, v, b: last(F.conv_transpose2d(first(x), first(v), b, s, p, out, g, d)), tolerance=4e-5,
+                o=dict(stride=s, padding=p, dilation=d, groups=g, output_padding=out))
+
+
+@op
+def max_pool2d():
+    k, s = R.randrange(1, 4), R.randrange(1, 4)
+    x = spread(size(), R.randrange(k, 9), R.randrange(k, 9), size())
+    return dict(x=[x], f=lambda x: last(F.max_pool2d(first(x), k, s, k // 2)), o=dict(k=k, stride=s, padding=k // 2))
+
+
+@op
+def avg_pool2d():
+    k, s = R.randrange(1, 4), R.randrange(1, 4)
+    x = normal(size(), R.randrange(k, 9), R.randrange(k, 9), size())
+    return dict(x=[x], f=lambda x: last(F.avg_pool2d(first(x), k, s)), o=dict(k=k, stride=s, padding=0))
+
+
+@op
+def resize_bilinear():
+    h, w = R.randrange(1, 9), R.randrange(1, 9)
+    x = normal(size(), R.randrange(1, 9), R.randrange(1, 9), size())
+    return dict(x=[x], f=lambda x: last(F.interpolate(first(x), (h, w), mode="bilinear", align_corners=False)),
+                o=dict(size=[h, w]), tolerance=4e-5)
+
+
+@op
+def attention():
+    n, heads, d, lq, lk = R.randrange(1, 4), R.randrange(1, 4), size(16), size(33), size(33)
+    mask = torch.rand(n, lk) < 0.7
+    mask[:, 0] = True
+
+    def f(q, k, v):
+        s = torch.einsum("nqhd,nkhd->nhqk", q, k) / math.sqrt(d)
+        s = s.masked_fill(~mask[:, None, None, :], -math.inf)
+        return torch.einsum("nhqk,nkhd->nqhd", s.softmax(-1), v)
+    return dict(x=[normal(n, lq, heads, d), normal(n, lk, heads, d), normal(n, lk, heads, d)], f=f, c=[mask.double()],
+                tolerance=4e-5)
+
+
+@op
+def group_norm():
+    g, per = R.randrange(1, 4), R.randrange(1, 5)
+    x = [normal(size(), R.randrange(1, 5), R.randrange(2, 6), g * per), normal(g * per), normal(g * per)]
+    return dict(x=x, f=lambda x, w, b: last(F.group_norm(first(x), g, w, b, 1e-5)), o=dict(groups=g), tolerance=2e-4)
+
+
+@op
+def layer_norm():
+    c = R.randrange(3, 40)
+    return dict(x=[normal(*shape(2), c), normal(c), normal(c)], f=lambda x, w, b: F.layer_norm(x, [c], w, b, 1e-5),
+                tolerance=2e-4)
+
+
+@op
+def rms_norm():
+    c = R.randrange(2, 40)
+    return dict(x=[normal(*shape(2), c), normal(c)], tolerance=1e-4,
+                f=lambda x, w: x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-5) * w)
+
+
+@op
+def batch_norm():
+    c, training = R.randrange(1, 9), R.random() < 0.5
+    mean, var = normal(c), positive(c)
+    x = [normal(3, R.randrange(2, 5), R.randrange(2, 5), c), normal(c), normal(c)]
+
+    def f(x, w, b):
+        m, v = mean.clone(), var.clone()
+        y = last(F.batch_norm(first(x), m, v, w, b, training, 0.1, 1e-5))
+        return torch.cat([y.flatten(), m, v]) if training else y.flatten()
+    return dict(x=x, f=f, c=[mean, var], o=dict(training=training), tolerance=2e-4, part=True)
+
+
+def loss(name, f, make):
+    def case():
+        r = R.choice(["mean", "sum", "none"])
+        return dict(x=make(), f=lambda *x: f(*x, r), o=dict(reduction=r), tolerance=4e-5)
+    OPS[name] = case
+
+
+def reduce(t, r):
+    return t if r == "none" else getattr(t, r)()
+
+
+def pair():
+    s = shape(R.randrange(1, 4))
+    return [normal(*s), normal(*s)]
+
+
+loss("mse_loss", lambda x, y, r: F.mse_loss(x, y, reduction=r), pair)
+loss("l1_loss", lambda x, y, r: F.l1_loss(x, y, reduction=r), pair)
+loss("huber_loss", lambda x, y, r: F.huber_loss(x, y, delta=0.7, reduction=r), pair)
+loss("bce_with_logits", lambda x, y, r: F.binary_cross_entropy_with_logits(x, y, reduction=r), pair)
+loss("gaussian_nll", lambda x, m, v, r: reduce((v + (x - m) ** 2 * (-v).exp() + math.log(2 * math.pi)) / 2, r),
+     lambda: pair() + [normal(1)])
+loss("kl_normal", lambda m, v, r: reduce((m ** 2 + v.exp() - 1 - v) / 2, r), pair)
+
+
+@op
+def cross_entropy():
+    n, c, r = size(), R.randrange(1, 9), R.choice(["mean", "sum", "none"])
+    i = torch.randint(0, c, [n])
+    return dict(x=[normal(n, c)], i=[i], f=lambda x: F.cross_entropy(x, i, reduction=r), o=dict(reduction=r))
+
+
+def regular(n):
+    return normal(n, n) + 4 * torch.eye(n, dtype=torch.double) * math.sqrt(n)
+
+
+@op
+def solve():
+    n = R.randrange(1, 6)
+    return dict(x=[regular(n), normal(n, size())], f=torch.linalg.solve, tolerance=2e-4)
+
+
+@op
+def inverse():
+    return dict(x=[regular(R.randrange(1, 6))], f=torch.inverse, tolerance=2e-4)
+
+
+@op
+def logdet():
+    return dict(x=[regular(R.randrange(1, 6))], f=lambda a: torch.linalg.slogdet(a)[1], tolerance=2e-4)
+
+
+# Optimizers: the gradient of each of k steps is an input; y is the parameter after them.
+def optimizer(name, make, options):
+    def case():
+        o, s, k = options(), shape(2), R.randrange(1, 6)
+        p, g = normal(*s), normal(k, *s)
+
+        def f(p, g):
+            q = torch.nn.Parameter(p.detach().clone())
+            opt = make([q], o)
+            for row in g:
+                q.grad = row.detach().clone()
+                opt.step()
+            return q.detach()
+        return dict(x=[p, g], f=f, o=o, no_gradient=True, tolerance=4e-5)
+    OPS[name] = case
+
+
+def decay():
+    return R.choice([0.0, 0.0, 0.01, 0.1])
+
+
+optimizer("SGD", lambda p, o: torch.optim.SGD(p, **o), lambda: R.choice([
+    dict(lr=0.1, weight_decay=decay()), dict(lr=0.1, momentum=0.9, weight_decay=decay(), nesterov=True),
+    dict(lr=0.1, momentum=0.9, dampening=0.5, weight_decay=decay())]))
+optimizer("Adam", lambda p, o: torch.optim.Adam(p, **o), lambda: dict(lr=0.01, betas=[0.9, 0.99], weight_decay=decay()))
+optimizer("AdamW", lambda p, o: torch.optim.AdamW(p, **o), lambda: dict(lr=0.01, betas=[0.8, 0.999], weight_decay=decay()))
+optimizer("RMSprop", lambda p, o: torch.optim.RMSprop(p, **o),
+          lambda: dict(lr=0.01, alpha=0.9, weight_decay=decay(), momentum=R.choice([0.0, 0.9])))
+
+
+class Lion:  # Chen et al. 2023, algorithm 2
+    def __init__(self, params, o):
+        self.p, self.o, self.m = params[0], o, torch.zeros_like(params[0])
+
+    def step(self):
+        (b1, b2), lr, g = self.o["betas"], self.o["lr"], self.p.grad
+        with torch.no_grad():
+            self.p.mul_(1 - lr * self.o["weight_decay"]).sub_(lr * (b1 * self.m + (1 - b1) * g).sign())
+        self.m = b2 * self.m + (1 - b2) * g
+
+
+optimizer("Lion", Lion, lambda: dict(lr=0.01, betas=[0.9, 0.99], weight_decay=decay()))
+
+
+@op
+def ema():
+    s, k, d = shape(2), R.randrange(1, 6), R.choice([0.5, 0.9, 0.999])
+
+    def f(p, g):
+        average = p.clone()
+        for row in g:
+            average = d * average + (1 - d) * row
+        return average
+    return dict(x=[normal(*s), normal(k, *s)], f=f, o=dict(decay=d), no_gradient=True)
+
+
+@op
+def clip_grad_norm():
+    s, most = shape(2), R.choice([0.1, 1.0, 100.0])
+    return dict(x=[normal(*s)], f=lambda g: g * min(1.0, most / (float(g.norm()) + 1e-6)), o=dict(most=most),
+                no_gradient=True)
+
+
+# Streams: the same bits as PyTorch's generator on CPU.
+def stream(name):
+    def case():
+        seed, n = R.randrange(1 << 31), R.choice([1, 3, 15, 16, 17, 100, 1000])
+        torch.manual_seed(seed)
+        y = getattr(torch, name)(n).double()
+        return dict(x=[], f=lambda: y, o=dict(seed=seed, n=n), no_gradient=True, tolerance=1e-6)
+    OPS[name] = case
+
+
+stream("rand")
+stream("randn")
+
+
+def write(path, tensors, metadata):
+    header, data, at = {"__metadata__": metadata}, [], 0
+    for name, t in tensors.items():
+        code, kind = ("i", "I32") if name.split(".")[1][0] == "i" else ("f", "F32")
+        values = t.detach().reshape(-1).tolist()
+        packed = struct.pack("<%d%s" % (len(values), code), *values)
+        header[name] = dict(dtype=kind, shape=list(t.shape), data_offsets=[at, at + len(packed)])
+        at += len(packed)
+        data.append(packed)
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + b"".join(data))
+
+
+def main(path, seed, count):
+    R.seed(seed)
+    torch.manual_seed(seed)
+    tensors, cases, names = {}, [], sorted(OPS)
+    for n in range(1, count + 1):
+        name = names[(n - 1 + seed) % len(names)]
+        c = OPS[name]()
+        x = [t.clone().requires_grad_(not c.get("no_gradient")) for t in c["x"]]
+        y = c["f"](*x)
+        for k, t in enumerate(c["x"]):
+            tensors["%d.x%d" % (n, k + 1)] = t
+        for k, t in enumerate(c.get("i", [])):
+            tensors["%d.i%d" % (n, k + 1)] = t + 1
+        for k, t in enumerate(c.get("c", [])):
+            tensors["%d.c%d" % (n, k + 1)] = t
+        tensors["%d.y" % n] = y
+        if y.requires_grad:
+            g = normal(*y.shape)
+            if c.get("part"):  # running statistics have no gradient
+                g[x[0].numel():] = 0
+            y.backward(g)
+            tensors["%d.g" % n] = g
+            for k, t in enumerate(x):
+                tensors["%d.d%d" % (n, k + 1)] = t.grad if t.grad is not None else torch.zeros_like(t)
+        cases.append(dict(op=name, options=c.get("o", {}), inputs=len(c["x"]), tolerance=c.get("tolerance", 2e-5)))
+    write(path, tensors, {"cases": json.dumps(cases)})
+
+
+main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
