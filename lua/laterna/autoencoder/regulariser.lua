@@ -260,6 +260,8 @@ local Fsq = nn.class("fsq", function(self, options)
   self.prior_options = { learned = o.learned, text = o.condition or o.text, hidden = o.hidden }
 end)
 
+local MOST <const> = 1 << 16 -- coordinates of a detail
+
 -- The levels of d coordinates.
 local function spread(self, d)
   local list = {}
@@ -274,7 +276,7 @@ function Fsq.outputs(_, d) return check.integer("outputs", 1, "d", d, 1) end
 -- @tparam integer d
 -- @treturn Codes
 function Fsq:prior(d)
-  return Codes(spread(self, check.integer("prior", 1, "d", d, 1, 1 << 16)), self.prior_options)
+  return Codes(spread(self, check.integer("prior", 1, "d", d, 1, MOST)), self.prior_options)
 end
 
 --- What the extractor's numbers mean.
@@ -283,6 +285,8 @@ end
 function Fsq:read(out)
   if check.type("read", 1, "out", out, "tensor"):dim() ~= 2 then
     check.fail("read", 1, "out: expected (n,d), got %d axes", out:dim())
+  elseif out:size(2) > MOST then
+    check.fail("read", 1, "out: expected at most %d numbers for a detail, got %d", MOST, out:size(2))
   end
   local shift, half, offset, scale = {}, {}, {}, {}
   for i, count in ipairs(spread(self, out:size(2))) do
