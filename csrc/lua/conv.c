@@ -20,7 +20,7 @@ number all pictures go the direct way; in the gradient of the weight those pictu
 gradient of the result. Such a picture takes two to three and a half times as long (AVX2). `lt.convolution "direct"`
 sends everything there.
 
-Padding counts as zeros: an infinite weight on it gives NaN.
+Padding counts as zeros: an infinite weight on it may give NaN.
 @function conv2d
 @tparam Tensor x (n,h,w,in)
 @tparam Tensor weight (out,kh,kw,in/groups)
