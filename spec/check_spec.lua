@@ -80,7 +80,9 @@ describe("laterna.check", function()
       return v == "red", "a colour"
     end }
     local function refused(t) return message(check.options, "f", 2, t, known) end
-    assert.equal([[bad argument #2 to 'f' (unknown option "pat", did you mean "pad"? known: mode, pad, tint)]], refused { pat = 1 })
+    assert.equal(
+      [[bad argument #2 to 'f' (unknown option "pat", did you mean "pad"? known: mode, pad, tint)]],
+      refused { pat = 1 })
     assert.equal("bad argument #2 to 'f' (unknown option 1; known: mode, pad, tint)", refused { 5 })
     assert.equal("bad argument #2 to 'f' (pad: expected integer of at least 0, got -1)", refused { pad = -1 })
     assert.equal("bad argument #2 to 'f' (pad: expected integer of at least 0, got false)", refused { pad = false })

@@ -194,7 +194,7 @@ describe("diffusion", function()
     local function own(t) return math.cos(math.pi / 2 * t ^ 1.5), math.sin(math.pi / 2 * t ^ 1.5) end
     assert.equal(own, Diffusion({ net = mute {}, schedule = own }).schedule)
     assert.near(0.5, (Diffusion({ net = mute {}, schedule = "flow" }).schedule(0.5)), 1e-12)
-    fails("(schedule: expected a schedule's name or function, got \"cosin\")", Diffusion,
+    fails("(schedule: expected a schedule's name or function, got \"cosin\"; did you mean \"cosine\"?)", Diffusion,
       { net = mute {}, schedule = "cosin" })
     fails("(schedule:", Diffusion, { net = mute {}, schedule = 3 })
     fails("t = ", Diffusion, { net = mute {}, schedule = function(t) return 1 - 0.5 * t, 0.5 * t end })

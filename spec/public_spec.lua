@@ -10,7 +10,8 @@ local PRIVATE = {
   inner_kernels = "attention_qkv spline combine threshold hold randn_each frechet",
   data = "draw_scenes gather_pictures take_pictures",
   files = "load_safetensors save_safetensors inspect_safetensors load_idx decode_idx hash_strings limit_memory",
-  machinery = "nearest set_home backward_inside catch_interrupt interrupted isatty terminal_size profile_rows debug_fail_allocation",
+  naming = "nearest set_home",
+  machinery = "backward_inside catch_interrupt interrupted isatty terminal_size profile_rows debug_fail_allocation",
 }
 
 -- All names of `lt` in a fresh process, sorted, and those that are neither function, nor table, nor callable.

@@ -151,7 +151,8 @@ end)
 
 describe("a misspelt option", function()
   it("comes before a missing one, and is answered with the right one", function()
-    has('unknown option "modle", did you mean "model"? known: data, ema,', said(lt.train.run, { modle = lt.nn.Linear(1, 1) }))
+    has('unknown option "modle", did you mean "model"? known: data, ema,',
+      said(lt.train.run, { modle = lt.nn.Linear(1, 1) }))
     has('unknown option "ent", did you mean "net"?', said(lt.diffusion, { ent = print }))
     has('unknown option "reducton", did you mean "reduction"? known: reduction', said(lt.mse_loss, lt.ones(2),
       lt.ones(2), { reducton = "sum" }))

@@ -44,7 +44,9 @@ local function is_space(v)
 end
 
 local function is_schedule(v)
-  if type(v) == "string" then return type(rawget(schedules, v)) == "function", "a schedule's name or function", schedules end
+  if type(v) == "string" then
+    return type(rawget(schedules, v)) == "function", "a schedule's name or function", schedules
+  end
   return check.is(v, "callable"), "a function of t that gives alpha and sigma, or the name of one of lt.schedule"
 end
 

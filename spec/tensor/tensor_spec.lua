@@ -133,7 +133,8 @@ describe("a tensor", function()
       message(core.add, core.ones(2), core.ones(3)))
     assert.equal("bad argument #1 to 'view' (sizes: (4) does not fit a tensor of shape (3))",
       message(function() core.ones(3):view(4) end))
-    assert.equal("bad argument #1 to 'log' (x: expected a float32 tensor, got uint8)",
+    assert.equal("bad argument #1 to 'log' (x: expected a float32 tensor, got uint8; lt.pictures.from_bytes(x) makes "
+      .. "pictures in [-1,1] of bytes, x:float() keeps their values)",
       message(core.log, core.zeros(1, { dtype = "uint8" })))
   end)
 end)
