@@ -92,7 +92,7 @@ describe("a save #child", function()
     assert.same({ "a.safetensors" }, list())
   end)
 
-  it_on_linux("removes what a killed one has left, but nothing of a process that runs, or of another machine", function()
+  it_on_linux("removes what a killed one has left, and nothing of who runs, or of another machine", function()
     save("kill", 2)
     local left = list()
     assert.equal(1, #left)
