@@ -211,6 +211,23 @@ describe("an optimizer's state", function()
     end
     for name, t in pairs(run.opt:state().tensors) do assert.equal(before.tensors[name]:to_string(), t:to_string()) end
     assert.has_error(function() run.opt:load_state() end)
+    local function refused(message, tensors, numbers)
+      local changed = trained(2).state
+      for name, t in pairs(tensors) do changed.tensors[name] = t end
+      for name, v in pairs(numbers or {}) do changed.numbers[name] = v end
+      assert.error_matches(function() run.opt:load_state(changed) end, message)
+    end
+    local function steps(a, b) return { steps = core.tensor({ a, b }, { dtype = "int32" }) } end
+    refused("parameter 0 has taken %-1 of", steps(-1, 1))
+    refused("parameter 1 has taken 1073741824 of", steps(1, 1 << 30))
+    refused("expected int32, got float32", { steps = core.tensor { 1, 1 } })
+    refused("a count, an integer from 0 to 2%^53, got 2.0", {}, { step = 2.0 })
+    refused("a count, an integer from 0 to 2%^53, got %-1", {}, { step = -1 })
+    refused("a count, an integer from 0 to 2%^53, got 36028797018963968", {}, { step = 1 << 55 })
+    refused("unknown key \"stp\"", {}, { stp = 1 })
+    refused("0.square_avg: a mean of squares cannot be below 0", { ["0.square_avg"] = core.full({ 2, 3 }, -1) })
+    refused("0.square_avg: it holds numbers that are not finite", { ["0.square_avg"] = core.full({ 2, 3 }, 0 / 0) })
+    for name, t in pairs(run.opt:state().tensors) do assert.equal(before.tensors[name]:to_string(), t:to_string()) end
     assert.has_error(function() run.opt:load_state { tensors = {}, numbers = {} } end)
     assert.has_error(function() run.opt:load_state { tensors = {}, numbers = { step = 1 } } end)
     assert.error_matches(function()

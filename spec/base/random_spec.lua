@@ -58,6 +58,9 @@ describe("random numbers", function()
     assert.same(a, core.randn(5, { generator = core.generator(9):set_state(state) }):totable())
     assert.has_error(function() g:set_state("short") end)
     assert.has_error(function() g:set_state(("\255"):rep(#state)) end)
+    assert.has_error(function() g:set_state(("\0"):rep(#state)) end) -- from which nothing but zeros would come
+    assert.has_error(function() g:set_state(state:sub(1, -9) .. string.pack("d", 0 / 0)) end)
+    assert.has_error(function() g:set_state(state:sub(1, -9) .. string.pack("d", 1e9)) end)
   end)
 
   it("integer covers its range and no more", function()

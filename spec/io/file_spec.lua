@@ -92,6 +92,22 @@ describe("a save #child", function()
     assert.same({ "a.safetensors" }, list())
   end)
 
+  it_on_linux("removes what a killed one has left, and nothing of who runs, or of another machine", function()
+    save("kill", 2)
+    local left = list()
+    assert.equal(1, #left)
+    local host = left[1]:match "^a%.safetensors%.tmp%-(%x+)%-%d+%-%d+$"
+    assert.is_string(host, left[1])
+    local others = { "b.tmp-00000000-999999999-0", "b.tmp-notes", ("b.tmp-%s-1-0"):format(host) }
+    for _, name in ipairs(others) do assert(io.open(folder .. "/" .. name, "w")):close() end
+    save("none", 0)
+    local now = list()
+    table.sort(now)
+    table.insert(others, "a.safetensors")
+    table.sort(others)
+    assert.same(others, now)
+  end)
+
   it_on_linux("goes on after interruptions and short writes", function()
     local _, output = save("short", 0)
     assert.equal("saved\n", output)

@@ -79,5 +79,13 @@ describe("an average", function()
     local ema = optim.Ema(nn.Linear(1, 1), function() return 0 / 0 end)
     assert.error_matches(function() ema:update() end, "decay: expected number from 0 to 1")
     assert.has_error(function() ema:load_state {} end)
+    local before = ema.model:state().weight:to_string()
+    for _, updates in ipairs { -1, 1.0, 0 / 0, 1 << 60, "1" } do
+      local state = { tensors = nn.Linear(1, 1):state(), numbers = { updates = updates } }
+      assert.error_matches(function() ema:load_state(state) end, "updates: expected a count")
+    end
+    local state = { tensors = { weight = core.full({ 1, 1 }, 0 / 0), bias = core.ones(1) }, numbers = { updates = 1 } }
+    assert.error_matches(function() ema:load_state(state) end, "weight: it holds numbers that are not finite")
+    assert.equal(before, ema.model:state().weight:to_string())
   end)
 end)

@@ -157,6 +157,12 @@ recipe("load_png", function()
   core.save_png("picture.png", U(4, 4, 3))
   return "picture.png", { channels = 3, dtype = "uint8", max_pixels = 100 }
 end)
+recipe("replace_file", function() return "text", "bytes" end)
+recipe("append_file", function() return "text", "bytes" end)
+recipe("sync_file", function()
+  core.replace_file("text", "bytes")
+  return "text"
+end)
 recipe("decode_idx", function() return "\0\0\8\1\0\0\0\2ab" end)
 recipe("load_idx", function()
   local file = io.open("numbers.idx", "wb")

@@ -157,7 +157,7 @@ describe("a resumed run", function()
     end
     refused("learning_rate", "default_generator",
       "it holds the state of a generator optimizer.lr.g, which this run has not")
-    refused("default_generator", "field_of_a_module", "it holds no state of the generator model.inner.1.generator")
+    refused("default_generator", "learning_rate", "it holds no state of the generator optimizer.lr.g")
   end)
 
   it("is refused where a variable of the script is gone", function()
