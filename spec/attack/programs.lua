@@ -53,7 +53,8 @@ end
 
 -- A finding is printed once, with what plays it again.
 function Sums:finding(seed, index, text)
-  local key = text:gsub("0x%x+", ""):gsub("==%d+==", ""):gsub("[%d%.]+", "#"):sub(1, 120)
+  local key = text:gsub("0x%x+", ""):gsub("==%d+==", ""):gsub("[%d%.]+", "#")
+  key = key:gsub("^([^(:]+)%b()", "%1"):gsub("recording is off.*", "recording is off"):sub(1, 120) -- without arguments
   if self.found[key] then return end
   self.found[key], self.failed = true, self.failed + 1
   say("FINDING make attack PART=programs SEED=%d INDEX=%d\n  %s", seed, index, text)
