@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/processor.h"
+#include "base/settings.h"
 
 enum { MOST = 256, SPINS = 4000 }; // about 100 microseconds, longer than a script takes between two operations
 #define OPEN 0x80000000u
@@ -24,6 +25,7 @@ static struct {
     // the job: written by the caller while state is 0
     lt_piece piece;
     void *context;
+    lt_settings *settings; // the caller's, which hold for all pieces
     int64_t n, grain, pieces;
     int threads; // workers from this number on keep out
     _Atomic int64_t next;
@@ -96,8 +98,10 @@ static void *worker(void *number)
         wait_for_work();
         if (!enter())
             continue;
-        if (thread_index < pool.threads)
+        if (thread_index < pool.threads) {
+            lt_settings_use(pool.settings);
             run_pieces();
+        }
         atomic_fetch_sub(&pool.state, 1);
     }
     return NULL;
@@ -132,6 +136,7 @@ void lt_parallel(int64_t n, int64_t grain, lt_piece piece, void *context)
     start_workers(pool.wanted);
     pool.piece = piece;
     pool.context = context;
+    pool.settings = lt_settings_now();
     pool.n = n;
     pool.grain = grain;
     pool.pieces = pieces;

@@ -1,5 +1,4 @@
-// The machine: memory, threads, terminal, Ctrl-C.
-#include <signal.h>
+// The machine: memory, threads, terminal.
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,43 +80,6 @@ static int monotonic_clock(lua_State *L)
     return 1;
 }
 
-static volatile sig_atomic_t interrupts;
-static void (*before)(int) = SIG_DFL;
-static bool catching;
-
-// The first Ctrl-C is a wish, noted; the second one ends the program as if nothing were caught.
-static void on_interrupt(int number)
-{
-    interrupts = 1;
-    signal(number, SIG_DFL);
-}
-
-/*** While on, the first Ctrl-C only makes interrupted() true, so that a loop can save and stop; a second one kills.
-@function catch_interrupt
-@tparam boolean on */
-static int catch_interrupt(lua_State *L)
-{
-    if (!lua_isboolean(L, 1))
-        return lt_bad_argument(L, 1, "on: expected boolean, got %s", lt_type_name(L, 1));
-    bool on = lua_toboolean(L, 1);
-    if (on && !catching) {
-        interrupts = 0;
-        before = signal(SIGINT, on_interrupt);
-    } else if (!on && catching)
-        signal(SIGINT, before);
-    catching = on;
-    return 0;
-}
-
-/*** Was Ctrl-C pressed since catch_interrupt(true)?
-@function interrupted
-@treturn boolean */
-static int interrupted(lua_State *L)
-{
-    lua_pushboolean(L, interrupts != 0);
-    return 1;
-}
-
 /*** For tests: the n-th allocation of tensor memory from now fails once; 0 turns it off.
 @function debug_fail_allocation
 @tparam integer n */
@@ -135,8 +97,6 @@ void lt_open_system(lua_State *L)
         {"isatty", is_a_tty, LT_IN_MODULE},
         {"terminal_size", terminal_size, LT_IN_MODULE},
         {"clock", monotonic_clock, LT_IN_MODULE},
-        {"catch_interrupt", catch_interrupt, LT_IN_MODULE},
-        {"interrupted", interrupted, LT_IN_MODULE},
         {"debug_fail_allocation", debug_fail_allocation, LT_IN_MODULE},
         {NULL, NULL, 0},
     };

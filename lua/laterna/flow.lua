@@ -109,7 +109,7 @@ end
 
 -- The words for numbers that are not finite: the step of the run, and the layer they came from.
 local function explain(self, x, y, cond)
-  local step = finite.step and ("step %d: "):format(finite.step) or ""
+  local step = finite.where()
   if not finite.is_finite(x) then return step .. "flow: the loss is not finite: x has values that are not" end
   local culprit = watch.first(function()
     if self.dequantise then watch.step(self.dequantise, false, x, nil) end

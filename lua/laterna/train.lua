@@ -26,6 +26,9 @@ local walk = require "laterna.nn.walk"
 
 local train = { arguments = require "laterna.train.arguments", budget = budget.new }
 
+-- What the terminal shows as soon as Ctrl-C is pressed.
+local NOTICE = "stopping after this step (again: at once)\n"
+
 local Run = {}
 Run.__index = Run
 Run.__name = "run"
@@ -221,7 +224,8 @@ end
 local function stop_early(self)
   self.interrupted = true
   finish(self)
-  local where = self.save_folder and (": saved in %s, go on with --resume"):format(self.save_folder) or ""
+  local where = self.save_folder and (": saved in %s, go on with --resume or run:steps()"):format(self.save_folder)
+    or ": run:steps() goes on"
   local all = self.total or ("%g minutes"):format(self.budget.total)
   say(self, "interrupted after step %d of %s%s", self.step, all, where)
 end
@@ -232,29 +236,27 @@ local function next_batch(self, step)
   return data:next()
 end
 
--- The run whose loop is the innermost one, and whether Ctrl-C has ended a loop within it.
-local innermost, passed_on
+finite.step = interrupt.step
 
 local function advance(self)
   if self.in_step then finish_step(self) end
   self.in_step = false
-  if core.interrupted() or passed_on == self then return stop_early(self) end
+  if core.interrupted() then return stop_early(self) end
   local batch
   if self.total and self.step < self.total or self.budget and self.budget:done() < 1 then
     if not self.data then batch = true else batch = next_batch(self, self.step + 1) end
   end
   if batch == nil then return finish(self) end
   self.step, self.in_step = self.step + 1, true
-  finite.step = self.step
   return self.step, self.data and batch
 end
 
 -- However the loop ends, by an error or a break too: the signal and the terminal are given back.
 local function leave(self)
   if self.budget then self.budget:stop() end
-  innermost, passed_on = self.outer, self.interrupted and self.outer or nil
-  core.catch_interrupt(innermost ~= nil)
-  self.running, self.in_step, finite.step = false, false, self.outer and self.outer.step
+  interrupt.leave(self)
+  self.unfinished = self.in_step and self.saved_step ~= self.step
+  self.running, self.in_step = false, false
   if self.bar then self.bar:finish() end
   self.bar = nil
   if self.log_file then self.log_file:close() end
@@ -265,23 +267,49 @@ local function close(self)
   if self.interrupted and self.exit and not self.outer and interrupt.in_script() then os.exit(130, true) end
 end
 
+-- Is nothing left to be done?
+local function is_complete(self)
+  if self.total then return self.step >= self.total and not self.unfinished end
+  return self.budget:done() >= 1
+end
+
+-- A loop that was left begins again: a step that was not finished is done once more, and the log is opened again.
+local function go_on_here(self)
+  if is_complete(self) then
+    check.fail("steps", nil, "this run has had its loop, all %d steps: make another with train.run", self.step)
+  end
+  if self.unfinished then self.step = self.step - 1 end
+  self.unfinished, self.interrupted, self.values = false, false, {}
+  if self.save_folder then self.log_file = Log.open(self.save_folder .. "/log.csv", self.step) end
+end
+
 --- `for step, batch in run:steps() do ... end`, from the step after the last one done. Leaving with break writes no
--- checkpoint: call run:save() before it. The end of the data ends the loop too, with a checkpoint.
+-- checkpoint: call run:save() before it. The end of the data ends the loop too, with a checkpoint. Another such loop
+-- over the same run goes on where the first was left; a step that an error or a break has ended half-way, and that was
+-- not saved, is done again, with the next batch.
 --
--- Ctrl-C ends the loop after the present step, with a checkpoint and `run.interrupted`; a second Ctrl-C kills. If the
--- loop stands in a script, the process then ends with status 130, as after any Ctrl-C, and what follows the loop is not
--- run. It does so only where nobody else can be waiting: the script was started by the stand-alone interpreter, without
--- -i; the loop is in its main chunk, or in functions that it calls by Lua alone (no pcall, xpcall, dofile, require or
--- callback from C in between), in the main coroutine, and in no other run's loop. Everywhere else, which includes the
--- prompt and programs that embed Lua, and with `exit = false`, the loop just ends; ask run.interrupted. A loop within a
--- loop passes the interrupt on to the outer one.
+-- Ctrl-C ends the loop after the present step, with a checkpoint and `run.interrupted`; the terminal says so at once.
+-- If the loop stands in a script, the process then ends with status 130, as after any Ctrl-C, and what follows the loop
+-- is not run. It does so only where nobody else can be waiting: the script was started by the stand-alone interpreter,
+-- without -i; the loop is in its main chunk, or in functions that it calls by Lua alone (no pcall, xpcall, dofile,
+-- require or callback from C in between), in the main coroutine, and in no other run's loop. Everywhere else, which
+-- includes the prompt and programs that embed Lua, and with `exit = false`, the loop just ends; ask run.interrupted. A
+-- loop within a loop passes the interrupt on to the outer one.
+--
+-- A second Ctrl-C ends a script at once. At a prompt, and in a program that embeds Lua, it raises an error as soon as
+-- the operation that runs is done. All this holds while the loop's coroutine runs, or waits for one that it has
+-- resumed; while it has yielded, and when it was dropped, Ctrl-C does what it does without a loop.
 function Run:steps()
-  if self.running then check.fail("steps", nil, "this run is in its loop already") end
-  if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
-  self.running, self.finished_once, self.outer, innermost = true, true, innermost, self
-  core.catch_interrupt(true)
+  if interrupt.has(self) then check.fail("steps", nil, "this run is in its loop already") end
+  if self.running then leave(self) end -- the coroutine of that loop is no more
+  if self.had_loop then go_on_here(self) end
+  self.running, self.had_loop, self.outer = true, true, interrupt.innermost()
   if self.budget then self.budget:start() end
-  if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
+  if self.progress then
+    self.bar = progress(self.total, { label = self.label, first = self.step })
+    if not is_complete(self) then self.bar:update(self.step, self.values) end
+  end
+  interrupt.enter(self, self.bar and (self.bar.tty and "\n" or "") .. NOTICE)
   local closer = setmetatable({}, { __close = function() close(self) end })
   return function() return advance(self) end, nil, nil, closer
 end

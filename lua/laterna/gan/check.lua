@@ -84,7 +84,7 @@ end
 -- @tparam integer count
 -- @treturn string
 function gan_check.step(count)
-  return ("step %d: gan: "):format(finite.step or check.integer("step", 1, "count", count))
+  return ("step %d: gan: "):format(finite.step() or check.integer("step", 1, "count", count))
 end
 
 -- The first number of a module that is not finite, in words; nil if all are.
