@@ -17,11 +17,14 @@ end
 --- The run whose loop is the innermost one, of those that are running: loops of coroutines that have yielded are not.
 -- @treturn ?table
 function interrupt.innermost()
+  local thread, found = coroutine.running(), nil
   for i = #loops, 1, -1 do
     local active, gone = is_active(loops[i])
-    if active then return loops[i].run end
+    if active and loops[i].thread == thread then return loops[i].run end
+    found = found or active and loops[i].run
     if gone then table.remove(loops, i) end
   end
+  return found or nil
 end
 
 --- Is a run in its loop? Not when the loop's coroutine was dropped.
