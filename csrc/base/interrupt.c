@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
+_Atomic unsigned lt_changes;
 _Thread_local volatile sig_atomic_t lt_stop_wanted;
 
 static atomic_int presses;
@@ -37,6 +37,7 @@ static void on_interrupt(int number)
             signal(number, SIG_DFL);
         } else if (!first) {
             lt_stop_wanted = 1;
+            atomic_fetch_add(&lt_changes, 1);
             w->stop(w->context);
         }
     }

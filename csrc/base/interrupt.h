@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct lt_interrupt_ways {
@@ -14,6 +15,9 @@ typedef struct lt_interrupt_ways {
     struct lt_interrupt_ways *next;
     pthread_t owner; // who catches: the one to be stopped
 } lt_interrupt_ways;
+
+// Counted up where every thread has to look again at what holds for it: it notes the count when it has.
+extern _Atomic unsigned lt_changes;
 
 // The present thread's work is to end with an error, as soon as it can. Whoever raises that error clears it.
 extern _Thread_local volatile sig_atomic_t lt_stop_wanted;

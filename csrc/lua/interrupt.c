@@ -2,20 +2,17 @@
 // one whose loop it is has yielded, or is gone, Ctrl-C does what it did before.
 #include "lua/interrupt.h"
 
+#include <lauxlib.h>
 #include <string.h>
 
 #include "base/interrupt.h"
-#include "lua/check.h"
-#include "lua/scope.h"
-
-enum { LONGEST = 200 };
 
 // Of a Lua state.
 typedef struct {
     lt_interrupt_ways ways;
     bool catching; // some coroutine does
     bool active;   // one of them is running, or waits for the one that runs
-    char notice[LONGEST];
+    char notice[LT_NOTICE_ROOM];
 } catcher;
 
 static const char key = 0; // its address is the registry key of the catcher; its user value: coroutines that catch
@@ -29,7 +26,6 @@ static void hook(lua_State *L, lua_Debug *ar)
 // they call a function of ours.
 static void stop(void *main)
 {
-    atomic_fetch_add(&lt_scope_change, 1);
     lua_sethook(main, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
@@ -100,35 +96,17 @@ void lt_interrupt_follow(lua_State *L)
     lua_pop(L, 1);
 }
 
-/*** While on, the first Ctrl-C makes interrupted() true, so that a loop can save and stop. It holds for the coroutine
-that calls, and those that it resumes.
-@function catch_interrupt
-@tparam boolean on
-@tparam[opt] table options
-
-  - notice: a line that is written to standard error at the first Ctrl-C, at once
-  - raises (false): a second one raises "interrupted by Ctrl-C", as soon as the operation that runs is done (within
-  backward, one of its operations); else it ends the process */
-static int catch_interrupt(lua_State *L)
+void lt_interrupt_set(lua_State *L, bool on, const char *notice, bool raises)
 {
-    if (!lua_isboolean(L, 1))
-        return lt_bad_argument(L, 1, "on: expected boolean, got %s", lt_type_name(L, 1));
-    const bool on = lua_toboolean(L, 1);
-    const char *notice = NULL;
-    bool raises = false;
-    const lt_option options[] = {{"notice", LT_OPTION_STRING, &notice, 0, 0},
-                                 {"raises", LT_OPTION_BOOLEAN, &raises, 0, 0},
-                                 {NULL, 0, NULL, 0, 0}};
-    lt_arg_options(L, 2, options);
-    if (notice && strlen(notice) >= LONGEST)
-        return lt_bad_argument(L, 2, "notice: expected at most %d bytes", LONGEST - 1);
-    lua_settop(L, 2);
     catcher *c = push_catcher(L);
-    if (on && !c->catching)
+    if (on && !c->active)
         lt_interrupt_forget();
     lua_getiuservalue(L, -1, 1);
     lua_pushthread(L);
-    on ? lua_pushboolean(L, true) : lua_pushnil(L);
+    if (on)
+        lua_pushboolean(L, true);
+    else
+        lua_pushnil(L);
     lua_rawset(L, -3);
     lua_pop(L, 1);
     if (on) {
@@ -139,16 +117,7 @@ static int catch_interrupt(lua_State *L)
     any_catching = c->catching;
     if (!c->active)
         take_as_done(c->ways.context);
-    return 0;
-}
-
-/*** Was Ctrl-C pressed since catch_interrupt(true)?
-@function interrupted
-@treturn boolean */
-static int interrupted(lua_State *L)
-{
-    lua_pushboolean(L, lt_interrupt_pressed());
-    return 1;
+    lua_pop(L, 1);
 }
 
 static int release(lua_State *L)
@@ -162,10 +131,6 @@ static int release(lua_State *L)
 
 void lt_open_interrupt(lua_State *L)
 {
-    static const lt_function functions[] = {{"catch_interrupt", catch_interrupt, LT_IN_MODULE},
-                                            {"interrupted", interrupted, LT_IN_MODULE},
-                                            {NULL, NULL, 0}};
-    lt_register(L, functions);
     lua_State *main = main_of(L);
     catcher *c = lua_newuserdatauv(L, sizeof *c, 1);
     *c = (catcher){.ways = {.notice = c->notice, .context = main}};

@@ -7,10 +7,9 @@
 #include "tensor/tape.h"
 
 _Thread_local lt_scope_in_use lt_scope;
-_Atomic unsigned lt_scope_change;
 
-// Their addresses are keys of the registry: the records by coroutine, the one in use (which outlives its coroutine
-// until another is in use), the metatable of what lt_scope_keep_recording pushes.
+// Their addresses are keys of the registry: the records by coroutine, the coroutine whose record is in use, the
+// metatable of what lt_scope_keep_recording pushes.
 static const char records_key = 0, in_use_key = 0, keeper_key = 0;
 
 // Is it running, or waiting for one that it has resumed?
@@ -46,7 +45,8 @@ static lt_settings *record_of(lua_State *L, lua_State *co)
     if (!lua_checkstack(co, 1))
         return NULL;
     lua_pushthread(co);
-    lua_xmove(co, L, 1);
+    if (co != L)
+        lua_xmove(co, L, 1);
     lua_rawget(L, -2);
     lt_settings *record = lua_touserdata(L, -1);
     lua_pop(L, 1);
@@ -82,19 +82,17 @@ static void add_record(lua_State *L)
 // Puts the record of L in use and returns true, or returns false when there is none.
 static bool use_record(lua_State *L)
 {
-    const unsigned change = atomic_load(&lt_scope_change);
+    const unsigned changes = atomic_load(&lt_changes);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &records_key);
-    const bool is_main = lua_pushthread(L);
-    lua_rawget(L, -2);
-    lt_settings *record = lua_touserdata(L, -1);
-    if (record && record != lt_settings_now()) {
-        lt_settings_use(record);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &in_use_key);
-    } else
-        lua_pop(L, 1);
+    lt_settings *record = record_of(L, L);
     lua_pop(L, 1);
-    lt_scope = (lt_scope_in_use){record ? L : NULL, record && is_main ? L : NULL, change};
-    return record;
+    if (!record)
+        return false;
+    lua_pushthread(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &in_use_key);
+    lt_settings_use(record);
+    lt_scope = (lt_scope_in_use){L, changes};
+    return true;
 }
 
 void lt_scope_switch(lua_State *L)
@@ -132,6 +130,14 @@ void lt_scope_keep_recording(lua_State *L, int index)
     lua_toclose(L, index);
 }
 
+// A state closes: its records go, and the addresses of its coroutines may be those of others soon.
+static int forget(lua_State *L)
+{
+    lt_scope.L = NULL;
+    atomic_fetch_add(&lt_changes, 1);
+    return 0;
+}
+
 void lt_open_scope(lua_State *L)
 {
     lua_newtable(L);
@@ -142,11 +148,17 @@ void lt_open_scope(lua_State *L)
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     lt_settings *record = lua_newuserdatauv(L, sizeof *record, 0);
     *record = LT_SETTINGS_AT_FIRST;
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, forget);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
     lua_rawset(L, -3);
+    lua_pushboolean(L, true); // makes the room, so that later there is always some
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &in_use_key);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &records_key);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, restore_recording);
     lua_setfield(L, -2, "__close");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &keeper_key);
-    atomic_fetch_add(&lt_scope_change, 1);
+    atomic_fetch_add(&lt_changes, 1);
 }

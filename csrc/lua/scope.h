@@ -7,17 +7,16 @@
 
 #include <lua.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+
+#include "base/interrupt.h"
 
 typedef struct {
-    lua_State *last; // entered last: its record is in use
-    lua_State *main; // the same where it is the main coroutine, which lives as long as its state; else NULL. Others may
-                     // be collected, and new ones made at their addresses.
-    unsigned change; // lt_scope_change at that time
+    lua_State *L; // entered last: its record is in use. It is kept from the collector until another enters, for else
+                  // a new coroutine could be made at its address.
+    unsigned changes; // lt_changes at that time
 } lt_scope_in_use;
 
 extern _Thread_local lt_scope_in_use lt_scope;
-extern _Atomic unsigned lt_scope_change; // counted up where all threads have to look again
 
 void lt_scope_switch(lua_State *L);
 void lt_scope_switch_back(lua_State *L);
@@ -26,14 +25,14 @@ void lt_scope_switch_back(lua_State *L);
 // memory, and where Ctrl-C has asked for it (lua/interrupt.h).
 static inline void lt_scope_enter(lua_State *L)
 {
-    if (L != lt_scope.main || lt_scope.change != atomic_load_explicit(&lt_scope_change, memory_order_relaxed))
+    if (L != lt_scope.L || lt_scope.changes != atomic_load_explicit(&lt_changes, memory_order_relaxed))
         lt_scope_switch(L);
 }
 
 // The same within such a function, when other Lua code may have run. Raises nothing.
 static inline void lt_scope_return(lua_State *L)
 {
-    if (L != lt_scope.last)
+    if (L != lt_scope.L)
         lt_scope_switch_back(L);
 }
 

@@ -1,10 +1,13 @@
-// The machine: memory, threads, terminal.
+// The machine: memory, threads, terminal, Ctrl-C.
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "base/threads.h"
 #include "lua/check.h"
+#include "lua/interrupt.h"
 
 /*** Bytes that tensors use: live, cached (freed, kept for reuse), peak (most live since the last reset), and the number
 of blocks.
@@ -80,6 +83,41 @@ static int monotonic_clock(lua_State *L)
     return 1;
 }
 
+/*** While on, the first Ctrl-C makes interrupted() true, so that a loop can save and stop. It holds for the coroutine
+that calls, and those that it resumes.
+@function catch_interrupt
+@tparam boolean on
+@tparam[opt] table options
+
+  - notice: a line that is written to standard error at the first Ctrl-C, at once
+  - raises (false): a second one raises "interrupted by Ctrl-C", as soon as the operation that runs is done (within
+  backward, one of its operations); else it ends the process */
+static int catch_interrupt(lua_State *L)
+{
+    if (!lua_isboolean(L, 1))
+        return lt_bad_argument(L, 1, "on: expected boolean, got %s", lt_type_name(L, 1));
+    const bool on = lua_toboolean(L, 1);
+    const char *notice = NULL;
+    bool raises = false;
+    const lt_option options[] = {{"notice", LT_OPTION_STRING, &notice, 0, 0},
+                                 {"raises", LT_OPTION_BOOLEAN, &raises, 0, 0},
+                                 {NULL, 0, NULL, 0, 0}};
+    lt_arg_options(L, 2, options);
+    if (notice && strlen(notice) >= LT_NOTICE_ROOM)
+        return lt_bad_argument(L, 2, "notice: expected at most %d bytes", LT_NOTICE_ROOM - 1);
+    lt_interrupt_set(L, on, notice, raises);
+    return 0;
+}
+
+/*** Was Ctrl-C pressed since catch_interrupt(true)?
+@function interrupted
+@treturn boolean */
+static int interrupted(lua_State *L)
+{
+    lua_pushboolean(L, lt_interrupt_pressed());
+    return 1;
+}
+
 /*** For tests: the n-th allocation of tensor memory from now fails once; 0 turns it off.
 @function debug_fail_allocation
 @tparam integer n */
@@ -97,6 +135,8 @@ void lt_open_system(lua_State *L)
         {"isatty", is_a_tty, LT_IN_MODULE},
         {"terminal_size", terminal_size, LT_IN_MODULE},
         {"clock", monotonic_clock, LT_IN_MODULE},
+        {"catch_interrupt", catch_interrupt, LT_IN_MODULE},
+        {"interrupted", interrupted, LT_IN_MODULE},
         {"debug_fail_allocation", debug_fail_allocation, LT_IN_MODULE},
         {NULL, NULL, 0},
     };

@@ -33,7 +33,10 @@ end
 function interrupt.has(run)
   for _, loop in ipairs(loops) do
     if loop.run == run then
-      if not is_active(loop) then collectgarbage() end
+      if not is_active(loop) then
+        core.interrupted() -- the core keeps the coroutine that called it last
+        collectgarbage()
+      end
       local _, gone = is_active(loop)
       return not gone
     end
