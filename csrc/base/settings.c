@@ -1,25 +1,36 @@
 #include "base/settings.h"
 
-static _Thread_local lt_precision_mode precision = LT_PRECISION_FLOAT32;
+#include <stddef.h>
+
+static _Thread_local lt_settings own = {true, LT_PRECISION_FLOAT32, LT_CONVOLUTION_AUTO};
+static _Thread_local lt_settings *now; // NULL: own
+
+lt_settings *lt_settings_now(void)
+{
+    return now ? now : &own;
+}
+
+void lt_settings_use(lt_settings *settings)
+{
+    now = settings;
+}
 
 lt_precision_mode lt_precision(void)
 {
-    return precision;
+    return lt_settings_now()->precision;
 }
 
 void lt_precision_set(lt_precision_mode mode)
 {
-    precision = mode;
+    lt_settings_now()->precision = mode;
 }
-
-static _Thread_local lt_convolution_mode convolution = LT_CONVOLUTION_AUTO;
 
 lt_convolution_mode lt_convolution(void)
 {
-    return convolution;
+    return lt_settings_now()->convolution;
 }
 
 void lt_convolution_set(lt_convolution_mode mode)
 {
-    convolution = mode;
+    lt_settings_now()->convolution = mode;
 }

@@ -30,9 +30,8 @@ static struct {
     // the job: written by the caller while state is 0, read by who is inside
     lt_piece piece;
     void *context;
+    lt_settings *settings; // the caller's, which hold for all pieces
     int64_t n, grain;
-    lt_precision_mode precision; // the caller's settings
-    lt_convolution_mode convolution;
     // what workers also look at before they enter
     _Atomic int64_t pieces, next;
     _Atomic int threads;    // workers from this number on keep out
@@ -114,8 +113,7 @@ static void *worker(void *number)
         const int threads = atomic_load(&pool.threads);
         if (thread_index < threads) {
             wanted = threads;
-            lt_precision_set(pool.precision);
-            lt_convolution_set(pool.convolution);
+            lt_settings_use(pool.settings);
             run_pieces();
         }
         atomic_fetch_sub(&pool.state, 1);
@@ -149,10 +147,9 @@ static void run_together(int64_t n, int64_t grain, int64_t pieces, lt_piece piec
     start_workers(lt_threads());
     pool.piece = piece;
     pool.context = context;
+    pool.settings = lt_settings_now();
     pool.n = n;
     pool.grain = grain;
-    pool.precision = lt_precision();
-    pool.convolution = lt_convolution();
     atomic_store_explicit(&pool.pieces, pieces, memory_order_relaxed);
     atomic_store_explicit(&pool.threads, lt_threads(), memory_order_relaxed);
     atomic_store(&pool.next, 0);

@@ -2,6 +2,7 @@
 #include "lua/callback.h"
 #include "lua/check.h"
 #include "lua/custom.h"
+#include "lua/scope.h"
 #include "op/shape.h"
 #include "tensor/tape.h"
 
@@ -142,7 +143,7 @@ static int grad_enabled(lua_State *L)
     return 1;
 }
 
-/*** Turns recording on or off, until it is set again.
+/*** Turns recording on or off, until it is set again; in the coroutine that calls it, no other.
 @function set_grad_enabled
 @tparam boolean on
 @treturn boolean what it was */
@@ -154,15 +155,14 @@ static int set_grad_enabled(lua_State *L)
     return 1;
 }
 
-static int no_grad_done(lua_State *L, int status, lua_KContext old)
+static int no_grad_done(lua_State *L, int status, lua_KContext below)
 {
-    lt_grad_mode_set(old);
-    if (status != LUA_OK && status != LUA_YIELD)
-        return lua_error(L);
-    return lua_gettop(L);
+    return lua_gettop(L) - (int)below;
 }
 
-/*** Calls a function while nothing is recorded, and returns its results. Errors pass through.
+/*** Calls a function while nothing is recorded, and returns its results. Errors pass through. The function may yield:
+others record meanwhile as they did. A coroutine takes over whether it records from the one that resumes it, when it
+first calls the library.
 @function no_grad
 @tparam function f
 @param ... its arguments
@@ -170,8 +170,10 @@ static int no_grad_done(lua_State *L, int status, lua_KContext old)
 static int no_grad(lua_State *L)
 {
     lt_arg_callable(L, 1, "f");
-    bool old = lt_grad_mode_set(false);
-    return no_grad_done(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, old, no_grad_done), old);
+    lt_scope_keep_recording(L, 1);
+    lt_grad_mode_set(false);
+    lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, no_grad_done);
+    return no_grad_done(L, LUA_OK, 1);
 }
 
 void lt_open_autograd(lua_State *L)

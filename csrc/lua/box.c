@@ -4,6 +4,7 @@
 
 #include "base/profile.h"
 #include "lua/callback.h"
+#include "lua/scope.h"
 
 static const char default_key = 0; // its address is the registry key of the default generator
 
@@ -52,6 +53,7 @@ lt_tensor **lt_box(lua_State *L)
     lt_tensor **box = lua_newuserdatauv(L, sizeof *box, 1); // the value is callback.c's
     *box = NULL;
     luaL_setmetatable(L, LT_TENSOR_TYPE);
+    lt_scope_return(L); // the collector may have called finalizers
     return box;
 }
 
@@ -85,6 +87,7 @@ bool lt_collect_for_memory(lua_State *L)
     if (!lt_error_is_memory())
         return false;
     lua_gc(L, LUA_GCCOLLECT);
+    lt_scope_return(L);
     lt_memory_trim();
     return true;
 }

@@ -1,8 +1,11 @@
 // Backward that scripts write.
 #include "lua/custom.h"
 
+#include "base/interrupt.h"
 #include "lua/callback.h"
 #include "lua/check.h"
+#include "lua/interrupt.h"
+#include "lua/scope.h"
 #include "op/shape.h"
 
 static _Thread_local lua_State *state;
@@ -20,7 +23,9 @@ int lt_raise_backward(lua_State *L)
     bool theirs = raised;
     raised = false;
     lt_forget_functions(L);
-    return theirs ? lua_error(L) : lt_raise(L);
+    if (lt_stop_wanted)
+        return lt_interrupt_raise(L);
+    return theirs ? lt_raise_theirs(L, "backward: what it calls of a script cannot yield") : lt_raise(L);
 }
 
 typedef struct {
@@ -78,6 +83,7 @@ static int call(lt_custom *custom, lt_node *node, int n, lt_tensor *const *dy, l
     lua_pushcfunction(L, serve);
     lua_pushlightuserdata(L, &r);
     int status = lua_pcall(L, 1, 0, 0); // what it raises stays on top of the stack for lt_raise_backward
+    lt_scope_return(L);
     lt_grad_mode_set(grad);
     lt_trace_mode_set(trace);
     if (status == LUA_OK)
@@ -188,6 +194,7 @@ static int traced_call(lua_State *L, int arguments)
 {
     bool grad = lt_grad_mode(), trace = lt_trace_mode_set(true);
     int status = lua_pcall(L, arguments, LUA_MULTRET, 0);
+    lt_scope_return(L);
     lt_trace_mode_set(trace);
     lt_grad_mode_set(grad);
     return status;
@@ -216,7 +223,7 @@ static int recompute(lua_State *L)
     }
     const uint64_t since = lt_node_order();
     if (traced_call(L, arguments) != LUA_OK)
-        return lua_error(L);
+        return lt_raise_theirs(L, "recompute: f cannot yield: it is computed again in backward");
     const int last = lua_gettop(L), results = last - top;
     int n, nsaved, *at;
     lt_tensor **saved = tensors_between(L, 3, top, false, &nsaved, NULL),

@@ -1,5 +1,7 @@
 // Every family of bindings, in the order in which they open. Each opens with the module table on top of the stack.
 LT_FAMILY(lt_open_callback)
+LT_FAMILY(lt_open_scope)
+LT_FAMILY(lt_open_interrupt)
 LT_FAMILY(lt_open_box)
 LT_FAMILY(lt_open_check)
 LT_FAMILY(lt_open_tensor)

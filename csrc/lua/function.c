@@ -5,26 +5,27 @@
 
 #include "base/memory.h"
 #include "lua/box.h"
+#include "lua/scope.h"
 
-// Tells our functions from those of others: their last value, after the name and what else they need.
-static const char ours;
+// What Lua calls in the place of each of our functions: upvalues are its name, the function, and what else it needs.
+static int enter(lua_State *L)
+{
+    lt_scope_enter(L);
+    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
 
 void lt_push_function(lua_State *L, lua_CFunction function, int values)
 {
-    lua_pushlightuserdata(L, (void *)&ours);
-    lua_pushcclosure(L, function, values + 1);
+    lua_pushcfunction(L, function);
+    lua_insert(L, -values); // behind the name
+    lua_pushcclosure(L, enter, values + 1);
 }
 
 const char *lt_registered_name(lua_State *L, int index)
 {
-    bool found = false;
-    index = lua_absindex(L, index);
-    for (int i = 2; i <= 3 && !found && lua_getupvalue(L, index, i); i++) {
-        found = lua_touserdata(L, -1) == &ours;
-        lua_pop(L, 1);
-    }
-    if (!found)
+    if (lua_tocfunction(L, index) != enter)
         return NULL;
+    index = lua_absindex(L, index);
     lua_getupvalue(L, index, 1);
     const char *name = lua_tostring(L, -1);
     lua_pop(L, 1);
@@ -122,6 +123,13 @@ int lt_raise(lua_State *L)
     if (lt_error_arg())
         return raise_argument(L, lt_error_arg(), lua_tostring(L, -1));
     return lt_error(L, "%s: %s", function_name(L), lua_tostring(L, -1));
+}
+
+int lt_raise_theirs(lua_State *L, const char *words)
+{
+    if (lua_type(L, -1) == LUA_TSTRING && strstr(lua_tostring(L, -1), "attempt to yield across a C-call boundary"))
+        return luaL_error(L, "%s", words);
+    return lua_error(L);
 }
 
 void lt_metamethod(lua_State *L, const char *name, lua_CFunction function)

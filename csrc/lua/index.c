@@ -105,7 +105,7 @@ static int index_get(lua_State *L)
 {
     if (lua_type(L, 2) == LUA_TSTRING) {
         lua_pushvalue(L, 2);
-        if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+        if (lua_rawget(L, lua_upvalueindex(3)) != LUA_TNIL)
             return 1;
         lt_tensor *t = lt_arg_tensor(L, 1, "self");
         if (lt_push_property(L, t, lua_tostring(L, 2)))

@@ -47,7 +47,7 @@ static int limit_memory(lua_State *L)
     const size_t before = lt_memory_allow((size_t)bytes);
     const int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
     lt_memory_allow(before);
-    return status == LUA_OK ? lua_gettop(L) - 1 : lua_error(L);
+    return status == LUA_OK ? lua_gettop(L) - 1 : lt_raise_theirs(L, "limit_memory: f cannot yield");
 }
 
 void lt_open_model(lua_State *L)

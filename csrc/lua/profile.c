@@ -69,7 +69,7 @@ static int profile_rows(lua_State *L)
     if (lua_gethook(L) == hook) // else the function set one of its own, and may keep it
         lua_sethook(L, old, old_mask, old_count);
     if (status != LUA_OK)
-        return lua_error(L);
+        return lt_raise_theirs(L, "profile: f cannot yield: only its own time is to be measured");
     lua_createtable(L, p->count, 0);
     for (int i = 0; i < p->count; i++) {
         lua_createtable(L, 0, 3);

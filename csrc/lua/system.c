@@ -1,12 +1,13 @@
 // The machine: memory, threads, terminal, Ctrl-C.
-#include <signal.h>
-#include <stdatomic.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "base/threads.h"
 #include "lua/check.h"
+#include "lua/interrupt.h"
 
 /*** Bytes that tensors use: live, cached (freed, kept for reuse), peak (most live since the last reset), and the number
 of blocks; of all Lua states of the process together.
@@ -86,35 +87,29 @@ static int monotonic_clock(lua_State *L)
     return 1;
 }
 
-// Signals are of the process: whichever thread the system interrupts notes it for all Lua states.
-static atomic_bool interrupts;
-// What Ctrl-C did before, and whether it is caught; of who holds the process's lock.
-static void (*before)(int) = SIG_DFL;
-static bool catching;
-
-// The first Ctrl-C is a wish, noted; the second one ends the program as if nothing were caught.
-static void on_interrupt(int number)
-{
-    atomic_store(&interrupts, true);
-    signal(number, SIG_DFL);
-}
-
-/*** While on, the first Ctrl-C only makes interrupted() true, so that a loop can save and stop; a second one kills.
+/*** While on, the first Ctrl-C makes interrupted() true, so that a loop can save and stop. It holds for the coroutine
+that calls, and those that it resumes.
 @function catch_interrupt
-@tparam boolean on */
+@tparam boolean on
+@tparam[opt] table options
+
+  - notice: a line that is written to standard error at the first Ctrl-C, at once
+  - raises (false): a second one raises "interrupted by Ctrl-C", as soon as the operation that runs is done (within
+  backward, one of its operations); else it ends the process */
 static int catch_interrupt(lua_State *L)
 {
     if (!lua_isboolean(L, 1))
         return lt_bad_argument(L, 1, "on: expected boolean, got %s", lt_type_name(L, 1));
-    bool on = lua_toboolean(L, 1);
-    lt_process_lock();
-    if (on && !catching) {
-        atomic_store(&interrupts, false);
-        before = signal(SIGINT, on_interrupt);
-    } else if (!on && catching)
-        signal(SIGINT, before);
-    catching = on;
-    lt_process_unlock();
+    const bool on = lua_toboolean(L, 1);
+    const char *notice = NULL;
+    bool raises = false;
+    const lt_option options[] = {{"notice", LT_OPTION_STRING, &notice, 0, 0},
+                                 {"raises", LT_OPTION_BOOLEAN, &raises, 0, 0},
+                                 {NULL, 0, NULL, 0, 0}};
+    lt_arg_options(L, 2, options);
+    if (notice && strlen(notice) >= LT_NOTICE_ROOM)
+        return lt_bad_argument(L, 2, "notice: expected at most %d bytes", LT_NOTICE_ROOM - 1);
+    lt_interrupt_set(L, on, notice, raises);
     return 0;
 }
 
@@ -123,7 +118,7 @@ static int catch_interrupt(lua_State *L)
 @treturn boolean */
 static int interrupted(lua_State *L)
 {
-    lua_pushboolean(L, atomic_load(&interrupts));
+    lua_pushboolean(L, lt_interrupt_pressed());
     return 1;
 }
 

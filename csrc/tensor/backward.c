@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/profile.h"
 #include "base/threads.h"
 #include "kernel/kernel.h"
@@ -168,6 +169,8 @@ static int visit(lt_walk *w, int n, lt_tensor *const *x, lt_tensor **out, bool k
             if (x[k]->node == node)
                 out[k] = lt_retain(node->sum);
         w->at = node->order;
+        if (lt_stop_wanted)
+            return lt_fail("stopped");
         if (node->op ? leads_on(node) && step(node, keep) != LT_OK : !x && accumulate_leaf(node) != LT_OK)
             return LT_FAIL;
         lt_release(node->sum);

@@ -5,20 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local bool grad_mode = true, trace_mode;
+#include "base/settings.h"
+
+static _Thread_local bool trace_mode;
 // One count for all threads: a Lua state that goes on in another thread must not meet smaller numbers there. What
 // other threads take in between leaves gaps, which nobody minds.
 static _Atomic uint64_t next_order = 1;
 
 bool lt_grad_mode(void)
 {
-    return grad_mode;
+    return lt_settings_now()->recording;
 }
 
 bool lt_grad_mode_set(bool on)
 {
-    bool old = grad_mode;
-    grad_mode = on;
+    lt_settings *now = lt_settings_now();
+    bool old = now->recording;
+    now->recording = on;
     return old;
 }
 
@@ -41,7 +44,7 @@ uint64_t lt_node_order(void)
 
 bool lt_recording(int n, lt_tensor *const *inputs)
 {
-    if (grad_mode)
+    if (lt_grad_mode())
         for (int i = 0; i < n; i++)
             if (inputs[i] && inputs[i]->node)
                 return true;
@@ -162,7 +165,7 @@ bool lt_wants(const lt_node *node, int i)
 
 lt_tensor *lt_take_sum(lt_node *node, int i)
 {
-    if (!lt_wants(node, i) || grad_mode)
+    if (!lt_wants(node, i) || lt_grad_mode())
         return NULL;
     lt_tensor *sum = node->input[i]->sum;
     node->input[i]->sum = NULL;
@@ -172,7 +175,7 @@ lt_tensor *lt_take_sum(lt_node *node, int i)
 lt_tensor *lt_saved(lt_node *node, int i)
 {
     lt_saved_slot *slot = &node->saved[i];
-    if (slot->tensor && grad_mode && !slot->tensor->node) {
+    if (slot->tensor && lt_grad_mode() && !slot->tensor->node) {
         // Backward takes these places away again when the node is done: an output that held its own node would
         // never be freed.
         if (slot->input >= 0)
@@ -254,7 +257,7 @@ int lt_requires_grad(lt_tensor *t, bool on)
 
 int lt_may_edit(const lt_tensor *t, int arg)
 {
-    if (t->node && grad_mode)
+    if (t->node && lt_grad_mode())
         return lt_fail_arg(arg, "self: an in-place edit of a tensor that wants gradients is not recorded; use "
                                 "no_grad, or detach() it first");
     return LT_OK;

@@ -1,22 +1,27 @@
 --- Running a module as it paints: in evaluation mode, and with nothing recorded.
 -- @module laterna.evaluation
 local core = require "laterna.core"
+local scope = require "laterna.scope"
 
 local evaluation = {}
 
---- Runs f(...) with the module and all below it in evaluation mode. The modes come back even when f fails.
+--- Runs f(...) with the module and all below it in evaluation mode. The modes come back when it returns, fails, or
+-- yields: then they are as they were until it goes on.
 -- @tparam module module
 -- @tparam function f
 -- @return what f returns
 function evaluation.run(module, f, ...)
-  local training = {}
-  for _, m in module:named_modules() do
-    training[m], m.training = m.training, false
+  local training
+  local function enter()
+    training = {}
+    for _, m in module:named_modules() do
+      training[m], m.training = m.training, false
+    end
   end
-  local results = table.pack(pcall(f, ...))
-  for m, was in pairs(training) do m.training = was end
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  local function leave()
+    for m, was in pairs(training) do m.training = was end
+  end
+  return scope.run(enter, leave, f, ...)
 end
 
 --- The same, and nothing is recorded: how pictures are sampled.

@@ -5,9 +5,15 @@ local core = require "laterna.core"
 
 local finite = {}
 
--- finite.step: the step that the innermost training loop is in, or nil. Who runs a loop writes it (lt.train.run does).
--- It is read for the words of errors alone, so that a loss can say when it went wrong without knowing who called it.
--- finite.skips: whether that loop leaves out steps that are not finite; then a loss is returned, and no error raised.
+--- The step that the innermost training loop is in, or nil. Who runs loops puts a function of its own here (lt.train
+-- does). It is asked for the words of errors alone: a loss can say when it went wrong without knowing who called it.
+-- @treturn ?integer
+function finite.step() return nil end
+
+--- Does that loop leave out steps that are not finite? Then a loss is returned, and no error raised. lt.train puts a
+-- function of its own here too.
+-- @treturn boolean
+function finite.skips() return false end
 
 --- Are all numbers of a tensor finite? x - x is 0 for a number, and NaN for NaN and the infinities; a NaN survives any
 -- sum.
@@ -60,7 +66,8 @@ end
 --- "step 12: ", for the beginning of an error that is raised somewhere within a training step; "" outside of a loop.
 -- @treturn string
 function finite.where()
-  return finite.step and ("step %d: "):format(finite.step) or ""
+  local step = finite.step()
+  return step and ("step %d: "):format(step) or ""
 end
 
 return finite

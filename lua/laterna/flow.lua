@@ -110,7 +110,7 @@ end
 
 -- The words for numbers that are not finite: the step of the run, and the layer they came from.
 local function explain(self, x, y, cond)
-  local step = finite.step and ("step %d: "):format(finite.step) or ""
+  local step = finite.where()
   if not finite.is_finite(x) then return step .. "flow: the loss is not finite: x has values that are not" end
   local culprit = watch.first(function()
     if self.dequantise then watch.step(self.dequantise, false, x, nil) end
@@ -168,7 +168,7 @@ function Flow:loss(x, cond)
   local logp = density(self, y, inputs)
   local loss = (logp + logdet):mean() * (-1 / (self.d * math.log(2)))
   local bits = loss:item()
-  if bits - bits ~= 0 and not finite.skips then error(explain(self, x, y, inputs), 0) end
+  if bits - bits ~= 0 and not finite.skips() then error(explain(self, x, y, inputs), 0) end
   local log = { bits = bits }
   if weight == 0 then return loss, log end
   if not cond:reader(self.text) or not cond.text then

@@ -28,6 +28,9 @@ local walk = require "laterna.nn.walk"
 
 local train = { arguments = require "laterna.train.arguments", budget = budget.new }
 
+-- What the terminal shows as soon as Ctrl-C is pressed.
+local NOTICE = "stopping after this step (again: at once)\n"
+
 local Run = {}
 Run.__index = Run
 Run.__name = "run"
@@ -89,11 +92,15 @@ local function find_generators(self)
   return generators.find(objects, functions, self.generators)
 end
 
+local function open_log(self, path, step)
+  return Log.open(path, step, function(text) say(self, "%s", text) end)
+end
+
 -- Goes on from a checkpoint. All of it is checked, and the log is ready, before anything of the run changes.
 local function go_on(self, log)
   local pending = checkpoint.prepare(self.checkpoint, self)
   pending:try()
-  local ok, result = pcall(Log.open, log, pending.step, function(text) say(self, "%s", text) end)
+  local ok, result = pcall(open_log, self, log, pending.step)
   if not ok then
     pending:undo()
     error(("cannot resume from %s: %s"):format(self.checkpoint, result), 0)
@@ -119,7 +126,7 @@ local function open_files(self)
     say(self, "the rows of a run without a checkpoint are kept as %s", folder.set_aside(log, true))
   end
   if self.resume then say(self, "nothing to resume in %s: starting at the first step", self.save_folder) end
-  self.log_file = Log.open(log, 0, function(text) say(self, "%s", text) end)
+  self.log_file = open_log(self, log, 0)
 end
 
 --- Prepares a run, or goes on with one that was stopped: weights, optimizer, averages, random state and place in the
@@ -279,7 +286,8 @@ end
 local function stop_early(self)
   self.interrupted = true
   finish(self)
-  local where = self.save_folder and (": saved in %s, go on with --resume"):format(self.save_folder) or ""
+  local where = self.save_folder and (": saved in %s, go on with --resume or run:steps()"):format(self.save_folder)
+    or ": run:steps() goes on"
   local all = self.total or ("%g minutes"):format(self.budget.total)
   say(self, "interrupted after step %d of %s%s", self.step, all, where)
 end
@@ -290,20 +298,18 @@ local function next_batch(self, step)
   return data:next()
 end
 
--- The run whose loop is the innermost one, and whether Ctrl-C has ended a loop within it.
-local innermost, passed_on
+finite.step, finite.skips = interrupt.step, interrupt.skips
 
 local function advance(self)
   if self.in_step then finish_step(self) end
   self.in_step = false
-  if core.interrupted() or passed_on == self then return stop_early(self) end
+  if core.interrupted() then return stop_early(self) end
   local batch
   if self.total and self.step < self.total or self.budget and self.budget:done() < 1 then
     if not self.data then batch = true else batch = next_batch(self, self.step + 1) end
   end
   if batch == nil then return finish(self) end
   self.step, self.in_step = self.step + 1, true
-  finite.step = self.step
   return self.step, self.data and batch
 end
 
@@ -314,14 +320,14 @@ local function watch(self)
   if self.nonfinite == "skip" then
     for _, t in self.model:named_buffers() do buffers[#buffers + 1] = t end
   end
-  self.written, finite.skips = journal.loop(buffers), self.nonfinite == "skip"
+  self.written = journal.loop(buffers)
   for _, optimizer in pairs(self.optimizers) do optimizer.written = self.written end
 end
 
 local function unwatch(self, failed)
   if failed then self.written:undo() end
   self.written:leave()
-  self.written, finite.skips = nil, self.outer ~= nil and self.outer.nonfinite == "skip"
+  self.written = nil
   for _, optimizer in pairs(self.optimizers) do optimizer.written = nil end
 end
 
@@ -329,9 +335,9 @@ end
 local function leave(self, failed)
   unwatch(self, failed)
   if self.budget then self.budget:stop() end
-  innermost, passed_on = self.outer, self.interrupted and self.outer or nil
-  core.catch_interrupt(innermost ~= nil)
-  self.running, self.in_step, finite.step = false, false, self.outer and self.outer.step
+  interrupt.leave(self)
+  self.unfinished = self.in_step and self.saved_step ~= self.step
+  self.running, self.in_step = false, false
   if self.bar then self.bar:finish() end
   self.bar = nil
   if self.log_file then self.log_file:close() end
@@ -360,25 +366,51 @@ local function join_generators(self)
   pending:set_random()
 end
 
+-- Is nothing left to be done?
+local function is_complete(self)
+  if self.total then return self.step >= self.total and not self.unfinished end
+  return self.budget:done() >= 1
+end
+
+-- A loop that was left begins again: a step that was not finished is done once more, and the log is opened again.
+local function go_on_here(self)
+  if is_complete(self) then
+    check.fail("steps", nil, "this run has had its loop, all %d steps: make another with train.run", self.step)
+  end
+  if self.unfinished then self.step = self.step - 1 end
+  self.unfinished, self.interrupted, self.values = false, false, {}
+  if self.save_folder then self.log_file = open_log(self, self.save_folder .. "/log.csv", self.step) end
+end
+
 --- `for step, batch in run:steps() do ... end`, from the step after the last one done. Leaving with break writes no
--- checkpoint: call run:save() before it. The end of the data ends the loop too, with a checkpoint.
+-- checkpoint: call run:save() before it. The end of the data ends the loop too, with a checkpoint. Another such loop
+-- over the same run goes on where the first was left; a step that an error or a break has ended half-way, and that was
+-- not saved, is done again, with the next batch.
 --
--- Ctrl-C ends the loop after the present step, with a checkpoint and `run.interrupted`; a second Ctrl-C kills. If the
--- loop stands in a script, the process then ends with status 130, as after any Ctrl-C, and what follows the loop is not
--- run. It does so only where nobody else can be waiting: the script was started by the stand-alone interpreter, without
--- -i; the loop is in its main chunk, or in functions that it calls by Lua alone (no pcall, xpcall, dofile, require or
--- callback from C in between), in the main coroutine, and in no other run's loop. Everywhere else, which includes the
--- prompt and programs that embed Lua, and with `exit = false`, the loop just ends; ask run.interrupted. A loop within a
--- loop passes the interrupt on to the outer one.
+-- Ctrl-C ends the loop after the present step, with a checkpoint and `run.interrupted`; the terminal says so at once.
+-- If the loop stands in a script, the process then ends with status 130, as after any Ctrl-C, and what follows the loop
+-- is not run. It does so only where nobody else can be waiting: the script was started by the stand-alone interpreter,
+-- without -i; the loop is in its main chunk, or in functions that it calls by Lua alone (no pcall, xpcall, dofile,
+-- require or callback from C in between), in the main coroutine, and in no other run's loop. Everywhere else, which
+-- includes the prompt and programs that embed Lua, and with `exit = false`, the loop just ends; ask run.interrupted. A
+-- loop within a loop passes the interrupt on to the outer one.
+--
+-- A second Ctrl-C ends a script at once. At a prompt, and in a program that embeds Lua, it raises an error as soon as
+-- the operation that runs is done. All this holds while the loop's coroutine runs, or waits for one that it has
+-- resumed; while it has yielded, and when it was dropped, Ctrl-C does what it does without a loop.
 function Run:steps()
-  if self.running then check.fail("steps", nil, "this run is in its loop already") end
-  if self.finished_once then check.fail("steps", nil, "this run has had its loop: make another with train.run") end
+  if interrupt.has(self) then check.fail("steps", nil, "this run is in its loop already") end
+  if self.running then leave(self) end -- the coroutine of that loop is no more
+  if self.had_loop then go_on_here(self) end
   if self.save_folder then join_generators(self) end
-  self.running, self.finished_once, self.outer, innermost = true, true, innermost, self
-  core.catch_interrupt(true)
-  watch(self)
+  self.running, self.had_loop, self.outer = true, true, interrupt.innermost()
   if self.budget then self.budget:start() end
-  if self.progress then self.bar = progress(self.total, { label = self.label, first = self.step }) end
+  if self.progress then
+    self.bar = progress(self.total, { label = self.label, first = self.step })
+    if not is_complete(self) then self.bar:update(self.step, self.values) end
+  end
+  watch(self)
+  interrupt.enter(self, self.bar and (self.bar.tty and "\n" or "") .. NOTICE)
   local closer = setmetatable({}, { __close = function(_, err) close(self, err ~= nil) end })
   return function() return advance(self) end, nil, nil, closer
 end

@@ -27,7 +27,7 @@ function child.paths()
 end
 
 -- The interpreter that runs this very process.
-local function interpreter()
+function child.interpreter()
   local i = 0
   while arg[i - 1] do i = i - 1 end
   return arg[i]
@@ -73,7 +73,7 @@ function child.run(text, options)
   end
   local command = ("cd %s && ( %sexec env %s %s timeout %d %s %s %s %s ) 2>&1 </dev/null"):format(
     child.quote(options.cd or "."), limit, paths, options.env or "", options.seconds or 60,
-    interpreter(), options.flags or "", child.quote(script), options.args or "")
+    child.interpreter(), options.flags or "", child.quote(script), options.args or "")
   local pipe = io.popen(command)
   local output = pipe:read "a"
   local ok, how, code = pipe:close()

@@ -3,6 +3,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local is_finite = require("laterna.finite").is_finite
+local scope = require "laterna.scope"
 
 local watch = {}
 local watching, culprit
@@ -29,10 +30,11 @@ end
 -- @treturn ?module the first whose numbers are not finite; the innermost
 function watch.first(f)
   check.type("first", 1, "f", f, "callable")
-  watching, culprit = true, nil
-  local ok = pcall(core.no_grad, f)
-  watching = false
-  return ok and culprit or nil
+  local found
+  local function enter() watching, culprit = true, found end
+  local function leave() watching, found = false, culprit end
+  local ok = pcall(scope.run, enter, leave, core.no_grad, f)
+  return ok and found or nil
 end
 
 return watch

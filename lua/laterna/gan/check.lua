@@ -84,7 +84,7 @@ end
 -- @tparam integer count
 -- @treturn string
 function gan_check.step(count)
-  return ("step %d: gan: "):format(finite.step or check.integer("step", 1, "count", count))
+  return ("step %d: gan: "):format(finite.step() or check.integer("step", 1, "count", count))
 end
 
 -- The first number of a module that is not finite, in words; nil if all are.
@@ -108,7 +108,7 @@ end
 -- @treturn number the loss
 function gan_check.finite(gan, whose, loss, made)
   local v = check.type("gan", nil, "what the loss of the " .. whose .. " gave", loss, "tensor"):item()
-  if math.abs(v) <= LARGEST or finite.skips and v - v ~= 0 then return v end
+  if math.abs(v) <= LARGEST or finite.skips() and v - v ~= 0 then return v end
   local reason = culprit("generator", gan.generator or gan.model) or culprit("critic", gan.critic)
   for _, part in ipairs(made) do
     reason = reason or part[2] and blame(part[1], part[2])

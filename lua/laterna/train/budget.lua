@@ -9,6 +9,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local guard = require "laterna.guard"
+local scope = require "laterna.scope"
 
 local MOST_MINUTES = 1e9 -- in a state: some 1900 years
 
@@ -43,12 +44,13 @@ end
 -- @return what f returns
 function Budget:aside(f, ...)
   check.type("aside", 1, "f", f, "callable")
-  local ran = self.since
-  self:stop()
-  local results = table.pack(pcall(f, ...))
-  if ran then self:start() end
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  local ran
+  return scope.run(function()
+    ran = self.since
+    self:stop()
+  end, function()
+    if ran then self:start() end
+  end, f, ...)
 end
 
 --- @treturn table what a checkpoint keeps
