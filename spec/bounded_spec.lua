@@ -71,7 +71,7 @@ describe("a bound that has no slope", function()
     assert.equal(20, logvar:max():item())
   end)
 
-  it("leaves every regulariser of an autoencoder finite", function()
+  it("leaves every regulariser of an autoencoder finite #slow", function()
     local R = lt.autoencoder.regulariser
     local kinds = {
       kl = function() return {} end, rate = function() return { rate = 5 } end,

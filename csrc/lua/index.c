@@ -110,7 +110,7 @@ static int index_get(lua_State *L)
         lt_tensor *t = lt_arg_tensor(L, 1, "self");
         if (lt_push_property(L, t, lua_tostring(L, 2)))
             return 1;
-        return lt_no_field(L, "a tensor", lua_upvalueindex(2), lt_properties);
+        return lt_no_field(L, "a tensor", lua_upvalueindex(3), lt_properties);
     }
     push_selection(L, lt_arg_tensor(L, 1, "self"));
     return 1;

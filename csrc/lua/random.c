@@ -155,9 +155,9 @@ static int randn_each(lua_State *L)
 static int field(lua_State *L)
 {
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL || lua_type(L, 2) != LUA_TSTRING)
+    if (lua_rawget(L, lua_upvalueindex(3)) != LUA_TNIL || lua_type(L, 2) != LUA_TSTRING)
         return 1;
-    return lt_no_field(L, "a generator", lua_upvalueindex(2), NULL);
+    return lt_no_field(L, "a generator", lua_upvalueindex(3), NULL);
 }
 
 void lt_open_random(lua_State *L)

@@ -195,7 +195,7 @@ describe("decode_png", function()
 
   it("names what is wrong with its arguments", function()
     fails("bad argument #1 to 'decode_png' (bytes: expected string, got nil)", core.decode_png, nil)
-    fails("unknown option 'chanels'", core.decode_png, "", { chanels = 3 })
+    fails('unknown option "chanels", did you mean "channels"?', core.decode_png, "", { chanels = 3 })
     fails("channels: expected 1 to 4, got 5", core.decode_png, "", { channels = 5 })
     fails("dtype: expected uint8 or float32, got int32", core.decode_png, "", { dtype = "int32" })
     fails("background: expected -1.0 to 1.0, got 2.0", core.decode_png, "", { background = 2 })

@@ -160,7 +160,7 @@ describe("attention", function()
     fails("bad argument #4 to 'attention' (mask: expected (2,3) or (2,2,3,3), got (3,3))", core.attention, q, q, q,
       { mask = core.ones(3, 3) })
     fails("bad argument #4 to 'attention' (scale", core.attention, q, q, q, { scale = 0 / 0 })
-    fails("unknown option 'dropout'", core.attention, q, q, q, { dropout = 0.1 })
+    fails('unknown option "dropout"', core.attention, q, q, q, { dropout = 0.1 })
   end)
 
   describe("of q, k and v in one tensor", function()

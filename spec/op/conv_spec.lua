@@ -148,7 +148,7 @@ describe("conv2d", function()
     fails("a kernel of (5,5,5,3) does not fit pictures (1,4,4,3)", core.conv2d, x, core.ones(5, 5, 5, 3))
     fails("groups: 2 does not divide 3 channels", core.conv2d, x, w, nil, { groups = 2 })
     fails("out a multiple of the 3 groups", core.conv2d, x, core.ones(5, 3, 3, 1), nil, { groups = 3 })
-    fails("unknown option 'strides'", core.conv2d, x, w, nil, { strides = 2 })
+    fails('unknown option "strides", did you mean "stride"?', core.conv2d, x, w, nil, { strides = 2 })
     fails("bad argument #4 to 'conv2d' (stride", core.conv2d, x, w, nil, { stride = 0 })
     fails("bad argument #4 to 'conv2d' (padding", core.conv2d, x, w, nil, { padding = -1 })
     fails("bad argument #2 to 'conv_transpose2d' (weight: expected (3,kh,kw,out), got (5,3,3,3))",

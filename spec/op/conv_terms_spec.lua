@@ -78,6 +78,6 @@ describe("terms of conv2d", function()
     fails("bad argument #4 to 'conv2d' (add: expected (2,2,2,5), got (2,4,4,5))", core.conv2d, x, w, nil,
       { add = core.ones(2, 4, 4, 5) })
     fails("bad argument #4 to 'conv2d' (add: expected tensor, got number)", core.conv2d, x, w, nil, { add = 1 })
-    fails("unknown option 'add'", core.conv_transpose2d, x, core.ones(3, 3, 3, 5), nil, { add = core.ones(2, 6, 6, 5) })
+    fails('unknown option "add"', core.conv_transpose2d, x, core.ones(3, 3, 3, 5), nil, { add = core.ones(2, 6, 6, 5) })
   end)
 end)

@@ -124,8 +124,8 @@ describe("grid", function()
     assert.equal("bad argument #1 to 'grid' (pictures[1]: expected at least one picture)", message { {} })
     assert.equal("bad argument #1 to 'grid' (pictures: expected (h,w), (h,w,c) or (n,h,w,c) with 1 or 3 channels, "
       .. "got (2,3,3,2))", message(core.zeros(2, 3, 3, 2)))
-    assert.equal([[bad argument #2 to 'grid' (unknown option "colums"; known: background, column_labels, columns, ]]
-      .. "labels, pad, row_labels, scale)", message(flat(0), { colums = 2 }))
+    assert.equal([[bad argument #2 to 'grid' (unknown option "colums", did you mean "columns"? known: background, ]]
+      .. "column_labels, columns, labels, pad, row_labels, scale)", message(flat(0), { colums = 2 }))
     assert.equal("bad argument #2 to 'grid' (labels: expected at most 1, got 2)",
       message(flat(0), { labels = { "a", "b" } }))
     assert.equal("bad argument #2 to 'grid' (labels: expected a list of strings, got table)",

@@ -137,8 +137,8 @@ local function rows_and_step()
   return steps_of(read "run/log.csv"), lt.inspect(folder .. "/run/checkpoint.safetensors").step
 end
 
-local strace = os.execute "strace -o /dev/null true 2>/dev/null"
-local it_with_strace = strace and it or pending
+local _, strace = pcall(os.execute, "strace -o /dev/null true 2>/dev/null") -- quick specs start nothing
+local it_with_strace = strace == true and it or pending
 
 describe("a disk that is full #child", function()
   it("ends a run by an error, not by a signal, at the limit of a file's size", function()

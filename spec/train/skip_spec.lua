@@ -202,7 +202,7 @@ describe("an average", function()
   end)
 end)
 
-describe("a checkpoint with a number that is not finite", function()
+describe("a checkpoint with a number that is not finite #child", function()
   local folder, stderr, lines
   before_each(function()
     folder = os.tmpname()

@@ -68,7 +68,7 @@ end
 --- Loads a folder of PNG files with captions, in the order of their names. Three layouts are understood: `name.png`
 -- beside `name.txt`; `metadata.jsonl` with one object a line, `{"file_name": "a/b.png", "text": "a caption"}`, in which
 -- other keys are kept; and sub-folders whose names are the classes. Every picture is cut to the largest centred part of
--- the wanted proportions and resized, as lt.fit_picture does: with 2 and 4 channels colours are weighted by their alpha,
+-- the wanted proportions and resized, as lt.fit_picture does: with 2 and 4 channels colours are weighted by alpha,
 -- and a pixel with alpha 0 has no colour of its own (all its channels are 0).
 --
 -- What is wrong with a folder is found in `dataset.report` and printed once on stderr: orphans (a picture without
