@@ -5,23 +5,10 @@ local lt = require "laterna"
 
 local DEPTH <const> = 3 -- lt.flow.layers.Glow
 
--- Parts that load when they are first used: their names stand in a table of which __index knows.
+-- Parts that load when they are first used: pairs brings all of them.
 local function load_parts(v)
   local mt = getmetatable(v)
-  local index = type(mt) == "table" and mt.__index
-  if type(index) ~= "function" then return end
-  local i, known = 1, {}
-  while true do
-    local name, upvalue = debug.getupvalue(index, i)
-    if not name then break end
-    known[i] = upvalue
-    i = i + 1
-  end
-  for _, names in pairs(known) do
-    for name in next, type(names) == "table" and names or {} do
-      local _ = type(name) == "string" and v[name]
-    end
-  end
+  if type(mt) == "table" and mt.__pairs then pairs(v) end
 end
 
 local function is_class(v) return type(v) == "table" and type(rawget(v, "__index")) == "table" end

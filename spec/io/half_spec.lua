@@ -49,7 +49,8 @@ describe("save_safetensors with dtype bfloat16", function()
 
   it("refuses other types and options", function()
     local half = { dtype = "float16" }
-    fails('dtype: expected "float32" or "bfloat16", got "float16"; did you mean "bfloat16"?', core.save_safetensors, path, {}, nil, half)
+    fails('dtype: expected "float32" or "bfloat16", got "float16"; did you mean "bfloat16"?', core.save_safetensors,
+      path, {}, nil, half)
     fails("unknown option", core.save_safetensors, path, {}, nil, { type = "bfloat16" })
   end)
 end)

@@ -26,8 +26,8 @@ local points = {
 
 -- Where central differences mean nothing: a kink, a pole, a root, or the border of the domain at these points.
 local ROUGH = {}
-for word in ("abs relu leaky_relu clamp hold maximum minimum max min sort norm std log sqrt rsqrt reciprocal div divide pow "
-  .. "logdet inverse solve"):gmatch "%S+" do ROUGH[word] = true end
+for word in ("abs relu leaky_relu clamp hold maximum minimum max min sort norm std log sqrt rsqrt reciprocal div "
+  .. "divide pow logdet inverse solve"):gmatch "%S+" do ROUGH[word] = true end
 
 -- Operations that the table leaves to specs of their own.
 local more = {}

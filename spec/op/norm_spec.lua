@@ -284,8 +284,8 @@ describe("norms", function()
       core.ones(1, 6))
     fails("bad argument #1 to 'group_norm' (x: ", core.group_norm, core.ones(6), 2)
     fails("bad argument #5 to 'group_norm'", core.group_norm, x, 2, nil, nil, { epsilon = 1 })
-    fails('(activation: expected "none", "relu", "leaky_relu", "silu", "gelu" or "gelu_tanh", got "swish"', core.group_norm,
-      x, 2, nil, nil, { activation = "swish" })
+    fails('(activation: expected "none", "relu", "leaky_relu", "silu", "gelu" or "gelu_tanh", got "swish"',
+      core.group_norm, x, 2, nil, nil, { activation = "swish" })
     fails("bad argument #5 to 'group_norm' (scale: expected (2,6), a row a picture, got (6))", core.group_norm, x, 2,
       nil, nil, { scale = core.ones(6) })
     fails("bad argument #4 to 'layer_norm' (shift: expected (2,6), a row a picture, got (2,3,6))", core.layer_norm,
