@@ -70,7 +70,7 @@ end
 --- Raises `bad argument #i to 'fname' (message)`; i is nil when it is not about one argument.
 function check.fail(fname, i, message, ...)
   message = select("#", ...) > 0 and message:format(...) or message
-  error(("bad argument %sto '%s' (%s)"):format(i and "#" .. i .. " " or "", fname, message), user_level())
+  error(("bad argument %sto '%s' (%s)"):format(i and ("#%s "):format(i) or "", fname, message), user_level())
 end
 
 --- An error's message without the line that it points at, which is of no use to who opens a file.

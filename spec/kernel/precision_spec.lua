@@ -21,8 +21,8 @@ describe("precision #slow", function()
     assert.equal("bf16", core.precision "bf16")
     assert.equal("bf16", core.precision())
     assert.equal("float32", core.precision "float32")
-    fails("bad argument #1 to 'precision' (name: expected \"float32\" or \"bf16\", got \"bf17\")", core.precision,
-      "bf17")
+    fails("bad argument #1 to 'precision' (name: expected \"float32\" or \"bf16\", got \"bf17\"; "
+      .. 'did you mean "bf16"?)', core.precision, "bf17")
     fails("bad argument #1 to 'precision' (name: expected string, got number)", core.precision, 16)
     assert.equal("float32", core.precision())
   end)

@@ -79,7 +79,7 @@ local SKIP <const> = { terminal_size = true, limit_memory = true, debug_fail_all
 
 -- Methods that are no functions of the core are where the index metamethod looks for them.
 local metatable = debug.getmetatable(core.ones(1))
-local _, methods = debug.getupvalue(metatable.__index, 2)
+local _, methods = debug.getupvalue(metatable.__index, 3)
 assert(type(methods) == "table" and methods.totable)
 
 local functions = {}

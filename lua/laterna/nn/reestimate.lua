@@ -90,7 +90,8 @@ return function(model, data, options)
       check.describe(data))
   end
   local o = check.options("reestimate", 3, options, {
-    batches = { "integer", is_list(data) and math.max(1, #data) or 100, min = 1 }, forward = { "callable", plain },
+    batches = { "integer", is_list(data) and math.max(1, rawlen(data)) or 100, min = 1 },
+    forward = { "callable", plain },
   })
   local scope <close> = journal.open()
   local layers, modes = prepare(model)
