@@ -79,7 +79,7 @@ describe("an older processor #child", function()
     if not lua or lua == "" then return pending "needs lua5.4 on the path" end
     local here = select(2, child.run(STEPS, { env = "LATERNA_ISA=portable" })):match "(%S+)\n$"
     for cpu, isa in pairs { Nehalem = "portable", Haswell = "avx2" } do
-      local play = "%s LATERNA_THREADS=2 timeout 300 qemu-x86_64-static -cpu %s %s -e %s 2>&1"
+      local play = "env -u LATERNA_ISA %s LATERNA_THREADS=2 timeout 300 qemu-x86_64-static -cpu %s %s -e %s 2>&1"
       pipe = io.popen(play:format(child.paths(), cpu, child.quote(lua), child.quote(STEPS)))
       local output = pipe:read "a"
       pipe:close()
