@@ -36,6 +36,8 @@ local function is_condition(v) return type(v) == "table" and getmetatable(v) == 
 -- @tparam[opt] table options rules of the function's options: a key that is one of them is an error that says so
 -- @treturn table
 function condition.keys(keys, options)
+  check.type("keys", 1, "keys", keys, "table|nil")
+  check.type("keys", 2, "options", options, "table|nil")
   local rules = {}
   for key, rule in pairs(COMMON) do rules[key] = rule end
   for key, rule in pairs(keys or {}) do rules[key] = rule end
