@@ -65,7 +65,7 @@ local function read_times(name, schedule, times)
   end
   check.type(name, 2, "times", times, "table|integer")
   local list = {}
-  for i = 1, #times do
+  for i = 1, rawlen(times) do
     list[i] = check.number(name, 2, ("times[%d]"):format(i), times[i], 0, 1)
     if i > 1 and list[i] >= list[i - 1] then
       check.fail(name, 2, "times[%d]: times must fall, but %g follows %g", i, list[i], list[i - 1])
