@@ -74,7 +74,7 @@ describe("the log of a run", function()
     assert.equal("", read "log.csv")
   end)
 
-  it("is not erased where it cannot be read, or is of something else", function()
+  it("is not erased where it cannot be read, or is of something else #child", function()
     assert(lfs.mkdir(folder .. "/log.csv"))
     assert.error_matches(function() Log.open(folder .. "/log.csv", 3) end, "^cannot read .*/log.csv: Is a directory$")
     write("other.csv", "name,age\nx,3\n")
