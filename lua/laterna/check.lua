@@ -52,21 +52,6 @@ function check.meant(word, known, before)
   return nearest and ("%sdid you mean %s?"):format(before or "", check.describe(nearest)) or ""
 end
 
---- What an error says to one who knows where: without its line in a source, the core's function, and the path.
--- @param message what pcall gave
--- @tparam[opt] string path
--- @treturn string
-function check.reason(message, path)
-  local text = tostring(message):gsub("^[^\n]-:%d+: ", ""):gsub("\nstack traceback:.*", "")
-  local name, rest = text:match "^([%l_]+): (.*)$"
-  if name and core[name] then text = rest end
-  for _, quoted in ipairs(path and { ("'%s': "):format(path), (" '%s'"):format(path) } or {}) do
-    local first, last = text:find(quoted, 1, true)
-    if first then text = text:sub(1, first - 1) .. text:sub(last + 1) end
-  end
-  return text
-end
-
 --- Raises `bad argument #i to 'fname' (message)`; i is nil when it is not about one argument.
 function check.fail(fname, i, message, ...)
   message = select("#", ...) > 0 and message:format(...) or message
