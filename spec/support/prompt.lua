@@ -14,14 +14,15 @@ function prompt.wait(seconds) return ("sleep %g"):format(seconds) end
 function prompt.wait_for(file) return ("while [ ! -e %s ]; do sleep 0.02; done"):format(file) end
 
 -- Runs lua with `args` in `folder`, and what somebody does in front of it. Returns what the terminal shows, how it
--- ended, and the seconds from the last Ctrl-C to the line that `watched` is in.
+-- ended, and the seconds from the last Ctrl-C to the line that `watched` is in. Without the exec, a shell that script(1)
+-- starts would hear the Ctrl-C too, and some shells then end with 130 whatever lua does.
 function prompt.run(folder, args, actions, watched)
   local keys, shown = folder .. "/keys.sh", nil
   local file = assert(io.open(keys, "w"))
   file:write(table.concat(actions, "\n"), "\n")
   file:close()
   local command = ("cd %s && sh keys.sh | env %s TERM=dumb timeout 60 script -qec %s /dev/null 2>&1; echo status $?")
-    :format(child.quote(folder), child.paths(), child.quote(child.interpreter() .. " " .. args))
+    :format(child.quote(folder), child.paths(), child.quote("exec " .. child.interpreter() .. " " .. args))
   local lines, pipe = {}, io.popen("bash -o pipefail -c " .. child.quote(command))
   for line in pipe:lines() do
     lines[#lines + 1] = line:gsub("\r$", "")
