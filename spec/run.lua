@@ -17,8 +17,18 @@ if not ok then
   os.exit(1)
 end
 
--- busted forgets between files what was required in them; the native module stays, as in a user's program.
-pcall(require, "laterna.core")
+-- busted forgets between files what was required in them. The library stays, as in a user's program: read anew by every
+-- file, it would be there two hundred times before the last.
+local function read(folder, prefix)
+  for name in require "lfs".dir(folder) do
+    if name:match "%.lua$" then
+      pcall(require, (prefix .. name:gsub("%.lua$", "")):gsub("%.init$", ""))
+    elseif not name:match "^%." then
+      read(folder .. "/" .. name, prefix .. name .. ".")
+    end
+  end
+end
+read(root .. "/lua", "")
 
 local quick = arg[1] == "--quick" and table.remove(arg, 1) ~= nil
 local asked = false

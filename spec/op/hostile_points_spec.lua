@@ -152,7 +152,7 @@ describe("hostile points", function()
 
   for _, op in ipairs(ops) do
     if not ROUGH[op.name:match "^[%w_]+"] then
-      it("by differences, of " .. op.name, function()
+      it("by differences #slow, of " .. op.name, function()
         for _, name in ipairs { "zeros", "a zero", "two zeros", "equal values", "ties" } do
           local options = { second = true }
           for key, v in pairs(op.options) do options[key] = v end

@@ -14,8 +14,8 @@ function prompt.wait(seconds) return ("sleep %g"):format(seconds) end
 function prompt.wait_for(file) return ("while [ ! -e %s ]; do sleep 0.02; done"):format(file) end
 
 -- Runs lua with `args` in `folder`, and what somebody does in front of it. Returns what the terminal shows, how it
--- ended, and the seconds from the last Ctrl-C to the line that `watched` is in. Without the exec, a shell that script(1)
--- starts would hear the Ctrl-C too, and some shells then end with 130 whatever lua does.
+-- ended, and the seconds from the last Ctrl-C to the line that `watched` is in. Without the exec, the shell that
+-- script(1) starts would hear the Ctrl-C too, and some shells then end with 130 whatever lua does.
 function prompt.run(folder, args, actions, watched)
   local keys, shown = folder .. "/keys.sh", nil
   local file = assert(io.open(keys, "w"))
