@@ -61,7 +61,7 @@ INST_LUADIR ?= $(PREFIX)/share/lua/5.4
 RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(LUA)
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
-.PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 apicheck specs check lint sanitized tsan \
+.PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 apicheck specs check strict lint sanitized tsan \
         nightly attack attack-part bench fuzz docs docstrings install clean
 all: build
 
@@ -92,15 +92,16 @@ quick:
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@$(MAKE) --no-print-directory specs QUICK=1
 
-# Those in which kernels compute, which CI repeats under every instruction set, but for those that go through all sets themselves
-# (tag #isas); the rest, and hostile values, it runs once with sanitizers and once without.
-NUMBERS   := $(filter-out $(patsubst %,spec/%,hostile_spec.lua memory_spec.lua package_spec.lua readme_spec.lua examples_spec.lua \
-             README.md run.lua samplers show io data attack bench fuzz golden support),$(wildcard spec/*))
+# Those in which kernels compute, which CI repeats under every instruction set; trainings, and those that go through all sets
+# themselves (tag #isas), it runs once.
+NUMBERS   := $(wildcard $(patsubst %,spec/%,kernel op nn optim tensor diffusion flow gan prior autoencoder) \
+             $(patsubst %,spec/%_spec.lua,autograd bounded diffusion flow gan likelihood metrics prior vae))
 numbers:
-	@$(MAKE) --no-print-directory specs SPEC="$(NUMBERS)" EXCLUDE=isas
+	@$(MAKE) --no-print-directory specs SPEC="$(NUMBERS)" EXCLUDE=training,isas
 
+# SHARE=1/3 is the first file of every three.
 specs:
-	$(RUN) spec/run.lua $(if $(QUICK),--quick) $(if $(EXCLUDE),--exclude-tags=$(EXCLUDE)) \
+	$(RUN) spec/run.lua $(if $(QUICK),--quick) $(if $(SHARE),--part=$(SHARE)) $(if $(EXCLUDE),--exclude-tags=$(EXCLUDE)) \
 	  $(if $(FILTER),--filter="$(FILTER)") $(SPEC)
 
 # The instruction sets that this machine can run. The best comes first; it is the one that make test uses.
@@ -124,12 +125,16 @@ apicheck:
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@MAKE="$(MAKE)" LUA="$(LUA)" SPEC="$(SPEC)" LUA_SRC="$(LUA_SRC)" .ci/apicheck
 
-check:
+check: strict
+	@$(MAKE) --no-print-directory sanitized EXCLUDE=training
+
+# All of make check but the specs.
+strict:
 	@$(DEPS) build test check
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -j$(JOBS) WERROR=-Werror build
 	@$(MAKE) --no-print-directory docstrings
-	@$(MAKE) --no-print-directory sanitized EXCLUDE=training
+	@$(MAKE) $(SANITIZED) build
 
 # The kernels for AMX on tile registers in plain C; needs AVX512-BF16.
 test-amx:

@@ -31,11 +31,6 @@ describe("empty tensors with endless axes", function()
     assert.is_true(tonumber(functions) > 150 and tonumber(calls) > 3000 and tonumber(worked) > 500, output)
   end)
 
-  it("cost no function of the library any time #child", function()
-    run('require "spec.support.hostile"', { seconds = 240, args = "> /dev/null",
-      env = "LATERNA_VALUES='empty (' OPENBLAS_NUM_THREADS=1" })
-  end)
-
   it("sort, print and turn into tables at once, or say why not", function()
     for _, axis in ipairs { 1, 2 } do
       local z = core.zeros(LONG, 0)

@@ -1,15 +1,12 @@
 -- Every function, every kind of value: calls each public function with each value of hostile_values in each place.
 -- Runs in a process of its own (see hostile_spec): a crash must not take the other specs along. Before every call
 -- the file "last" says which it is; the file "report" gets a line for each error that is not as it should be.
--- LATERNA_VALUES: only values with this in their names.
+-- Under sanitizers all of it is tried; else a third, which is another third for the next place.
 
 local core = require "laterna.core"
 local values = require "spec.support.hostile_values"
 local targets = require "spec.support.targets"
-local only = os.getenv "LATERNA_VALUES"
-for i = only and #values or 0, 1, -1 do
-  if not values[i].name:find(only, 1, true) then table.remove(values, i) end
-end
+local STEP <const> = os.getenv "LATERNA_SANITIZED" and 1 or 3
 
 local last = assert(io.open("last", "wb"))
 local report = assert(io.open("report", "w"))
@@ -28,6 +25,7 @@ end
 local function judge(target, place, value, ok, err)
   if ok then return end
   if type(err) ~= "string" then return note(target, place, value, "error is a " .. type(err)) end
+  if #err > 1000 then err = err:sub(1, 500) .. err:sub(-500) end -- patterns take forever on a word of 100,000 letters
   for _, theirs in ipairs{ "hostile", "attempt to yield", "'for' limit" } do
     if err:find(theirs, 1, true) then return end
   end
@@ -67,9 +65,12 @@ end
 
 -- What a call that fails was given must be as good as before, so the next one gets it again; after one that succeeds,
 -- which may have changed it, all is made anew. set(args, v) puts the value where it belongs.
+local first = 0
 local function try_values(target, place, n, set)
   local args
-  for _, value in ipairs(values) do
+  first = first % STEP + 1
+  for i = first, #values, STEP do
+    local value = values[i]
     args = args or arguments(target)
     set(args, value.make())
     if call(target, place, value.name, args, n) then args = nil end

@@ -194,6 +194,7 @@ describe("a lying checkpoint #slow", function()
       end
       assert.is_false(attempt("as it is", optimizer, tensors, metadata))
       for name, t in pairs(tensors) do
+        if optimizer ~= "AdamW" and not name:find "^optimizer" then goto continue end -- the rest was tried with AdamW
         for how, change in pairs(TENSORS) do
           local changed = copy(tensors)
           changed[name] = change(t)
@@ -204,8 +205,9 @@ describe("a lying checkpoint #slow", function()
         try(name .. " has another name", renamed)
         renamed[name] = t
         try(name .. " has a neighbour", renamed)
+        ::continue::
       end
-      assert.is_true(count > 100 and refused > count / 2, ("%d of %d refused"):format(refused, count))
+      assert.is_true(count > 20 and refused > count / 2, ("%d of %d refused"):format(refused, count))
     end)
   end
 
