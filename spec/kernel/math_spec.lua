@@ -1,4 +1,5 @@
 -- Elementary functions against the same in Lua's doubles, over the whole range of float, in units in the last place.
+local math, ipairs = math, ipairs -- busted looks up global names in a slow way, and there are many here
 local core = require "laterna.core"
 
 -- Distance from one float to the next at y; below the smallest normal number it stays the same.
