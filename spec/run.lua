@@ -1,6 +1,7 @@
--- Runs specs with busted under this very Lua: `lua5.4 spec/run.lua [--quick] [--part=1/2] [busted options] [files or
--- folders]`. --quick leaves out what has a tag in its name: #training, #slow, #child (starts other processes), #isas (does
--- so for every instruction set). --part takes every second file, from the first or from the second one on, or every third.
+-- Runs specs with busted under this very Lua:
+--   lua5.4 spec/run.lua [--quick] [--part=1/2] [busted options] [files or folders]
+-- --quick leaves out what has a tag in its name: #training, #slow, #child (starts other processes), #isas (does so for
+-- every instruction set). --part takes every second file, from the first or from the second one on; or every third.
 -- Ends with a line "N passed, N failed" and a status to match.
 
 local lfs = require "lfs"
