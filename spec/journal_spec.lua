@@ -92,6 +92,38 @@ describe("a journal", function()
     assert.equal(5, a:item())
   end)
 
+  it("of a loop is written by what its steps call, and by nobody while it waits", function()
+    local scope
+    local loop = coroutine.create(function()
+      scope = journal.loop {}
+      coroutine.yield()
+      coroutine.wrap(write)(a, 3)
+      scope:undo()
+    end)
+    coroutine.resume(loop)
+    write(a, 2)
+    scope:undo()
+    assert.equal(2, a:item())
+    coroutine.resume(loop)
+    assert.equal(2, a:item())
+    write(a, 4) -- the loop was not left, but its coroutine has ended
+    scope:undo()
+    assert.equal(4, a:item())
+  end)
+
+  it("of a loop that is dropped half-way goes with it", function()
+    local made = setmetatable({}, { __mode = "k" })
+    for _ = 1, 3 do
+      coroutine.wrap(function()
+        made[journal.loop { core.zeros(2) }] = true
+        coroutine.yield()
+      end)()
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(made))
+  end)
+
   it("is written once for a function that is computed again", function()
     local function train(run)
       core.manual_seed(1)

@@ -63,7 +63,9 @@ if #found == 0 then specs(root .. "/spec", found) end
 -- The specs of memory collect garbage some thousand times: they come first, while there is little.
 local function order(path) return (path:match "memory_spec" and "0" or "1") .. path end
 table.sort(found, function(a, b) return order(a) < order(b) end)
-local chosen = table.move(options, 1, #options, 1, { [0] = arg[0] })
+local chosen = {}
+for i, word in pairs(arg) do chosen[i] = i <= 0 and word or nil end -- how Lua was called
+table.move(options, 1, #options, 1, chosen)
 for i = math.tointeger(first), #found, math.tointeger(step) do chosen[#chosen + 1] = found[i] end
 if #chosen == #options then -- for busted that would mean all of them
   print "0 passed, 0 failed"

@@ -9,10 +9,12 @@
 --     local loss = model:loss(x)                 -- an error here, and everything is as it was
 --     return scope:keep(loss)
 --
--- A scope belongs to the coroutine that opened it; what a training loop has of its own (`journal.loop`) is for all.
+-- A scope belongs to the coroutine that opened it; what a training loop has of its own (`journal.loop`) is for all that
+-- its steps call, in other coroutines too.
 -- @module laterna.journal
 local check = require "laterna.check"
 local core = require "laterna.core"
+local nest = require "laterna.nest"
 
 local journal = {}
 
@@ -20,7 +22,7 @@ local Scope = {}
 Scope.__index = Scope
 
 local innermost = setmetatable({}, { __mode = "k" }) -- of each coroutine
-local loop                                           -- of the innermost training loop
+local loops = nest.new() -- what training loops have of their own
 
 local function new(fields)
   -- copies: of tensors that were ever noted, to be used again; noted: whose copy is what undo puts back
@@ -38,7 +40,7 @@ end
 --- Called before a forward pass writes to tensors that outlive it.
 -- @tparam Tensor ...
 function journal.note(...)
-  local scope = innermost[coroutine.running()] or loop
+  local scope = innermost[coroutine.running()] or loops:innermost()
   if not scope then return end
   for i = 1, select("#", ...) do
     note(scope, check.type("note", i, "t", (select(i, ...)), "tensor"))
@@ -88,7 +90,7 @@ end
 -- @param ... anything
 -- @return the same
 function Scope:keep(...)
-  local outer = self.outer or loop
+  local outer = self.outer or loops:innermost()
   if outer then
     for t in next, self.noted do
       if not outer.noted[t] then outer.copies[t], outer.noted[t] = self.copies[t], true end
@@ -107,15 +109,14 @@ end
 -- @tparam {tensor,...} watched to be put back even if the layer that writes to them does not say so
 -- @treturn table a scope
 function journal.loop(watched)
-  loop = new { around = loop, watched = check.type("loop", 1, "watched", watched, "table") }
-  loop:watch()
-  return loop
+  local scope = new { watched = check.type("loop", 1, "watched", watched, "table") }
+  loops:enter(scope)
+  scope:watch()
+  return scope
 end
 
 --- Ends the scope of a training loop; what was written stays.
-function Scope:leave()
-  if loop == self then loop = self.around end
-end
+function Scope:leave() loops:leave(self) end
 
 --- A function that leaves no trace when it raises an error: what its forward passes wrote is put back.
 -- @tparam function f

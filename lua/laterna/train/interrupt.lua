@@ -1,47 +1,28 @@
 --- The loops that Ctrl-C stops, and whether it may end the process.
 -- @module laterna.train.interrupt
 local core = require "laterna.core"
+local nest = require "laterna.nest"
 
 local interrupt = {}
 
--- Loops that have begun and not ended, the latest last. A coroutine that is dropped within its loop takes it along.
-local loops = {}
-
--- Is the loop's coroutine running, or waiting for one that it has resumed? And is it no more?
-local function is_active(loop)
-  local status = loop.run and loop.thread and coroutine.status(loop.thread)
-  if not status or status == "dead" then return false, true end
-  return status ~= "suspended"
-end
+-- Loops that have begun and not ended. A coroutine that is dropped within its loop takes it along.
+local loops = nest.new()
 
 --- The run whose loop is the innermost one, of those that are running: loops of coroutines that have yielded are not.
 -- @treturn ?table
-function interrupt.innermost()
-  local thread, found = coroutine.running(), nil
-  for i = #loops, 1, -1 do
-    local active, gone = is_active(loops[i])
-    if active and loops[i].thread == thread then return loops[i].run end
-    found = found or active and loops[i].run
-    if gone then table.remove(loops, i) end
-  end
-  return found or nil
-end
+function interrupt.innermost() return loops:innermost() end
 
 --- Is a run in its loop? Not when the loop's coroutine was dropped.
 -- @tparam table run
 -- @treturn boolean
 function interrupt.has(run)
-  for _, loop in ipairs(loops) do
-    if loop.run == run then
-      if not is_active(loop) then
-        core.interrupted() -- the core keeps the coroutine that called it last
-        collectgarbage()
-      end
-      local _, gone = is_active(loop)
-      return not gone
-    end
+  local there, active = loops:has(run)
+  if there and not active then
+    core.interrupted() -- the core keeps the coroutine that called it last
+    collectgarbage()
+    there = loops:has(run)
   end
-  return false
+  return there
 end
 
 --- The step that the innermost loop is in, or nil.
@@ -60,13 +41,12 @@ end
 
 -- Ctrl-C is caught for the loops of the present coroutine, in the way of the latest of them.
 local function catch()
-  local thread = coroutine.running()
-  for i = #loops, 1, -1 do
-    if loops[i].run and loops[i].thread == thread then
-      return core.catch_interrupt(true, { notice = loops[i].notice, raises = loops[i].raises })
-    end
+  local loop = loops:latest()
+  if loop then
+    core.catch_interrupt(true, { notice = loop.notice, raises = loop.raises })
+  else
+    core.catch_interrupt(false)
   end
-  core.catch_interrupt(false)
 end
 
 -- The name of the script that the stand-alone interpreter runs; nil at a prompt, after -i, and elsewhere.
@@ -92,17 +72,14 @@ end
 -- @tparam table run
 -- @tparam[opt] string notice what the terminal shows at once when Ctrl-C is pressed
 function interrupt.enter(run, notice)
-  local loop = { run = run, thread = coroutine.running(), notice = notice, raises = is_session() }
-  loops[#loops + 1] = setmetatable(loop, { __mode = "v" })
+  loops:enter(run, { notice = notice, raises = is_session() })
   catch()
 end
 
 --- Its end.
 -- @tparam table run
 function interrupt.leave(run)
-  for i = #loops, 1, -1 do
-    if loops[i].run == run then table.remove(loops, i) end
-  end
+  loops:leave(run)
   catch()
 end
 
