@@ -21,8 +21,9 @@ function prompt.run(folder, args, actions, watched)
   local file = assert(io.open(keys, "w"))
   file:write(table.concat(actions, "\n"), "\n")
   file:close()
+  local lua = child.quote(("exec %s %s"):format(child.interpreter(), args))
   local command = ("cd %s && timeout 60 sh keys.sh | env %s TERM=dumb timeout 60 script -qec %s /dev/null 2>&1; "
-    .. "echo status $?"):format(child.quote(folder), child.paths(), child.quote("exec " .. child.interpreter() .. " " .. args))
+    .. "echo status $?"):format(child.quote(folder), child.paths(), lua)
   local lines, pipe = {}, io.popen("bash -o pipefail -c " .. child.quote(command))
   for line in pipe:lines() do
     lines[#lines + 1] = line:gsub("\r$", "")
