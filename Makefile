@@ -62,7 +62,7 @@ RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.l
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
 .PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 apicheck specs check strict lint sanitized tsan \
-        nightly attack attack-part bench fuzz docs docstrings install clean
+        nightly attack attack-part bench fuzz seeds fuzz-seeds docs docstrings install clean
 all: build
 
 build: $(SO)
@@ -134,6 +134,7 @@ strict:
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -j$(JOBS) WERROR=-Werror build
 	@$(MAKE) --no-print-directory docstrings
+	@$(MAKE) --no-print-directory fuzz-seeds
 	@$(MAKE) $(SANITIZED) build
 
 # The kernels for AMX on tile registers in plain C; needs AVX512-BF16.
@@ -225,18 +226,28 @@ nightly:
 FUZZ_SECONDS ?= 120
 FUZZED       ?= png idx safetensors
 FUZZED_LUA   ?= jsonl tokenizer metadata pack
+FUZZ_SOURCES := spec/fuzz/alone.c csrc/io/*.c csrc/base/error.c csrc/tensor/tensor.c
+FUZZ_LINK     = -g -O1 -std=gnu11 -fno-sanitize-recover=all -Icsrc $(EXTERNAL) $(FUZZ_SOURCES) -lpng -lz -lm
+seeds:
+	@mkdir -p $(foreach p,png idx safetensors jsonl tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
+	@$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
+
+# The parsers in C take the seeds, whole and cut; any compiler will do.
+fuzz-seeds: seeds
+	@for p in $(FUZZED); do \
+	  $(CC) -fsanitize=address,undefined spec/fuzz/$${p}_fuzz.c spec/fuzz/once.c $(FUZZ_LINK) -o $(BUILD)/fuzz/$${p}_once && \
+	  $(BUILD)/fuzz/$${p}_once $(BUILD)/fuzz/seeds/$$p/* || exit; done
+
 fuzz:
 	@$(DEPS) build test
 	@$(MAKE) --no-print-directory -j$(JOBS) build
-	@mkdir -p $(foreach p,png idx safetensors jsonl tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
-	$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
+	@$(MAKE) --no-print-directory seeds
 	@for p in $(FUZZED); do \
-	  clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icsrc $(EXTERNAL) \
-	    spec/fuzz/$${p}_fuzz.c spec/fuzz/alone.c csrc/io/*.c csrc/base/error.c csrc/tensor/tensor.c \
-	    -lpng -lz -lm -o $(BUILD)/fuzz/$$p && \
+	  clang -fsanitize=fuzzer,address,undefined spec/fuzz/$${p}_fuzz.c $(FUZZ_LINK) -o $(BUILD)/fuzz/$$p && \
 	  $(BUILD)/fuzz/$$p -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/ \
 	    $(BUILD)/fuzz/corpus/$$p $(BUILD)/fuzz/seeds/$$p || exit; done
-	@clang -g -O1 -std=gnu11 -fsanitize=fuzzer -I$(LUA_INCDIR) spec/fuzz/lua_fuzz.c $(LUA_LIBRARY) -o $(BUILD)/fuzz/lua
+	@[ -z "$(FUZZED_LUA)" ] || \
+	  clang -g -O1 -std=gnu11 -fsanitize=fuzzer -I$(LUA_INCDIR) spec/fuzz/lua_fuzz.c $(LUA_LIBRARY) -o $(BUILD)/fuzz/lua
 	@for p in $(FUZZED_LUA); do \
 	  env FUZZ_TARGET=$$p LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
 	    LUA_CPATH="$(abspath $(BUILD))/?.so;;" $(BUILD)/fuzz/lua -max_total_time=$(FUZZ_SECONDS) -max_len=1024 \
