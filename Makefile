@@ -156,8 +156,11 @@ WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(C
               LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/asan.supp:print_suppressions=0 \
               UBSAN_OPTIONS=print_stacktrace=1 OPENBLAS_NUM_THREADS=1 LATERNA_SANITIZED=1 \
               $(if $(ATTACK),LATERNA_ATTACK=$(ATTACK))
-SANITIZED := --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 \
-             WERROR=
+SANITIZED  = --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 \
+             WERROR= IDLE_ISAS="$(if $(RUN_ISAS),$(filter-out $(RUN_ISAS),$(ISAS) $(BF16_ISAS)))"
+# Kernels for what this machine cannot run are compiled in the quickest way there.
+RUN_ISAS   = $(shell [ -e $(SO) ] && $(RUN) -e 'print(table.concat(require "laterna.core".info().isas, " "))')
+IDLE_ISAS ?=
 sanitized:
 	@$(MAKE) $(SANITIZED) build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan PRELOAD='$(WATCH)' EXCLUDE=$(if $(EXCLUDE),$(EXCLUDE)$(comma))install specs
@@ -293,7 +296,7 @@ define isa_rule
 $(BUILD)/kernel/%.$(1).o: csrc/kernel/%.c
 	@mkdir -p $$(@D)
 	@echo "CC $(1) $$<"$(if $(WERROR),,; rm -f $(STRICT))
-	@$(CC) $(BASE_FLAGS) $$(FLAGS_$(1)) -DLT_ISA=$(1) -MMD -MP -c -o $$@ $$<
+	@$(CC) $(BASE_FLAGS) $$(FLAGS_$(1)) $(if $(filter $(1),$(IDLE_ISAS)),-O0 -fno-sanitize=all) -DLT_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS) $(BF16_ISAS),$(eval $(call isa_rule,$(isa))))
 

@@ -5,7 +5,7 @@ local child = require "spec.support.child"
 
 local programs = {}
 
-local BATCH <const> = 20 -- programs a process
+local BATCH <const> = 100 -- programs a process
 local SECONDS <const> = 600 -- of a process, for it may wait for others
 local REACHED <const> = 0.6 -- so many of the calls must compute, or they would test the checks alone
 

@@ -1,12 +1,13 @@
 -- Every function, every kind of value: calls each public function with each value of hostile_values in each place.
 -- Runs in a process of its own (see hostile_spec): a crash must not take the other specs along. Before every call
 -- the file "last" says which it is; the file "report" gets a line for each error that is not as it should be.
--- Under sanitizers all of it is tried; else a third, which is another third for the next place.
+-- A third of the values are tried, which is another third for the next place; half of them under sanitizers, and all in
+-- make nightly.
 
 local core = require "laterna.core"
 local values = require "spec.support.hostile_values"
 local targets = require "spec.support.targets"
-local STEP <const> = os.getenv "LATERNA_SANITIZED" and 1 or 3
+local STEP <const> = os.getenv "LATERNA_ATTACK" and 1 or os.getenv "LATERNA_SANITIZED" and 2 or 3
 
 local last = assert(io.open("last", "wb"))
 local report = assert(io.open("report", "w"))
