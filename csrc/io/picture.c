@@ -61,7 +61,7 @@ static int refuse(const format *f, size_t n)
     if (!f)
         return lt_fail("not a picture of a format that laterna knows (PNG, JPEG, WebP, GIF)");
     if (!f->package)
-        return lt_fail("a %s file; laterna reads PNG, JPEG, WebP and GIF", f->name);
+        return lt_fail("%s is not read: laterna reads PNG, JPEG, WebP and GIF", f->name);
     return lt_fail(
         "a %s file, which this build of laterna does not read: install %s (Debian: %s) and build laterna again",
         f->name, f->library, f->package);

@@ -28,10 +28,10 @@ const char *const *lt_picture_formats(void);
 
 lt_tensor *lt_png_decode(const void *bytes, size_t n, const lt_picture_options *options);
 lt_tensor *lt_png_load(const char *path, const lt_picture_options *options);
-// Each is there where its library is: LT_HAVE_jpeg, LT_HAVE_webp, LT_HAVE_gif.
+// Each is there where its library is: LT_HAVE_jpeg, LT_HAVE_webp, LT_HAVE_gif. Of what moves, the first frame.
 lt_tensor *lt_jpeg_decode(const void *bytes, size_t n, const lt_picture_options *options);
 lt_tensor *lt_webp_decode(const void *bytes, size_t n, const lt_picture_options *options);
-lt_tensor *lt_gif_decode(const void *bytes, size_t n, const lt_picture_options *options); // the first frame
+lt_tensor *lt_gif_decode(const void *bytes, size_t n, const lt_picture_options *options);
 
 // (h,w) or (h,w,1..4), uint8 or float32 in [-1,1]: rounded to 8 bits, clamped; NaN is refused. t is argument `arg`.
 int lt_png_encode(const lt_tensor *t, int arg, lt_bytes *out);

@@ -70,7 +70,7 @@ static int decode_png(lua_State *L)
     return 1;
 }
 
-/*** Reads a picture of any format that this build knows: PNG, JPEG, WebP (still pictures), GIF (the first frame); known
+/*** Reads a picture of any format that this build knows: PNG, JPEG, WebP and GIF (the first frame of what moves), known
 by its first bytes, whatever its name ends in. Layouts, values and options are those of `load_png`: a JPEG has 1 channel
 or 3, a WebP 3 or 4, a GIF 3, or 4 where something is transparent. Ink (CMYK) becomes red, green, blue without a
 profile.
@@ -82,7 +82,7 @@ default: for the same library, the numbers are those of Pillow. `lt.info().forma
 @tparam[opt] table options as for `load_png`
 @treturn Tensor (h,w,c)
 @raise the path, and what is wrong: no such file, damage, an end that comes too early, more than `max_pixels`, a kind
-that is not read (an animated WebP, 12 bits a channel), a format for which laterna was built without the library */
+that is not read (12 bits a channel), a format for which laterna was built without the library */
 static int load_picture(lua_State *L)
 {
     const char *path = lt_arg_path(L, 1);
