@@ -29,7 +29,7 @@ typedef struct {
 
 static const format formats[] = {
     {"PNG", "\x89PNG", 4, 0, lt_png_decode, "libpng", "libpng-dev"},
-    {"JPEG", "\xFF\xD8\xFF", 3, 0, JPEG, "libjpeg", "libjpeg62-turbo-dev"},
+    {"JPEG", "\xFF\xD8\xFF", 3, 0, JPEG, "libjpeg", "libjpeg-dev"},
     {"WebP", "WEBP", 4, 8, WEBP, "libwebp", "libwebp-dev"},
     {"GIF", "GIF8", 4, 0, GIF, "giflib", "libgif-dev"},
     {"BMP", "BM", 2, 0, NULL, NULL, NULL},

@@ -8,7 +8,7 @@ local png = require "spec.support.png"
 local unbase64 = require "spec.support.base64"
 
 local SENTENCE = {
-  jpeg = "a JPEG file, which this build of laterna does not read: install libjpeg (Debian: libjpeg62-turbo-dev)",
+  jpeg = "a JPEG file, which this build of laterna does not read: install libjpeg (Debian: libjpeg-dev)",
   webp = "a WebP file, which this build of laterna does not read: install libwebp (Debian: libwebp-dev)",
   gif = "a GIF file, which this build of laterna does not read: install giflib (Debian: libgif-dev)",
 }
