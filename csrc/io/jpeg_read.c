@@ -23,7 +23,7 @@ typedef struct {
     bool unsupported; // a JPEG, but of a kind that is not read
     bool out_of_memory;
     size_t size;  // of the file
-    uint8_t *raw; // one row as libjpeg gives it
+    uint8_t *raw; // one row as libjpeg gives it; NULL until the header has been read
     lt_rows rows;
     const lt_picture_options *options;
 } reader;
@@ -44,11 +44,16 @@ static void on_error(j_common_ptr jpeg)
     longjmp(r->escape, 1);
 }
 
-// Levels from 0 on are traces; -1 is a warning. Most warn of damage. These are oddities that change no pixel.
+// Levels from 0 on are traces; -1 is a warning. Most warn of damage. These are oddities that change no pixel; bytes
+// that belong to nothing are one of them where they stand before the pixels: some programs get the length of a marker
+// wrong.
 static void on_message(j_common_ptr jpeg, int level)
 {
+    const reader *r = jpeg->client_data;
     const int code = jpeg->err->msg_code;
-    if (level < 0 && code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM && code != JWRN_NOT_SEQUENTIAL)
+    const bool odd = code == JWRN_JFIF_MAJOR || code == JWRN_ADOBE_XFORM || code == JWRN_NOT_SEQUENTIAL ||
+                     (code == JWRN_EXTRANEOUS_DATA && !r->raw);
+    if (level < 0 && !odd)
         on_error(jpeg);
 }
 

@@ -169,6 +169,15 @@ describe("a JPEG", function()
     assert.is_false(tried(patched(file.jpeg, at + 9, "\2"))) -- channels, of which three are described
   end)
 
+  it("may hold bytes that belong to nothing before its pixels, not after them", function()
+    if absent "jpeg" then return end
+    local tables = file.jpeg:find "\xFF\xDB"
+    local odd = file.jpeg:sub(1, tables - 1) .. "12345" .. file.jpeg:sub(tables)
+    assert.equal(core.decode_picture(file.jpeg):to_string(), core.decode_picture(odd):to_string())
+    fails("not a sound JPEG file: Corrupt JPEG data: 4 extraneous bytes before marker 0xd9", core.decode_picture,
+          file.jpeg:sub(1, -3) .. "12345" .. file.jpeg:sub(-2))
+  end)
+
   it("that promises more than its bytes can hold is refused before memory is taken #child", function()
     if absent "jpeg" then return end
     fails("cannot hold 8192x8192 pixels", core.decode_picture, sized(file.jpeg, 8192, 8192))
