@@ -174,7 +174,7 @@ describe("a JPEG", function()
     local tables = file.jpeg:find "\xFF\xDB"
     local odd = file.jpeg:sub(1, tables - 1) .. "12345" .. file.jpeg:sub(tables)
     assert.equal(core.decode_picture(file.jpeg):to_string(), core.decode_picture(odd):to_string())
-    fails("not a sound JPEG file: Corrupt JPEG data: 4 extraneous bytes before marker 0xd9", core.decode_picture,
+    fails("not a sound JPEG file: Corrupt JPEG data: ", core.decode_picture,
           file.jpeg:sub(1, -3) .. "12345" .. file.jpeg:sub(-2))
   end)
 
