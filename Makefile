@@ -19,23 +19,23 @@ OPTIMIZE  ?= -O2
 EXTERNAL  := $(shell pkg-config --cflags openblas libpng 2>/dev/null)
 LIBS      := $(or $(shell pkg-config --libs openblas libpng zlib 2>/dev/null),-lopenblas -lpng -lz) -lm
 
-# Formats of pictures beyond PNG: each is read if a program can be made with its library (FORMATS= builds without). Not
-# every system has a .pc file for each, and Homebrew keeps giflib's beside everything else.
-PREFIX_BREW := $(firstword $(wildcard /opt/homebrew/include))
-CFLAGS_jpeg := $(shell pkg-config --cflags libjpeg 2>/dev/null)
-CFLAGS_webp := $(shell pkg-config --cflags libwebp 2>/dev/null)
-CFLAGS_gif  := $(or $(shell pkg-config --cflags giflib 2>/dev/null),$(PREFIX_BREW:%=-I%))
-LIBS_jpeg   := $(or $(shell pkg-config --libs libjpeg 2>/dev/null),-ljpeg)
-LIBS_webp   := $(or $(shell pkg-config --libs libwebp 2>/dev/null),-lwebp)
-LIBS_gif    := $(or $(shell pkg-config --libs giflib 2>/dev/null),$(PREFIX_BREW:%/include=-L%/lib) -lgif)
-HEADER_jpeg := jpeglib.h
-HEADER_webp := webp/decode.h
-HEADER_gif  := gif_lib.h
-links     = $(shell printf '$(hash)include <stdio.h>\n$(hash)include <%s>\nint main(void){return 0;}\n' $(HEADER_$(1)) | \
-              $(CC) $(CFLAGS) $(CFLAGS_$(1)) -x c - $(LIBS_$(1)) -o /dev/null >/dev/null 2>&1 && echo $(1))
-FORMATS   := $(foreach format,jpeg webp gif,$(call links,$(format)))
-EXTERNAL  += $(foreach format,$(FORMATS),$(CFLAGS_$(format)))
-LIBS      += $(foreach format,$(FORMATS),$(LIBS_$(format)))
+# Formats of pictures beyond PNG: each is read if a program can be made with its library (FORMATS= builds without). For
+# pkg-config, and the header; not every system has a .pc file for each.
+BREW       := $(wildcard /opt/homebrew)
+FIND_jpeg  := libjpeg jpeglib.h
+FIND_webp  := libwebp webp/decode.h
+FIND_gif   := giflib gif_lib.h
+define format_flags
+CFLAGS_$(1) := $(or $(shell pkg-config --cflags $(word 1,$(FIND_$(1))) 2>/dev/null),$(BREW:%=-I%/include))
+LIBS_$(1)   := $(or $(shell pkg-config --libs $(word 1,$(FIND_$(1))) 2>/dev/null),$(BREW:%=-L%/lib) -l$(1))
+endef
+$(foreach format,jpeg webp gif,$(eval $(call format_flags,$(format))))
+links      = $(shell printf '$(hash)include <stdio.h>\n$(hash)include <%s>\nint main(void){return 0;}\n' \
+               $(word 2,$(FIND_$(1))) | $(CC) $(CFLAGS) $(CFLAGS_$(1)) -x c - $(LIBS_$(1)) -o /dev/null >/dev/null 2>&1 && \
+               echo $(1))
+FORMATS    := $(foreach format,jpeg webp gif,$(call links,$(format)))
+EXTERNAL   += $(foreach format,$(FORMATS),$(CFLAGS_$(format)))
+LIBS       += $(foreach format,$(FORMATS),$(LIBS_$(format)))
 BASE_FLAGS := -std=gnu11 $(OPTIMIZE) $(CFLAGS) -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -pthread \
               -Icsrc -I$(LUA_INCDIR) $(EXTERNAL) $(FORMATS:%=-DLT_HAVE_%) $(WARN) $(SANITIZE)
 # Lua unloads C modules when a state closes; our threads would not survive it: nodelete.
