@@ -1,6 +1,7 @@
 # laterna: `make demo` and `make test` do all the set-up themselves.
 # LuaRocks passes CC, CFLAGS, LUA, LUA_INCDIR, INST_LIBDIR and INST_LUADIR.
 comma     := ,
+hash      := \#
 LUA       ?= $(firstword $(shell for l in lua5.4 lua54 lua; do \
                $$l -e 'assert(_VERSION == "Lua 5.4")' 2>/dev/null && echo $$l && break; done) lua5.4)
 CC        ?= cc
@@ -17,8 +18,26 @@ OPTIMIZE  ?= -O2
 # Only where the libraries lie outside the compiler's own folders does pkg-config have something to add.
 EXTERNAL  := $(shell pkg-config --cflags openblas libpng 2>/dev/null)
 LIBS      := $(or $(shell pkg-config --libs openblas libpng zlib 2>/dev/null),-lopenblas -lpng -lz) -lm
+
+# Formats of pictures beyond PNG: each is read if a program can be made with its library (FORMATS= builds without). For
+# pkg-config, and the header; not every system has a .pc file for each.
+BREW       := $(wildcard /opt/homebrew)
+FIND_jpeg  := libjpeg jpeglib.h
+FIND_webp  := libwebp webp/decode.h
+FIND_gif   := giflib gif_lib.h
+define format_flags
+CFLAGS_$(1) := $(or $(shell pkg-config --cflags $(word 1,$(FIND_$(1))) 2>/dev/null),$(BREW:%=-I%/include))
+LIBS_$(1)   := $(or $(shell pkg-config --libs $(word 1,$(FIND_$(1))) 2>/dev/null),$(BREW:%=-L%/lib) -l$(1))
+endef
+$(foreach format,jpeg webp gif,$(eval $(call format_flags,$(format))))
+links      = $(shell printf '$(hash)include <stdio.h>\n$(hash)include <%s>\nint main(void){return 0;}\n' \
+               $(word 2,$(FIND_$(1))) | $(CC) $(CFLAGS) $(CFLAGS_$(1)) -x c - $(LIBS_$(1)) -o /dev/null >/dev/null 2>&1 && \
+               echo $(1))
+FORMATS    := $(foreach format,jpeg webp gif,$(call links,$(format)))
+EXTERNAL   += $(foreach format,$(FORMATS),$(CFLAGS_$(format)))
+LIBS       += $(foreach format,$(FORMATS),$(LIBS_$(format)))
 BASE_FLAGS := -std=gnu11 $(OPTIMIZE) $(CFLAGS) -g -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -pthread \
-              -Icsrc -I$(LUA_INCDIR) $(EXTERNAL) $(WARN) $(SANITIZE)
+              -Icsrc -I$(LUA_INCDIR) $(EXTERNAL) $(FORMATS:%=-DLT_HAVE_%) $(WARN) $(SANITIZE)
 # Lua unloads C modules when a state closes; our threads would not survive it: nodelete.
 LINK      := $(if $(filter Darwin,$(shell uname)),-bundle -undefined dynamic_lookup,-shared -Wl$(comma)-z$(comma)nodelete) -pthread
 
@@ -227,12 +246,13 @@ nightly:
 
 # The parsers of what nobody may trust, under libFuzzer (needs clang): those in C, and those in Lua, so many seconds each.
 FUZZ_SECONDS ?= 120
-FUZZED       ?= png idx safetensors
+FUZZED       ?= png $(FORMATS) idx safetensors
 FUZZED_LUA   ?= jsonl tokenizer metadata pack
 FUZZ_SOURCES := spec/fuzz/alone.c csrc/io/*.c csrc/base/error.c csrc/tensor/tensor.c
-FUZZ_LINK     = -g -O1 -std=gnu11 -fno-sanitize-recover=all -Icsrc $(EXTERNAL) $(FUZZ_SOURCES) -lpng -lz -lm
+FUZZ_LINK     = -g -O1 -std=gnu11 -fno-sanitize-recover=all -Icsrc $(EXTERNAL) $(FORMATS:%=-DLT_HAVE_%) $(FUZZ_SOURCES) \
+                -lpng -lz $(foreach format,$(FORMATS),$(LIBS_$(format))) -lm
 seeds:
-	@mkdir -p $(foreach p,png idx safetensors jsonl tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
+	@mkdir -p $(foreach p,png jpeg webp gif idx safetensors jsonl tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
 	@$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
 
 # The parsers in C take the seeds, whole and cut; any compiler will do.
@@ -299,6 +319,14 @@ $(BUILD)/kernel/%.$(1).o: csrc/kernel/%.c
 	@$(CC) $(BASE_FLAGS) $$(FLAGS_$(1)) $(if $(filter $(1),$(IDLE_ISAS)),-O0 -fno-sanitize=all) -DLT_ISA=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS) $(BF16_ISAS),$(eval $(call isa_rule,$(isa))))
+
+# What depends on the formats is compiled again when a library has come or gone.
+$(patsubst %,$(BUILD)/io/%.o,picture jpeg_read webp_read gif_read): $(BUILD)/formats
+ifneq ($(strip $(FORMATS)),$(strip $(shell cat $(BUILD)/formats 2>/dev/null || echo none)))
+.PHONY: $(BUILD)/formats
+endif
+$(BUILD)/formats:
+	@mkdir -p $(@D) && echo $(FORMATS) >$@
 
 $(BUILD)/%.o: csrc/%.c
 	@mkdir -p $(@D)

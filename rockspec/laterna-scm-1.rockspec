@@ -21,6 +21,8 @@ dependencies = {
   "luafilesystem >= 1.8",
   "dkjson >= 2.5",
 }
+-- The Makefile finds libjpeg, libwebp and giflib by itself; without them JPEG, WebP and GIF are not read. LuaRocks has no
+-- word for what is optional, so they are not listed.
 -- Named by library where the header lies in a folder of its own on some systems.
 external_dependencies = {
   OPENBLAS = { library = "openblas" },

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/png.h"
+#include "io/picture.h"
 
 typedef struct {
     const uint8_t *next; // of the file
@@ -22,7 +22,7 @@ typedef struct {
     size_t row_bytes;
     uint8_t *raw;   // expanded rows: all of them when interlaced, else one; NULL when rows go straight to `out`
     lt_tensor *out; // (h,w,c)
-    const lt_png_options *options;
+    const lt_picture_options *options;
 } reader;
 
 static void on_error(png_structp png, png_const_charp message)
@@ -121,7 +121,8 @@ static void step_rows(reader *r)
                                             : r->raw + (size_t)y * r->row_bytes;
             png_read_row(r->png, row, NULL);
             if (r->raw && pass == r->passes - 1)
-                lt_png_convert_row(row, r->depth, r->channels, r->width, r->options, to, out + (size_t)y * out_stride);
+                lt_picture_convert_row(row, r->depth, r->channels, r->width, r->options, to,
+                                       out + (size_t)y * out_stride);
         }
     png_read_end(r->png, NULL);
 }
@@ -129,12 +130,10 @@ static void step_rows(reader *r)
 // Everything that can be known from the header, before memory is taken for the picture.
 static int check_header(const reader *r)
 {
-    const int64_t pixels = r->width * r->height; // below 2^62
-    if (pixels > r->options->max_pixels)
-        return lt_fail("a picture of %lldx%lld pixels is larger than max_pixels = %lld", (long long)r->width,
-                       (long long)r->height, (long long)r->options->max_pixels);
+    if (lt_picture_check_size(r->height, r->width, r->options) != LT_OK)
+        return LT_FAIL;
     // Deflate packs at most 1032 bytes into one, so a picture cannot be larger than this.
-    if (pixels / 8 * r->stored_bits / 1032 > (int64_t)r->size)
+    if (r->width * r->height / 8 * r->stored_bits / 1032 > (int64_t)r->size)
         return lt_fail("not a sound PNG file: %zu bytes cannot hold %lldx%lld pixels", r->size, (long long)r->width,
                        (long long)r->height);
     return LT_OK;
@@ -157,7 +156,7 @@ static int decode(reader *r)
     return guarded(r, step_rows);
 }
 
-lt_tensor *lt_png_decode(const void *bytes, size_t n, const lt_png_options *options)
+lt_tensor *lt_png_decode(const void *bytes, size_t n, const lt_picture_options *options)
 {
     reader r = {.next = bytes, .left = n, .size = n, .options = options};
     if (decode(&r) != LT_OK) {
@@ -169,7 +168,7 @@ lt_tensor *lt_png_decode(const void *bytes, size_t n, const lt_png_options *opti
     return r.out;
 }
 
-lt_tensor *lt_png_load(const char *path, const lt_png_options *options)
+lt_tensor *lt_png_load(const char *path, const lt_picture_options *options)
 {
     lt_bytes file = {0};
     // No sound file of so many pixels is larger: 8 bytes a pixel, and as much again for what is not pixels.

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/png.h"
+#include "io/picture.h"
 
 typedef struct {
     png_structp png;

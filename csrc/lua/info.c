@@ -5,6 +5,7 @@
 #include "base/processor.h"
 #include "base/settings.h"
 #include "base/threads.h"
+#include "io/picture.h"
 #include "kernel/kernel.h"
 #include "lua/check.h"
 
@@ -50,6 +51,17 @@ static void set_sets(lua_State *L)
     lua_setfield(L, -2, "isas");
 }
 
+static void set_formats(lua_State *L)
+{
+    lua_createtable(L, 4, 0);
+    int n = 0;
+    for (const char *const *name = lt_picture_formats(); *name; name++) {
+        lua_pushstring(L, *name);
+        lua_rawseti(L, -2, ++n);
+    }
+    lua_setfield(L, -2, "formats");
+}
+
 static void set_peak(lua_State *L)
 {
     lt_peak peak;
@@ -74,7 +86,8 @@ written in a sweep through arrays far larger than the caches.
 @tparam[opt] table options peak (false): measure the machine
 @treturn table isa (instruction set in use), isas (all that this processor runs, best first: LATERNA_ISA forces one),
 threads (in use), cores (that this process may use), cpu (the processor's name, nil if unknown), blas, precision,
-convolution, peak
+convolution, formats (of pictures that this build reads: `"png"`, and `"jpeg"`, `"webp"`, `"gif"` where their libraries
+were found), peak
 @usage print(lt.info().isa, lt.info{ peak = true }.peak.fp32) */
 static int info(lua_State *L)
 {
@@ -82,7 +95,7 @@ static int info(lua_State *L)
     char name[128];
     const lt_option options[] = {{"peak", LT_OPTION_BOOLEAN, &peak, 0, 0}, {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, 1, options);
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 10);
     set_string(L, "isa", lt_k.isa);
     set_sets(L);
     set_integer(L, "threads", lt_threads());
@@ -91,6 +104,7 @@ static int info(lua_State *L)
     set_blas(L);
     set_string(L, "precision", lt_precision() == LT_PRECISION_BF16 ? "bf16" : "float32");
     set_string(L, "convolution", lt_convolution() == LT_CONVOLUTION_DIRECT ? "direct" : "auto");
+    set_formats(L);
     if (peak)
         set_peak(L);
     return 1;

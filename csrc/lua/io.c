@@ -1,8 +1,9 @@
-// Pictures and arrays in files: PNG and IDX.
+// Pictures and arrays in files: PNG, JPEG, WebP, GIF and IDX.
 #include <string.h>
+#include <strings.h>
 
 #include "io/idx.h"
-#include "io/png.h"
+#include "io/picture.h"
 #include "lua/io.h"
 
 const char *lt_arg_path(lua_State *L, int arg)
@@ -14,11 +15,11 @@ const char *lt_arg_path(lua_State *L, int arg)
     return path;
 }
 
-static lt_png_options png_options(lua_State *L, int arg)
+static lt_picture_options picture_options(lua_State *L, int arg)
 {
     const char *dtype = "uint8";
     int64_t channels = 0;
-    lt_png_options o = {.max_pixels = LT_PNG_MAX_PIXELS, .background = 1.0};
+    lt_picture_options o = {.max_pixels = LT_PICTURE_MAX_PIXELS, .background = 1.0};
     const lt_option options[] = {
         {"channels", LT_OPTION_INTEGER, &channels, 1, 4},
         {"dtype", LT_OPTION_STRING, &dtype, 0, 0},
@@ -50,7 +51,7 @@ hold; `max_pixels` larger pictures are refused from their header (2^26); `backgr
 static int load_png(lua_State *L)
 {
     const char *path = lt_arg_path(L, 1);
-    lt_png_options options = png_options(L, 2);
+    lt_picture_options options = picture_options(L, 2);
     LT_PUSH(L, lt_png_load(path, &options));
     return 1;
 }
@@ -64,9 +65,55 @@ static int decode_png(lua_State *L)
 {
     size_t length;
     const char *bytes = lt_arg_string(L, 1, "bytes", &length);
-    lt_png_options options = png_options(L, 2);
+    lt_picture_options options = picture_options(L, 2);
     LT_PUSH(L, lt_png_decode(bytes, length, &options));
     return 1;
+}
+
+/*** Reads a picture of any format that this build knows: PNG, JPEG, WebP and GIF (the first frame of what moves), known
+by its first bytes, whatever its name ends in. Layouts, values and options are those of `load_png`: a JPEG has 1 channel
+or 3, a WebP 3 or 4, a GIF 3, or 4 where something is transparent. Ink (CMYK) becomes red, green, blue without a
+profile.
+
+What EXIF says of a JPEG or WebP about which way is up has been done to the picture. JPEG is decoded as libjpeg does by
+default: for the same library, the numbers are those of Pillow. `lt.info().formats` lists what this build reads.
+@function load_picture
+@tparam string path
+@tparam[opt] table options as for `load_png`
+@treturn Tensor (h,w,c)
+@raise the path, and what is wrong: no such file, damage, an end that comes too early, more than `max_pixels`, a kind
+that is not read (12 bits a channel), a format for which laterna was built without the library */
+static int load_picture(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    lt_picture_options options = picture_options(L, 2);
+    LT_PUSH(L, lt_picture_load(path, &options));
+    return 1;
+}
+
+/*** The same for the bytes of a picture's file.
+@function decode_picture
+@tparam string bytes
+@tparam[opt] table options as for `load_png`
+@treturn Tensor (h,w,c) */
+static int decode_picture(lua_State *L)
+{
+    size_t length;
+    const char *bytes = lt_arg_string(L, 1, "bytes", &length);
+    lt_picture_options options = picture_options(L, 2);
+    LT_PUSH(L, lt_picture_decode(bytes, length, &options));
+    return 1;
+}
+
+// A name that promises another format is a mistake; one that promises nothing is fine.
+static void refuse_other_formats(lua_State *L, const char *path)
+{
+    static const char *const others[] = {"jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jxl"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof others / sizeof *others; i++)
+        if (!strcasecmp(dot + 1, others[i]))
+            lt_bad_argument(L, 1, "path: laterna writes PNG: expected a name that ends in .png, got '%s'",
+                            lt_shown(path, strlen(path)));
 }
 
 /*** Writes a picture as PNG, 8 bits a channel. The file is replaced as a whole, or not at all: it is written under
@@ -75,10 +122,12 @@ another name, synced and renamed.
 @tparam string path
 @tparam Tensor picture (h,w) or (h,w,1..4), with channels as in `load_png`; uint8, or float32 from -1 to 1, which is
  rounded, and clamped where it lies outside
-@raise NaN in the picture; the path and the system's reason when it cannot be written */
+@raise a path that ends in another format's name (`.jpg`); NaN in the picture; the path and the system's reason when it
+ cannot be written */
 static int save_png(lua_State *L)
 {
     const char *path = lt_arg_path(L, 1);
+    refuse_other_formats(L, path);
     lt_tensor *picture = lt_arg_tensor(L, 2, "picture");
     LT_TRY(L, lt_png_save(path, picture, 2));
     return 0;
@@ -178,6 +227,7 @@ void lt_open_io(lua_State *L)
 {
     static const lt_function functions[] = {
         {"load_png", load_png, LT_IN_MODULE},         {"decode_png", decode_png, LT_IN_MODULE},
+        {"load_picture", load_picture, LT_IN_MODULE}, {"decode_picture", decode_picture, LT_IN_MODULE},
         {"save_png", save_png, LT_IN_MODULE},         {"encode_png", encode_png, LT_IN_MODULE},
         {"replace_file", replace_file, LT_IN_MODULE}, {"append_file", append_file, LT_IN_MODULE},
         {"sync_file", sync_file, LT_IN_MODULE},       {"load_idx", load_idx, LT_IN_MODULE},

@@ -22,7 +22,7 @@ local PUBLIC = [[
   mse_loss l1_loss huber_loss cross_entropy bce_with_logits gaussian_nll kl_normal
 
   grad no_grad grad_enabled set_grad_enabled record_function
-  load_png save_png decode_png encode_png fit_picture
+  load_picture decode_picture load_png save_png decode_png encode_png fit_picture
   info memory threads precision convolution clock
 ]]
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "io/png.h"
+#include "io/picture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -26,7 +26,7 @@ static void repair(uint8_t *p, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    lt_png_options options = {.channels = (int)(n % 5), .max_pixels = 1 << 14, .background = 1.0};
+    lt_picture_options options = {.channels = (int)(n % 5), .max_pixels = 1 << 14, .background = 1.0};
     options.dtype = n / 5 % 2 ? LT_FLOAT32 : LT_UINT8;
     uint8_t *bytes = lt_alloc(n);
     if (n)

@@ -1,6 +1,8 @@
 -- Small files of every kind for the fuzzers to start from: lua5.4 spec/fuzz/seeds.lua FOLDER (from the root).
 package.path = "./?.lua;" .. package.path
+local pictures = require "spec.golden.pictures_pillow"
 local png = require "spec.support.png"
+local unbase64 = require "spec.support.base64"
 
 local folder = arg[1]
 
@@ -27,6 +29,8 @@ for colour, depths in pairs(DEPTHS) do
     end
   end
 end
+
+for i, case in ipairs(pictures) do write(("%s/%d"):format(case.name:match "%w+", i), unbase64(case.file)) end
 
 for type, width in pairs{ [8] = 1, [9] = 1, [11] = 2, [12] = 4, [13] = 4, [14] = 8 } do
   local plain = string.pack(">BBBBI4I4", 0, 0, type, 2, 2, 3) .. ("7"):rep(6 * width)

@@ -1,19 +1,6 @@
 local core = require "laterna.core"
 local inline = require "laterna.show.inline"
-
-local LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function unbase64(text)
-  local out, bits, n = {}, 0, 0
-  for letter in text:gsub("=", ""):gmatch "." do
-    bits, n = (bits << 6 | (LETTERS:find(letter, 1, true) - 1)) & 0xffffff, n + 6
-    if n >= 8 then
-      n = n - 8
-      out[#out + 1] = string.char(bits >> n & 255)
-    end
-  end
-  return table.concat(out)
-end
+local unbase64 = require "spec.support.base64"
 
 -- Bytes that compress badly, so that several pieces are needed.
 local function noise(w, h)

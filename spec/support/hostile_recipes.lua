@@ -157,6 +157,13 @@ recipe("load_png", function()
   core.save_png("picture.png", U(4, 4, 3))
   return "picture.png", { channels = 3, dtype = "uint8", max_pixels = 100 }
 end)
+recipe("decode_picture", function()
+  return core.encode_png(U(4, 4, 3)), { channels = 3, dtype = "float32", max_pixels = 100 }
+end)
+recipe("load_picture", function()
+  core.save_png("picture", U(4, 4, 3))
+  return "picture", { channels = 3, dtype = "uint8", max_pixels = 100 }
+end)
 recipe("replace_file", function() return "text", "bytes" end)
 recipe("append_file", function() return "text", "bytes" end)
 recipe("sync_file", function()

@@ -1,8 +1,8 @@
-// From what a PNG holds to what was asked for, one row at a time.
+// From what a file holds to what was asked for, one row at a time.
 #include <math.h>
 #include <string.h>
 
-#include "io/png.h"
+#include "io/picture.h"
 
 // Bytes as numbers in [-1,1], both ends exact. Looked up, because a division a byte costs as much as an eighth of
 // decoding.
@@ -30,8 +30,8 @@ static void same_channels(const void *in, int depth, int64_t n, lt_dtype dtype, 
             ((float *)out)[i] = (float)words[i] / 32767.5f - 1.0f;
 }
 
-void lt_png_convert_row(const void *in, int depth, int from, int64_t w, const lt_png_options *options, int to,
-                        void *out)
+void lt_picture_convert_row(const void *in, int depth, int from, int64_t w, const lt_picture_options *options, int to,
+                            void *out)
 {
     if (from == to) {
         same_channels(in, depth, w * to, options->dtype, out);
