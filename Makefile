@@ -225,11 +225,11 @@ nightly:
 # The parsers of what nobody may trust, under libFuzzer (needs clang): those in C, and those in Lua, so many seconds each.
 FUZZ_SECONDS ?= 120
 FUZZED       ?= png idx safetensors
-FUZZED_LUA   ?= jsonl tokenizer metadata pack
+FUZZED_LUA   ?= jsonl csv coco tokenizer metadata pack
 FUZZ_SOURCES := spec/fuzz/alone.c csrc/io/*.c csrc/base/error.c csrc/tensor/tensor.c
 FUZZ_LINK     = -g -O1 -std=gnu11 -fno-sanitize-recover=all -Icsrc $(EXTERNAL) $(FUZZ_SOURCES) -lpng -lz -lm
 seeds:
-	@mkdir -p $(foreach p,png idx safetensors jsonl tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
+	@mkdir -p $(foreach p,png idx safetensors jsonl csv coco tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
 	@$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
 
 # The parsers in C take the seeds, whole and cut; any compiler will do.
