@@ -1,4 +1,5 @@
 local core = require "laterna.core"
+local data = require "laterna.data"
 local dataset = require "laterna.data.dataset"
 
 -- n pictures of 2x3x1; every byte of picture i is i.
@@ -60,10 +61,103 @@ describe("Dataset", function()
     local other = false
     for seed = 6, 9 do other = other or table.concat((ds:split(0.3, seed)).names) ~= table.concat(a.names) end
     assert.is_true(other)
+    assert.same(a.names, (ds:split(0.3, { seed = 5 })).names)
+    assert.same((ds:split(0.3, 0)).names, (ds:split(0.3, {})).names)
+  end)
+
+  it("keeps the pictures for which a function says yes", function()
+    local even = ds:filter(function(item, i)
+      assert.equal("picture " .. i, item.caption)
+      return i % 2 == 0 and item.label ~= 2
+    end)
+    assert.same({ "p4", "p6", "p10" }, even.names)
+    assert.same({ 1, 3, 1 }, even.labels:totable())
+  end)
+
+  it("maps pictures, captions and labels; what is left alone stays to the byte", function()
+    local same = ds:map(function(item) return item end)
+    assert.equal(ds.images:to_string(), same.images:to_string())
+    assert.same(ds.captions, same.captions)
+    assert.same(ds.labels:totable(), same.labels:totable())
+    assert.same(ds.names, same.names)
+    local other = ds:map(function(item, i)
+      return { x = item.x[{ 1, 1 }] * 0 + (i - 5) / 2, caption = item.caption:upper(), label = 2, names = "q" .. i,
+        number = i }
+    end)
+    assert.same({ 10, 1, 3, 1 }, other.images.shape)
+    assert.same({ 0, 64, 128, 191, 255 }, { other.images[1][1][1][1]:item(), other.images[4][1][1][1]:item(),
+      other.images[5][1][1][1]:item(), other.images[6][1][1][1]:item(), other.images[10][1][1][1]:item() })
+    assert.equal("PICTURE 3", other.captions[3])
+    assert.same({ "q9", 9, 2 }, { other.names[9], other[9].number, other.labels[9]:item() })
+  end)
+
+  it("joins sets: classes by name, lists that all have, several captions and repeats completed", function()
+    local a = data.from(core.zeros(2, 2, 3, 1), { "x", { "y", "z" } }, { labels = { 1, 2 }, classes = { "b", "d" } })
+    local both = ds:concat(a)
+    assert.equal(12, #both)
+    assert.same({ "a", "b", "c", "d" }, both.classes)
+    assert.same({ 2, 4 }, both:subset(11, 12).labels:totable())
+    assert.same({ "picture 10" }, both.all_captions[10])
+    assert.same({ "y", "z" }, both.all_captions[12])
+    assert.is_nil(rawget(both, "names"))
+    assert.equal(ds.images:to_string() .. a.images:to_string(), both.images:to_string())
+    assert.same(both.captions, data.concat({ ds, a }).captions)
+    assert.same({ "x", "y", "z" }, a:texts())
+    assert.same(ds.names, ds:concat().names)
+    assert.is_nil(ds:concat(data.from(core.zeros(1, 2, 3, 1))).labels)
   end)
 
   it("refuses bad arguments", function()
+    local bytes = ds.images
     for pattern, f in pairs {
+      ["#1 to 'map' %(f: expected callable, got nil"] = function() ds:map() end,
+      ["#1 to 'map' %(f: expected a table with x and caption for picture 1, got nil"] = function()
+        ds:map(function() end)
+      end,
+      ["f: expected x %(2,3,1%) as before for picture 2, got %(3,2,1%)"] = function()
+        ds:map(function(item, i) return { x = i == 2 and item.x:view(3, 2, 1) or item.x, caption = "", label = 1 } end)
+      end,
+      ["f: expected numbers for picture 1, got NaN"] = function()
+        ds:map(function(item) return { x = item.x * (0 / 0), caption = "", label = 1 } end)
+      end,
+      ["f: expected a caption for picture 1, got 3"] = function() ds:map(function(o) o.caption = 3 return o end) end,
+      ["f: expected a label from 1 to 3 for picture 1, got 4"] = function()
+        ds:map(function(o) o.label = 4 return o end)
+      end,
+      ["f: images is a name of the data set's own"] = function() ds:map(function(o) o.images = 4 return o end) end,
+      ["#1 to 'filter' %(f: it left none of the 10"] = function() ds:filter(function() return false end) end,
+      ["#1 to 'filter' %(f: expected callable"] = function() ds:filter "x" end,
+      ["#1 to 'concat' %(set: expected dataset, got table"] = function() ds:concat {} end,
+      ["#1 to 'concat' %(sets%[2%]: expected dataset, got nil"] = function() data.concat { ds, nil, ds } end,
+      ["#1 to 'concat' %(sets: expected a list of data sets"] = function() data.concat {} end,
+      ["'concat' %(set 2: expected pictures of 2x3x1, got 3x2x1"] = function()
+        ds:concat(data.from(core.zeros(1, 3, 2, 1)))
+      end,
+      ["#2 to 'split' %(unknown option"] = function() ds:split(0.5, { sed = 1 }) end,
+      ["#1 to 'from' %(images: expected tensor"] = function() data.from { 1 } end,
+      ["#1 to 'from' %(images: expected uint8, or float32.*got int32"] = function() data.from(bytes:int()) end,
+      ["#1 to 'from' %(images: expected %(n,h,w,c%) with 1 to 4 channels, got %(2,3%)"] = function()
+        data.from(core.ones(2, 3))
+      end,
+      ["#1 to 'from' %(images: expected numbers from %-1 to 1, got numbers from 0 to 255"] = function()
+        data.from(core.tensor({ 0, 255 }):view(1, 2, 1, 1))
+      end,
+      ["#1 to 'from' %(images: expected numbers from %-1 to 1, got NaN"] = function()
+        data.from(core.tensor({ 0, 0 / 0 }):view(1, 2, 1, 1))
+      end,
+      ["#2 to 'from' %(captions: expected 10, one a picture, got 1"] = function() data.from(bytes, { "x" }) end,
+      ["#2 to 'from' %(captions%[1%]: expected string, got 3"] = function() data.from(bytes[{ 1, 1 }], { 3 }) end,
+      ["#2 to 'from' %(captions%[1%]: expected text or a list of texts, got an empty list"] = function()
+        data.from(bytes[{ 1, 1 }], { {} })
+      end,
+      ["#3 to 'from' %(labels: expected 1, one a picture, got 2"] = function()
+        data.from(bytes[{ 1, 1 }], nil, { labels = { 1, 2 } })
+      end,
+      ["#3 to 'from' %(labels%[1%]: expected integer from 1 to 2, got 3"] = function()
+        data.from(bytes[{ 1, 1 }], nil, { labels = { 3 }, classes = { "a", "b" } })
+      end,
+      ["#3 to 'from' %(classes: there are no labels"] = function() data.from(bytes, nil, { classes = { "a" } }) end,
+      ["#3 to 'from' %(unknown option"] = function() data.from(bytes, nil, { label = 3 }) end,
       ["#1 to 'subset' %(first: expected integer from 1 to 10, got 0"] = function() ds:subset(0, 3) end,
       ["#2 to 'subset' %(last"] = function() ds:subset(3, 11) end,
       ["#2 to 'subset' %(last: expected integer from 3 to 10, got 2"] = function() ds:subset(3, 2) end,
@@ -77,6 +171,20 @@ describe("Dataset", function()
     } do
       assert.error_matches(f, pattern)
     end
+  end)
+end)
+
+describe("data.from", function()
+  it("keeps bytes, rounds numbers, and knows classes by their numbers", function()
+    local bytes = core.arange(0, 11):byte():view(2, 2, 3, 1)
+    local set = data.from(bytes, { "a", "b" })
+    assert.equal(bytes, set.images)
+    assert.same({ "a", "b" }, set.captions)
+    local floats = data.from(set:batches(2, { shuffle = false }):next().x, nil, { labels = core.tensor { 2, 1 } })
+    assert.equal(bytes:to_string(), floats.images:to_string())
+    assert.same({ "", "" }, floats.captions)
+    assert.same({ "1", "2" }, floats.classes)
+    assert.same({ 2, 1 }, floats.labels:totable())
   end)
 end)
 
@@ -205,6 +313,84 @@ describe("Dataset:batches", function()
     assert.error_matches(function() it:next() end, "got shape %(2,2,3,1%)")
   end)
 
+  -- How often each picture comes in an epoch, by number.
+  local function counts(it)
+    local out = {}
+    for _ = 1, it.per_epoch do
+      for _, i in ipairs(it:next().index:totable()) do out[i] = (out[i] or 0) + 1 end
+    end
+    return out
+  end
+
+  local function same_after_loading(set, size, options)
+    local it = set:batches(size, options)
+    for _ = 1, it.per_epoch + 1 do it:next() end
+    local again = set:batches(size, options)
+    again:load_state(it:state())
+    for _ = 1, it.per_epoch do
+      local a, b = it:next(), again:next()
+      assert.same(a.index:totable(), b.index:totable())
+      assert.same(a.captions, b.captions)
+    end
+  end
+
+  it("draws one of several captions each time, by its seed", function()
+    local set = data.from(ds.images, { { "a", "b", "c" }, "1", "2", "3", "4", "5", "6", "7", "8", "9" })
+    local drawn, it = { a = 0, b = 0, c = 0 }, set:batches(5, { seed = 2 })
+    for _ = 1, 2 * 300 do
+      local batch = it:next()
+      for k, i in ipairs(batch.index:totable()) do
+        if i == 1 then drawn[batch.captions[k]] = drawn[batch.captions[k]] + 1 end
+        if i > 1 then assert.equal(tostring(i - 1), batch.captions[k]) end
+      end
+    end
+    for _, count in pairs(drawn) do assert.is_true(count > 70 and count < 130, count) end -- 100, sigma 8
+    same_after_loading(set, 3, { seed = 4, flip = true })
+    local plain, several = ds:batches(4, { seed = 6, flip = true }), set:batches(4, { seed = 6, flip = true })
+    for _ = 1, 5 do assert.equal(plain:next().x:to_string(), several:next().x:to_string()) end
+  end)
+
+  it("shows the pictures of each class equally often", function()
+    local set = data.from(ds.images, nil, { labels = { 1, 1, 1, 1, 1, 1, 1, 2, 2, 4 },
+      classes = { "a", "b", "c", "d" } })
+    local it = set:batches(5, { balanced = true, seed = 1 })
+    local whole = {}
+    for _ = 1, 30 do
+      local by_class, epoch = { 0, 0, 0, 0 }, counts(it)
+      for i = 1, 10 do
+        local label = set.labels[i]:item()
+        by_class[label] = by_class[label] + (epoch[i] or 0)
+        whole[i] = (whole[i] or 0) + (epoch[i] or 0)
+        assert.is_true(label ~= 1 or (epoch[i] or 0) <= 1)
+      end
+      table.sort(by_class)
+      assert.same({ 0, 3, 3, 4 }, by_class)
+    end
+    for i = 1, 7 do assert.is_true(whole[i] > 4, "never shown: " .. i) end
+    same_after_loading(set, 4, { balanced = true, seed = 3, drop_last = false })
+  end)
+
+  it("repeats pictures as often as the set says", function()
+    local set = ds:map(function(item, i)
+      item.repeats = i == 3 and 0 or i <= 5 and 1 or 2
+      return item
+    end)
+    local it = set:batches(2, { seed = 1 })
+    assert.equal(7, it.per_epoch)
+    assert.same({ 1, 1, nil, 1, 1, 2, 2, 2, 2, 2 }, counts(it))
+    assert.same({ 1, 2, 4, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10 },
+      set:batches(14, { seed = 1, shuffle = false }):next().index:totable())
+    assert.equal(5, set:batches(2, { repeats = false }).per_epoch)
+    assert.error_matches(function() ds:batches(2):load_state(it:state()) end, "repeated to 14")
+    same_after_loading(set, 3, { seed = 3 })
+    local balanced = counts(set:batches(7, { balanced = true, seed = 1 }))
+    assert.is_nil(balanced[3])
+    set.repeats[1] = -1
+    assert.error_matches(function() set:batches(2) end, "repeats%[1%]: expected integer from 0")
+    set.repeats[1] = 1 << 24
+    assert.error_matches(function() set:batches(2) end, "an epoch of %d+ pictures; at most 16777216")
+  end)
+
   it("refuses bad arguments", function()
     for pattern, f in pairs {
       ["#1 to 'batches' %(size: expected integer.*got nil"] = function() ds:batches() end,
@@ -213,6 +399,8 @@ describe("Dataset:batches", function()
       ["#2 to 'batches' %(unknown option \"suffle\""] = function() ds:batches(2, { suffle = true }) end,
       ["#2 to 'batches' %(epochs"] = function() ds:batches(2, { epochs = 0 }) end,
       ["exclude each other"] = function() ds:batches(2, { seed = 1, generator = core.generator(1) }) end,
+      ["balanced excludes shuffle = false"] = function() ds:batches(2, { balanced = true, shuffle = false }) end,
+      ["balanced: the data set has no classes"] = function() data.from(ds.images):batches(2, { balanced = true }) end,
     } do
       assert.error_matches(f, pattern)
     end

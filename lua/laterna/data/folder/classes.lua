@@ -71,7 +71,7 @@ local function inside_img(names, report)
     report:add("unused", file.path, "a picture for kohya's regularisation, which laterna has not")
   end
   for _, file in ipairs(names.img) do file.within = file.within:gsub("^img/", "") end
-  return tops(names.img)
+  return names.img
 end
 
 --- A folder's name as a caption: "01_ankle_boot" -> "ankle boot".
@@ -83,13 +83,16 @@ function classes.caption(name) return files.caption((name:gsub("^%d+[%._%-%s]+([
 --- Finds the classes of a set's pictures.
 -- @tparam {table,...} pictures with `within`, from splits.find
 -- @tparam Report report
--- @treturn table `of`, by picture the name of its class; `repeats`, by picture a number, where the folders are kohya's;
--- `count`, how many classes there are; `direct`, pictures that lie in no folder
+-- @treturn table `pictures`, those to learn from; `of`, by picture the name of its class; `repeats`, by picture a
+-- number, where the folders are kohya's; `count`, how many classes there are; `direct`, pictures in no folder
 function classes.find(pictures, report)
   local names, direct, count = tops(pictures)
-  if names.img and is_kohya_tree(names) then names, direct, count = inside_img(names, report) end
+  if names.img and is_kohya_tree(names) then
+    pictures = inside_img(names, report)
+    names, direct, count = tops(pictures)
+  end
   local name_of, repeats_of = kohya(names)
-  local found = { of = {}, repeats = repeats_of and {}, direct = direct, count = count }
+  local found = { pictures = pictures, of = {}, repeats = repeats_of and {}, direct = direct, count = count }
   for top, list in pairs(names) do
     for _, file in ipairs(list) do
       found.of[file] = name_of and name_of[top] or top

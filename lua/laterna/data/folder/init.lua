@@ -94,6 +94,7 @@ local function describe(path, o, report)
   local set = { tree = found, root = path, report = report, key = o.key, there = there, split = choose(o.split, there) }
   set.pictures, set.tables = wanted(found.picture, set.split), wanted(found.table, set.split)
   set.classes = classes.find(set.pictures, report)
+  set.pictures = set.classes.pictures
   if not o.repeats then set.classes.repeats = nil end
   local index, lists, texts = names.index(found), {}, {}
   for _, text in ipairs(wanted(found.text, set.split)) do
