@@ -110,7 +110,7 @@ describe("data.folder reads as it is meant:", function()
     end)
   end
 
-  it("and bad = \"error\" refuses those of which a file is not used", function()
+  it("and bad = \"error\" refuses those of which a file is not used #slow", function()
     root = child.folder()
     for _, layout in ipairs(layouts) do
       local own = build(layout)

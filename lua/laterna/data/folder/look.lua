@@ -2,45 +2,63 @@
 -- @module laterna.data.folder.look
 local core = require "laterna.core"
 
-local BLOCK <const> = 256
+local BLOCK <const>, ROWS <const> = 256, 12
 local NEARLY_BLANK <const> = 4 -- variance of bytes: a standard deviation of 2 of 255
 local WIDEST <const> = 3 -- times as wide as high, or the other way round
 local FEW <const> = 10 -- captions of which nothing can be said
 
--- For each picture the variances of its channels, as a list of lists.
+-- The numbers, in a view of all rows of all pictures, of some rows of each of n pictures of height h.
+local function some_rows(n, h)
+  local rows, count = {}, math.min(h, ROWS)
+  for i = 0, n - 1 do
+    for k = 0, count - 1 do rows[#rows + 1] = i * h + (2 * k + 1) * h // (2 * count) + 1 end
+  end
+  return core.tensor(rows, { dtype = "int32" }), count
+end
+
+-- For each picture the variances of its channels, as a list of lists. A few rows of each are enough to tell most
+-- pictures from blank ones and from each other.
 local function variances(images)
   local n, h, w, c = table.unpack(images.shape)
   local out = {}
   if h * w < 2 then return out end
+  local index, rows = some_rows(math.min(n, BLOCK), h)
   for first = 1, n, BLOCK do
-    local last = math.min(first + BLOCK - 1, n)
-    local rows = images[{ first, last }]:float():view(last - first + 1, h * w, c):var(2):totable()
-    table.move(rows, 1, #rows, first, out)
+    local count = math.min(BLOCK, n - first + 1)
+    if count * rows < #index then index = index[{ 1, count * rows }] end
+    local sample = core.take_pictures(images[{ first, first + count - 1 }]:view(count * h, 1, w, c), index)
+    local found = sample:float():view(count, rows * w, c):var(2):totable()
+    table.move(found, 1, count, first, out)
   end
   return out
 end
 
-local function blank(report, kept, spread)
-  local names = {}
+local function is_blank(row) return math.max(table.unpack(row)) < NEARLY_BLANK end
+
+local function blank(report, kept, images, spread)
+  local names, _, h, w, c = {}, table.unpack(images.shape)
   for i, row in ipairs(spread) do
-    if math.max(table.unpack(row)) < NEARLY_BLANK then names[#names + 1] = kept[i].file.path end
+    if is_blank(row) and is_blank(images[i]:float():view(h * w, c):var(1):totable()) then
+      names[#names + 1] = kept[i].file.path
+    end
   end
   report:warn("nearly blank", names)
 end
 
 -- Only pictures with the same variances are compared, by a hash of their bytes.
 local function doubles(report, kept, images, spread)
-  local first_of, by_hash, names = {}, {}, {}
+  local alone, known, names = {}, {}, {} -- alone: by variances the first picture, or false when it is in `known`
   local function hash(i) return core.hash_strings { images[i]:to_string() } end
   for i, row in ipairs(spread) do
     local key = table.concat(row, " ")
-    local first = first_of[key]
-    if not first then
-      first_of[key] = i
+    local first = alone[key]
+    if first == nil then
+      alone[key] = i
     else
-      by_hash[hash(first)] = by_hash[hash(first)] or first
+      if first then known[hash(first)], alone[key] = true, false end
       local own = hash(i)
-      if by_hash[own] then names[#names + 1] = kept[i].file.path else by_hash[own] = i end
+      if known[own] then names[#names + 1] = kept[i].file.path end
+      known[own] = true
     end
   end
   report:warn("exact doubles of others", names)
@@ -91,7 +109,7 @@ end
 -- @tparam Tensor images (n,h,w,c) uint8
 return function(report, kept, images)
   local spread = variances(images)
-  blank(report, kept, spread)
+  blank(report, kept, images, spread)
   proportions(report, kept, images:size(2), images:size(3))
   doubles(report, kept, images, spread)
   texts(report, kept)

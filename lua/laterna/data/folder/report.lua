@@ -42,7 +42,7 @@ end
 local function printable(s)
   s = s:gsub("%c", function(c) return ("\\%03d"):format(c:byte()) end)
   if not utf8.len(s) then s = s:gsub("[\128-\255]", function(c) return ("\\%03d"):format(c:byte()) end) end
-  return (s:gsub("\u{c2}([\128-\159])", function(c) return ("\\%03d"):format(c:byte()) end))
+  return (s:gsub("\xc2([\128-\159])", function(c) return "\\194" .. ("\\%03d"):format(c:byte()) end))
 end
 
 local function some(names)
