@@ -1,11 +1,17 @@
 --- A data set of tensors that are there already.
 -- @module laterna.data.from
-local bytes = require "laterna.data.bytes"
 local check = require "laterna.check"
 local core = require "laterna.core"
 local dataset = require "laterna.data.dataset"
+local to_bytes = require("laterna.pictures").to_bytes
 
 local KNOWN = { labels = "table|tensor", classes = "table" }
+
+-- Is every number within -1 .. 1? Rounding errors pass. Then what there is, in words.
+local function in_range(x)
+  local low, high = x:min():item(), x:max():item()
+  return low >= -1.001 and high <= 1.001, low ~= low and "NaN" or ("numbers from %g to %g"):format(low, high)
+end
 
 local function check_pictures(images)
   check.type("from", 1, "images", images, "tensor")
@@ -16,7 +22,7 @@ local function check_pictures(images)
     check.fail("from", 1, "images: expected (n,h,w,c) with 1 to 4 channels, got (%s)", table.concat(images.shape, ","))
   end
   if images.dtype == "uint8" then return end
-  local ok, what = bytes.in_range(images)
+  local ok, what = in_range(images)
   if not ok then check.fail("from", 1, "images: expected numbers from -1 to 1, got %s", what) end
 end
 
@@ -82,6 +88,6 @@ return function(images, captions, options)
   check_pictures(images)
   local first, all = texts(captions, #images)
   local classes, labels = classes_of(o, #images)
-  return dataset.new { images = bytes.from(images), captions = first, classes = classes, labels = labels,
-    lists = { all_captions = all } }
+  return dataset.new { images = images.dtype == "uint8" and images or to_bytes(images), captions = first,
+    classes = classes, labels = labels, lists = { all_captions = all } }
 end

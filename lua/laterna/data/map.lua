@@ -1,7 +1,7 @@
 -- What a function makes of each picture of a data set: see Dataset:map.
-local bytes = require "laterna.data.bytes"
 local check = require "laterna.check"
 local core = require "laterna.core"
+local to_bytes = require("laterna.pictures").to_bytes
 
 local OWN = { x = true, caption = true, label = true, index = true, all_captions = true }
 local TAKEN = { images = true, captions = true, labels = true, classes = true, lists = true, report = true }
@@ -20,7 +20,7 @@ local function picture(one, i, first)
   if first and shape_of(first) ~= shape_of(x) then fail(i, "x " .. shape_of(first) .. " as before", shape_of(x)) end
   local sum = x.dtype == "float32" and x:sum():item() or 0
   if sum ~= sum then fail(i, "numbers", "NaN") end
-  return bytes.from(x)
+  return x.dtype == "uint8" and x or to_bytes(x)
 end
 
 -- What else is known of each picture: lists by name, of the set's names and of those that f adds.
