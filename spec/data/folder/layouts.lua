@@ -226,6 +226,23 @@ layout("a column of splits", {
   means = { ["a.png"] = "one" }, left = { ["b.png"] = "apart" },
 })
 
+layout("YOLO's way: images/train and labels/train", {
+  files = { ["images/train/a.jpg"] = true, ["labels/train/a.txt"] = "one", ["images/val/b.jpg"] = true,
+    ["labels/val/b.txt"] = "two" },
+  means = { ["images/train/a.jpg"] = "one" }, left = { ["images/val/b.jpg"] = "apart", ["labels/val/b.txt"] = "apart" },
+})
+layout("one table, of a split that nobody asked for", {
+  files = { ["images/a.jpg"] = true, ["captions_val.csv"] = "file_name,caption\na.jpg,one\n" },
+  means = { ["images/a.jpg"] = "one" },
+})
+layout("train asked for where there are no splits", {
+  files = { ["a.jpg"] = true, ["a.txt"] = "one" }, options = { split = "train" }, means = { ["a.jpg"] = "one" },
+})
+layout("test asked for where there are no splits", {
+  files = { ["a.jpg"] = true, ["a.txt"] = "one" }, options = { split = "test" },
+  refused = { "there is no split test; the folder has none" },
+})
+
 -- ---- tables ----------
 layout("captions.csv: quotes, a byte-order mark, CRLF, other columns", {
   files = { ["imgs/a.png"] = true, ["imgs/b.png"] = true,
@@ -271,6 +288,11 @@ layout("Karpathy's JSON", {
 layout("a table that names pictures which are not there", {
   files = { ["a.png"] = true, ["metadata.csv"] = "file_name,text\nb.png,one\n" },
   refused = { "metadata.csv:2: no picture b.png", "a.png: not in metadata.csv", "no picture with a caption is left" },
+})
+
+layout("masks and thumbnails beside images/ and captions/", {
+  files = { ["images/a.png"] = true, ["masks/a.png"] = true, ["captions/a.txt"] = "one", ["thumbs/a.jpg"] = true },
+  means = { ["images/a.png"] = "one" }, left = { ["masks/a.png"] = "unused", ["thumbs/a.jpg"] = "unused" },
 })
 
 -- ---- no captions ----------

@@ -113,11 +113,24 @@ function captions.txt(set)
   return out, "texts beside the pictures" .. (set.classes.repeats and ", kohya's folders with repeats" or "")
 end
 
+-- The splits of tables, by their folders and names. Where all tables are of one split, and nobody asked for another, it
+-- is that one which is read.
+local function split_tables(set, list)
+  local first, same = nil, true
+  for i, file in ipairs(list) do
+    file.of_split = file.split or splits.in_name(file.stem)
+    if file.of_split then set.there[file.of_split] = true end
+    if i == 1 then first = file.of_split end
+    same = same and file.of_split == first
+  end
+  if same and first and not set.split_asked then set.split = first end
+end
+
 -- What all tables say; pictures that none of them names are orphans.
 local function from_tables(set, list, read)
+  split_tables(set, list)
   local rows, shown = Rows.new(set.tree, set, set.report), {}
   for _, file in ipairs(list) do
-    file.of_split = file.split or splits.in_name(file.stem)
     if set.split == "all" or not file.of_split or file.of_split == set.split then
       file.used, shown[#shown + 1] = true, file.path
     else

@@ -74,6 +74,27 @@ local function inside_img(names, report)
   return names.img
 end
 
+local COMPANIONS = {}
+for word in ("mask masks segmentation depth conditioning_images thumbs thumbnails previews"):gmatch "%S+" do
+  COMPANIONS[word] = true
+end
+
+-- Beside a folder for pictures of any kind, masks and thumbnails are no classes: those that are left.
+local function without_companions(pictures, names, report)
+  local plain, left = false, {}
+  for top in pairs(names) do plain = plain or splits.is_plain(top) end
+  if not plain then return pictures end
+  for _, file in ipairs(pictures) do
+    local top = file.within:match "^([^/]+)/"
+    if top and COMPANIONS[top:lower()] then
+      report:add("unused", file.path, "in a folder of " .. top:lower())
+    else
+      left[#left + 1] = file
+    end
+  end
+  return left
+end
+
 --- A folder's name as a caption: "01_ankle_boot" -> "ankle boot".
 -- @tparam string name
 -- @treturn string|nil nil where it is no text
@@ -86,11 +107,11 @@ function classes.caption(name) return files.caption((name:gsub("^%d+[%._%-%s]+([
 -- @treturn table `pictures`, those to learn from; `of`, by picture the name of its class; `repeats`, by picture a
 -- number, where the folders are kohya's; `count`, how many classes there are; `direct`, pictures in no folder
 function classes.find(pictures, report)
-  local names, direct, count = tops(pictures)
-  if names.img and is_kohya_tree(names) then
-    pictures = inside_img(names, report)
-    names, direct, count = tops(pictures)
-  end
+  local names = tops(pictures)
+  local is_kohya = names.img and is_kohya_tree(names)
+  pictures = is_kohya and inside_img(names, report) or without_companions(pictures, names, report)
+  local direct, count
+  names, direct, count = tops(pictures)
   local name_of, repeats_of = kohya(names)
   local found = { pictures = pictures, of = {}, repeats = repeats_of and {}, direct = direct, count = count }
   for top, list in pairs(names) do

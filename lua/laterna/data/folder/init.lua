@@ -107,6 +107,7 @@ local function describe(path, o, report)
     csv = candidates(set.tables, "metadata.csv", function(file) return tables.is_csv(file, index, set) end),
   }
   if #set.candidates.csv == 0 then set.candidates.csv = lists end
+  set.split_asked = o.split ~= nil
   local parsed
   function set.parsed()
     parsed = parsed or parse_all(set, index)
@@ -152,10 +153,10 @@ end
 -- Why there is nothing to read.
 local function nothing(set, kind)
   local all = names_of(set.there)
-  if set.split ~= "all" and next(set.there) and not set.there[set.split] then
-    return ("there is no split %s; the folder has %s"):format(set.split, all)
+  if #set.tree.picture == 0 then return "there is no picture in it" end
+  if set.split ~= "all" and not set.there[set.split] and (next(set.there) or set.split ~= "train") then
+    return ("there is no split %s; the folder has %s"):format(set.split, next(set.there) and all or "none")
   end
-  if #set.pictures == 0 then return "there is no picture in it" end
   if kind then return "no picture with a caption is left" end
   return ("nothing says what its %d pictures show: no texts, no table, no folders as classes; captions = \"names\" "
     .. "takes the files' names, captions = \"none\" leaves them empty"):format(#set.pictures)
@@ -214,7 +215,9 @@ return function(path, options)
   local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
   local list = {}
   if kind then list, report.layout = captions[kind](set) end
-  if o.split and o.split ~= "all" and not set.there[o.split] then list = {} end
+  if o.split and not set.there[o.split] and o.split ~= "all" and (next(set.there) or o.split ~= "train") then
+    list = {}
+  end
   table.sort(list, function(a, b) return a.file.path < b.file.path end)
   local images, kept = read(path, list, o, report)
   account(set, report)

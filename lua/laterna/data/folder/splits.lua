@@ -67,14 +67,24 @@ local function are_splits(level)
   return count >= 2 or count == 1 and not different.other and #level.direct == 0
 end
 
+-- The split that a folder on the way to a file names: labels/val/a.txt.
+local function on_the_way(folder)
+  for name in folder:gmatch "[^/]+" do
+    local split = splits.of(name)
+    if split then return split end
+  end
+end
+
 -- Where each file lies within the set, and its split: everything below base/train/, pictures, texts and tables, is of
--- "train". A folder of pictures beside them is a split of its own.
+-- "train", and so are texts and tables in another folder train/. A folder of pictures beside them is a split of its
+-- own.
 local function mark(found, base, level)
   for _, file in ipairs(found.files) do
     local inside = file.path:sub(1, #base) == base
     local name = level and inside and file.path:match("^([^/]+)/", #base + 1)
-    file.split = name and (splits.of(name) or level.below[name] and name) or nil
-    file.within = inside and file.path:sub(#base + 1 + (file.split and #name + 1 or 0)) or file.path
+    local split = name and (splits.of(name) or level.below[name] and name) or nil
+    file.within = inside and file.path:sub(#base + 1 + (split and #name + 1 or 0)) or file.path
+    file.split = split or level and file.kind ~= "picture" and on_the_way(file.folder) or nil
   end
 end
 
