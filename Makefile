@@ -247,12 +247,13 @@ nightly:
 # The parsers of what nobody may trust, under libFuzzer (needs clang): those in C, and those in Lua, so many seconds each.
 FUZZ_SECONDS ?= 120
 FUZZED       ?= png $(FORMATS) idx safetensors
-FUZZED_LUA   ?= jsonl tokenizer metadata pack
+FUZZED_LUA   ?= jsonl csv coco tokenizer metadata pack
+PARSERS      := png jpeg webp gif idx safetensors jsonl csv coco tokenizer metadata pack
 FUZZ_SOURCES := spec/fuzz/alone.c csrc/io/*.c csrc/base/error.c csrc/tensor/tensor.c
 FUZZ_LINK     = -g -O1 -std=gnu11 -fno-sanitize-recover=all -Icsrc $(EXTERNAL) $(FORMATS:%=-DLT_HAVE_%) $(FUZZ_SOURCES) \
                 -lpng -lz $(foreach format,$(FORMATS),$(LIBS_$(format))) -lm
 seeds:
-	@mkdir -p $(foreach p,png jpeg webp gif idx safetensors jsonl tokenizer metadata pack,$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
+	@mkdir -p $(foreach p,$(PARSERS),$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
 	@$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
 
 # The parsers in C take the seeds, whole and cut; any compiler will do.

@@ -1,4 +1,5 @@
 local core = require "laterna.core"
+local data = require "laterna.data"
 local dataset = require "laterna.data.dataset"
 
 -- n pictures of 2x3x1; every byte of picture i is i.
@@ -60,10 +61,103 @@ describe("Dataset", function()
     local other = false
     for seed = 6, 9 do other = other or table.concat((ds:split(0.3, seed)).names) ~= table.concat(a.names) end
     assert.is_true(other)
+    assert.same(a.names, (ds:split(0.3, { seed = 5 })).names)
+    assert.same((ds:split(0.3, 0)).names, (ds:split(0.3, {})).names)
+  end)
+
+  it("keeps the pictures for which a function says yes", function()
+    local even = ds:filter(function(item, i)
+      assert.equal("picture " .. i, item.caption)
+      return i % 2 == 0 and item.label ~= 2
+    end)
+    assert.same({ "p4", "p6", "p10" }, even.names)
+    assert.same({ 1, 3, 1 }, even.labels:totable())
+  end)
+
+  it("maps pictures, captions and labels; what is left alone stays to the byte", function()
+    local same = ds:map(function(item) return item end)
+    assert.equal(ds.images:to_string(), same.images:to_string())
+    assert.same(ds.captions, same.captions)
+    assert.same(ds.labels:totable(), same.labels:totable())
+    assert.same(ds.names, same.names)
+    local other = ds:map(function(item, i)
+      return { x = item.x[{ 1, 1 }] * 0 + (i - 5) / 2, caption = item.caption:upper(), label = 2, names = "q" .. i,
+        number = i }
+    end)
+    assert.same({ 10, 1, 3, 1 }, other.images.shape)
+    assert.same({ 0, 64, 128, 191, 255 }, { other.images[1][1][1][1]:item(), other.images[4][1][1][1]:item(),
+      other.images[5][1][1][1]:item(), other.images[6][1][1][1]:item(), other.images[10][1][1][1]:item() })
+    assert.equal("PICTURE 3", other.captions[3])
+    assert.same({ "q9", 9, 2 }, { other.names[9], other[9].number, other.labels[9]:item() })
+  end)
+
+  it("joins sets: classes by name, lists that all have, several captions and repeats completed", function()
+    local a = data.from(core.zeros(2, 2, 3, 1), { "x", { "y", "z" } }, { labels = { 1, 2 }, classes = { "b", "d" } })
+    local both = ds:concat(a)
+    assert.equal(12, #both)
+    assert.same({ "a", "b", "c", "d" }, both.classes)
+    assert.same({ 2, 4 }, both:subset(11, 12).labels:totable())
+    assert.same({ "picture 10" }, both.all_captions[10])
+    assert.same({ "y", "z" }, both.all_captions[12])
+    assert.is_nil(rawget(both, "names"))
+    assert.equal(ds.images:to_string() .. a.images:to_string(), both.images:to_string())
+    assert.same(both.captions, data.concat({ ds, a }).captions)
+    assert.same({ "x", "y", "z" }, a:texts())
+    assert.same(ds.names, ds:concat().names)
+    assert.is_nil(ds:concat(data.from(core.zeros(1, 2, 3, 1))).labels)
   end)
 
   it("refuses bad arguments", function()
+    local bytes = ds.images
     for pattern, f in pairs {
+      ["#1 to 'map' %(f: expected callable, got nil"] = function() ds:map() end,
+      ["#1 to 'map' %(f: expected a table with x and caption for picture 1, got nil"] = function()
+        ds:map(function() end)
+      end,
+      ["f: expected x %(2,3,1%) as before for picture 2, got %(3,2,1%)"] = function()
+        ds:map(function(item, i) return { x = i == 2 and item.x:view(3, 2, 1) or item.x, caption = "", label = 1 } end)
+      end,
+      ["f: expected numbers for picture 1, got NaN"] = function()
+        ds:map(function(item) return { x = item.x * (0 / 0), caption = "", label = 1 } end)
+      end,
+      ["f: expected a caption for picture 1, got 3"] = function() ds:map(function(o) o.caption = 3 return o end) end,
+      ["f: expected a label from 1 to 3 for picture 1, got 4"] = function()
+        ds:map(function(o) o.label = 4 return o end)
+      end,
+      ["f: images is a name of the data set's own"] = function() ds:map(function(o) o.images = 4 return o end) end,
+      ["#1 to 'filter' %(f: it left none of the 10"] = function() ds:filter(function() return false end) end,
+      ["#1 to 'filter' %(f: expected callable"] = function() ds:filter "x" end,
+      ["#1 to 'concat' %(set: expected dataset, got table"] = function() ds:concat {} end,
+      ["#1 to 'concat' %(sets%[2%]: expected dataset, got nil"] = function() data.concat { ds, nil, ds } end,
+      ["#1 to 'concat' %(sets: expected a list of data sets"] = function() data.concat {} end,
+      ["'concat' %(set 2: expected pictures of 2x3x1, got 3x2x1"] = function()
+        ds:concat(data.from(core.zeros(1, 3, 2, 1)))
+      end,
+      ["#2 to 'split' %(unknown option"] = function() ds:split(0.5, { sed = 1 }) end,
+      ["#1 to 'from' %(images: expected tensor"] = function() data.from { 1 } end,
+      ["#1 to 'from' %(images: expected uint8, or float32.*got int32"] = function() data.from(bytes:int()) end,
+      ["#1 to 'from' %(images: expected %(n,h,w,c%) with 1 to 4 channels, got %(2,3%)"] = function()
+        data.from(core.ones(2, 3))
+      end,
+      ["#1 to 'from' %(images: expected numbers from %-1 to 1, got numbers from 0 to 255"] = function()
+        data.from(core.tensor({ 0, 255 }):view(1, 2, 1, 1))
+      end,
+      ["#1 to 'from' %(images: expected numbers from %-1 to 1, got NaN"] = function()
+        data.from(core.tensor({ 0, 0 / 0 }):view(1, 2, 1, 1))
+      end,
+      ["#2 to 'from' %(captions: expected 10, one a picture, got 1"] = function() data.from(bytes, { "x" }) end,
+      ["#2 to 'from' %(captions%[1%]: expected string, got 3"] = function() data.from(bytes[{ 1, 1 }], { 3 }) end,
+      ["#2 to 'from' %(captions%[1%]: expected text or a list of texts, got an empty list"] = function()
+        data.from(bytes[{ 1, 1 }], { {} })
+      end,
+      ["#3 to 'from' %(labels: expected 1, one a picture, got 2"] = function()
+        data.from(bytes[{ 1, 1 }], nil, { labels = { 1, 2 } })
+      end,
+      ["#3 to 'from' %(labels%[1%]: expected integer from 1 to 2, got 3"] = function()
+        data.from(bytes[{ 1, 1 }], nil, { labels = { 3 }, classes = { "a", "b" } })
+      end,
+      ["#3 to 'from' %(classes: there are no labels"] = function() data.from(bytes, nil, { classes = { "a" } }) end,
+      ["#3 to 'from' %(unknown option"] = function() data.from(bytes, nil, { label = 3 }) end,
       ["#1 to 'subset' %(first: expected integer from 1 to 10, got 0"] = function() ds:subset(0, 3) end,
       ["#2 to 'subset' %(last"] = function() ds:subset(3, 11) end,
       ["#2 to 'subset' %(last: expected integer from 3 to 10, got 2"] = function() ds:subset(3, 2) end,
@@ -80,142 +174,16 @@ describe("Dataset", function()
   end)
 end)
 
-describe("Dataset:batches", function()
-  local ds = numbered(10)
-
-  local function indices(it, count)
-    local out = {}
-    for _ = 1, count do
-      local batch = it:next()
-      out[#out + 1] = batch and table.concat(batch.index:totable(), " ") or "end"
-    end
-    return out
-  end
-
-  it("gives pictures, captions, labels and numbers that belong together", function()
-    local it = ds:batches(4, { seed = 1 })
-    for _ = 1, 6 do
-      local batch = it:next()
-      assert.same({ 4, 2, 3, 1 }, batch.x.shape)
-      assert.equal("float32", batch.x.dtype)
-      for k, i in ipairs(batch.index:totable()) do
-        assert.equal("picture " .. i, batch.captions[k])
-        assert.equal((i - 1) % 3 + 1, batch.labels[k]:item())
-        assert.is_true(math.abs(batch.x[k]:mean():item() - (i / 127.5 - 1)) < 1e-6)
-      end
-    end
-  end)
-
-  it("shows every picture once an epoch, in a new order each", function()
-    local it = ds:batches(5, { seed = 1 })
-    local orders = {}
-    for epoch = 1, 4 do
-      local seen, order = {}, {}
-      for _ = 1, it.per_epoch do
-        for _, i in ipairs(it:next().index:totable()) do
-          assert.is_nil(seen[i])
-          seen[i], order[#order + 1] = true, i
-        end
-      end
-      assert.equal(10, #order)
-      assert.equal(epoch, it.epoch)
-      order = table.concat(order, " ")
-      assert.is_nil(orders[order])
-      orders[order] = true
-    end
-  end)
-
-  it("drops or keeps the last, and stops after its epochs", function()
-    local kept, sizes = ds:batches(4, { shuffle = false, drop_last = false, epochs = 2, seed = 0 }), {}
-    for batch in kept do sizes[#sizes + 1] = #batch.x end
-    assert.same({ 4, 4, 2, 4, 4, 2 }, sizes)
-    assert.is_nil(kept:next())
-    local dropped = ds:batches(4, { shuffle = false, epochs = 1, seed = 0 })
-    assert.same({ "1 2 3 4", "5 6 7 8", "end", "end" }, indices(dropped, 4))
-  end)
-
-  it("depends on the seed; without one on the default generator", function()
-    assert.same(indices(ds:batches(3, { seed = 4 }), 9), indices(ds:batches(3, { seed = 4 }), 9))
-    assert.not_same(indices(ds:batches(3, { seed = 4 }), 9), indices(ds:batches(3, { seed = 5 }), 9))
-    core.manual_seed(11)
-    local a = indices(ds:batches(3), 9)
-    core.manual_seed(11)
-    assert.same(a, indices(ds:batches(3), 9))
-    assert.same(indices(ds:batches(3, { generator = core.generator(2) }), 9),
-      indices(ds:batches(3, { generator = core.generator(2) }), 9))
-  end)
-
-  it("continues from a saved place with the same bits", function()
-    local options = { seed = 3, flip = true, drop_last = false,
-      augment = function(x, g) return x + core.randn(#x, 1, 1, 1, { generator = g }) end }
-    for taken = 0, 9 do
-      local it = ds:batches(4, options)
-      for _ = 1, taken do it:next() end
-      local saved = it:state()
-      for key, value in pairs(saved) do
-        assert.equal("string", type(key))
-        assert.equal("string", type(value))
-      end
-      options.seed = 77 -- the state decides
-      local again = ds:batches(4, options)
-      options.seed = 3
-      again:next()
-      again:load_state(saved)
-      for _ = 1, 5 do
-        local a, b = it:next(), again:next()
-        assert.same(a.index:totable(), b.index:totable())
-        assert.same(a.captions, b.captions)
-        assert.equal(a.x:to_string(), b.x:to_string())
-      end
-    end
-  end)
-
-  it("refuses a place in another sequence", function()
-    local it = ds:batches(4, { seed = 3 })
-    local state = it:state()
-    assert.error_matches(function() ds:batches(5):load_state(state) end, "bad argument #1 to 'load_state'")
-    assert.error_matches(function() ds:batches(4, { seed = 3, flip = true }):load_state(state) end, "flipped")
-    assert.error_matches(function() ds:subset(1, 9):batches(4):load_state(state) end, "9 pictures")
-    assert.error_matches(function() it:load_state() end, "state: expected table, got nil")
-    for key, value in pairs { seed = "x", epoch = "0", position = "9", make = "" } do
-      local bad = it:state()
-      bad[key] = value
-      assert.error_matches(function() it:load_state(bad) end, "bad argument #1 to 'load_state' %(state")
-    end
-  end)
-
-  it("mirrors about half of the pictures", function()
-    local bytes = {}
-    for i = 1, 200 do bytes[i] = "\1\2\3" end
-    local set = dataset.new { images = core.from_string(table.concat(bytes), { 200, 1, 3, 1 }, { dtype = "uint8" }),
-      captions = bytes }
-    local mirrored = 0
-    for _, row in ipairs(set:batches(200, { seed = 1, flip = true }):next().x:totable()) do
-      local left, middle, right = row[1][1][1], row[1][2][1], row[1][3][1]
-      assert.is_true(math.abs(left + right - 2 * middle) < 1e-6)
-      mirrored = mirrored + (left > right and 1 or 0)
-    end
-    assert.is_true(mirrored > 60 and mirrored < 140)
-  end)
-
-  it("checks what augment returns", function()
-    local it = ds:batches(4, { seed = 1, augment = function() return nil end })
-    assert.error_matches(function() it:next() end, "augment: expected a tensor of 4 pictures, got nil")
-    it = ds:batches(4, { seed = 1, augment = function(x) return x[{ 1, 2 }] end })
-    assert.error_matches(function() it:next() end, "got shape %(2,2,3,1%)")
-  end)
-
-  it("refuses bad arguments", function()
-    for pattern, f in pairs {
-      ["#1 to 'batches' %(size: expected integer.*got nil"] = function() ds:batches() end,
-      ["#1 to 'batches' %(size: expected integer.*got 0"] = function() ds:batches(0) end,
-      ["#1 to 'batches' %(size: 11 is more than the 10 pictures"] = function() ds:batches(11) end,
-      ["#2 to 'batches' %(unknown option \"suffle\""] = function() ds:batches(2, { suffle = true }) end,
-      ["#2 to 'batches' %(epochs"] = function() ds:batches(2, { epochs = 0 }) end,
-      ["exclude each other"] = function() ds:batches(2, { seed = 1, generator = core.generator(1) }) end,
-    } do
-      assert.error_matches(f, pattern)
-    end
-    assert.equal(11, #ds:batches(11, { drop_last = false }):next().x + 1)
+describe("data.from", function()
+  it("keeps bytes, rounds numbers, and knows classes by their numbers", function()
+    local bytes = core.arange(0, 11):byte():view(2, 2, 3, 1)
+    local set = data.from(bytes, { "a", "b" })
+    assert.equal(bytes, set.images)
+    assert.same({ "a", "b" }, set.captions)
+    local floats = data.from(set:batches(2, { shuffle = false }):next().x, nil, { labels = core.tensor { 2, 1 } })
+    assert.equal(bytes:to_string(), floats.images:to_string())
+    assert.same({ "", "" }, floats.captions)
+    assert.same({ "1", "2" }, floats.classes)
+    assert.same({ 2, 1 }, floats.labels:totable())
   end)
 end)

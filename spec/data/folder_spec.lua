@@ -61,7 +61,9 @@ describe("data.folder", function()
       assert.same({ "a.png", "b.png", "c.png" }, ds.names)
       assert.equal(("\20"):rep(16) .. ("\30"):rep(16) .. ("\10"):rep(16), ds.images:to_string())
       assert.is_true(ds.report:complete())
-      assert.equal("folder " .. root .. ": 3 pictures", tostring(ds.report))
+      assert.same({ { what = "nearly blank", names = { "a.png", "b.png", "c.png" } } }, ds.report.warnings)
+      assert.equal("folder " .. root .. ": 3 pictures; captions: texts beside the pictures\n" ..
+        "  look: 3 nearly blank: a.png, b.png, c.png", tostring(ds.report))
     end)
 
     it("reports orphans, empty captions and bad files, and skips what it cannot use", function()
@@ -79,7 +81,10 @@ describe("data.folder", function()
       png ".hidden.png"
       local ds = load()
       assert.same({ "", "good" }, ds.captions)
-      assert.same({ "alone.png: no alone.txt", "lost.txt: no lost.png" }, found(ds.report.orphans))
+      assert.same({ "alone.png: no alone.txt", "broken.txt: broken.png is bad", "latin.png: latin.txt is bad",
+        "lost.txt: no lost.png" }, found(ds.report.orphans))
+      assert.same({ "readme.md: neither a picture nor captions" }, found(ds.report.unused))
+      assert.same({ ".hidden.png: hidden" }, found(ds.report.apart))
       assert.same({ "empty.txt: an empty caption" }, found(ds.report.empty))
       local bad = found(ds.report.bad)
       assert.equal(2, #bad)
@@ -194,15 +199,15 @@ describe("data.folder", function()
         found(ds.report.orphans))
       local reasons = {}
       for _, problem in ipairs(ds.report.bad) do
-        reasons[tonumber(problem.name:match "^metadata%.jsonl:(%d+)$")] = problem.reason
+        reasons[tonumber(problem.name:match "^metadata%.jsonl:(%d+)$") or problem.name] = problem.reason
       end
       for line, pattern in pairs {
         [2] = "not a JSON object: ", [3] = "file_name: expected text, got nil", [4] = "text: expected text, got nil",
         [5] = "file_name: expected text", [6] = "leads out of the folder", [7] = "leads out of the folder",
         [8] = "absolute", [9] = "leads out", [10] = "absolute", [11] = "passes a symbolic link",
         [12] = "a.png is named in line 1 already", [14] = "text after the JSON object", [15] = "zero byte",
-        [16] = "file_name: expected text, got number", [17] = "not a .png file", [18] = "not valid UTF%-8",
-        [19] = "not ", [20] = "a row longer than", [21] = "not a JSON object",
+        [16] = "file_name: expected text, got number", [17] = "file_name: not a picture", [18] = "not valid UTF%-8",
+        [19] = "not ", [20] = "a row longer than", [21] = "not a JSON object", ["sub/out"] = "a symbolic link",
       } do
         assert.matches(pattern, reasons[line], nil, nil, "line " .. line)
         reasons[line] = nil
@@ -250,7 +255,7 @@ describe("data.folder", function()
     io.stderr = real -- luacheck: ignore
     assert.is_true(ok, message)
     assert.equal(1, #printed)
-    assert.matches("1 orphans\n    b.txt: no b.png", printed[1], 1, true)
+    assert.matches(": 1 pictures; captions: texts beside the pictures\n  b.txt: no b.png\n", printed[1], 1, true)
   end)
 
   it("refuses bad arguments, and folders with nothing in them", function()
@@ -259,11 +264,13 @@ describe("data.folder", function()
       ["#1 to 'folder' %(path: .*No such file"] = function() data.folder(root .. "/none") end,
       ["#2 to 'folder' %(size: expected an integer from 1 to 4096"] = function() data.folder(root, { size = 0 }) end,
       ["size: expected an integer from 1 to 4096 or {height"] = function() data.folder(root, { size = { 1 } }) end,
-      ["captions: expected \"auto\""] = function() data.folder(root, { captions = "csv" }) end,
+      ["captions: expected \"auto\""] = function() data.folder(root, { captions = "xml" }) end,
+      ["ignore: expected a list of names"] = function() data.folder(root, { ignore = { 3 } }) end,
+      ["split: expected \"train\""] = function() data.folder(root, { split = "training" }) end,
       ["bad: expected \"skip\""] = function() data.folder(root, { bad = true }) end,
       ["unknown option \"sise\""] = function() data.folder(root, { sise = 3 }) end,
-      ["no picture with a caption is left"] = function() data.folder(root, { quiet = true }) end,
-      ["metadata.jsonl: No such file"] = function() data.folder(root, { captions = "jsonl" }) end,
+      ["there is no picture in it"] = function() data.folder(root, { quiet = true }) end,
+      ["no metadata.jsonl: No such file"] = function() data.folder(root, { captions = "jsonl" }) end,
     } do
       assert.error_matches(f, pattern)
     end

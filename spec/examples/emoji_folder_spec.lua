@@ -37,7 +37,7 @@ describe("a folder of emoji", function()
     local folder = root .. "/" .. loads
     local count, missing = write_folder(folder, { font = options.font, names = options.names,
       annotations = options.annotations, size = 16, skin_tones = options.skin_tones })
-    local ds = data.folder(folder, { size = 16, captions = "jsonl", bad = "error" })
+    local ds = data.folder(folder, { size = 16, captions = "jsonl", bad = "error", quiet = true })
     assert.equal(count, #ds)
     return ds, missing
   end
@@ -190,7 +190,7 @@ describe("a folder of emoji", function()
   it("reads Noto Color Emoji where it is installed #slow", function()
     if not (lfs.attributes(REAL) and lfs.attributes(REAL_NAMES)) then return pending "not installed" end
     local count, missing = write_folder(root .. "/all", { size = 16 })
-    local ds = data.folder(root .. "/all", { size = 16, bad = "error" })
+    local ds = data.folder(root .. "/all", { size = 16, bad = "error", quiet = true })
     assert.equal(count, #ds)
     local place = {}
     for i, caption in ipairs(ds.captions) do place[caption] = i end

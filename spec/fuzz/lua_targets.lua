@@ -1,9 +1,9 @@
 -- What the fuzzers of parsers written in Lua call, by name: a function of any bytes, which raises an error when the
 -- parser does something wrong. To refuse in words is right.
 local build = require "laterna.model.build"
-local captions = require "laterna.data.folder.captions"
 local child = require "spec.support.child"
 local core = require "laterna.core"
+local data = require "laterna.data"
 local json = require "laterna.model.json"
 local pack = require "laterna.train.pack"
 local read = require "laterna.model.read"
@@ -28,34 +28,40 @@ local function try(f, ...)
   check_words(result)
 end
 
-local folder
-local function jsonl_folder()
-  if folder then return folder end
-  folder = child.folder()
-  for _, name in ipairs { "a.png", "b.png" } do core.save_png(folder .. "/" .. name, core.zeros(2, 2, 3)) end
-  return folder
-end
+local folders = {}
 
-local Report = {}
-Report.__index = Report
-function Report.add(_, kind, where, text, ...)
-  assert(type(kind) == "string" and type(where) == "string", "a report names its place")
-  return text:format(...)
-end
-
---- metadata.jsonl: rows name pictures inside the folder, each once.
-function targets.jsonl(bytes)
-  local root = jsonl_folder()
-  local file = assert(io.open(root .. "/metadata.jsonl", "wb"))
-  file:write(bytes)
-  file:close()
-  local rows = try(captions.jsonl, root, true, setmetatable({}, Report))
-  for _, row in ipairs(rows or {}) do
-    assert(row.name == "a.png" or row.name == "b.png", row.name)
-    assert(utf8.len(row.caption), "a caption that is no text")
+-- A folder with two pictures in it, one for each kind of table.
+local function folder_for(kind)
+  if not folders[kind] then
+    folders[kind] = child.folder()
+    for _, name in ipairs { "a.png", "b.png" } do core.save_png(folders[kind] .. "/" .. name, core.zeros(2, 2, 3)) end
   end
-  assert(#(rows or {}) <= 2, "a picture is there twice")
+  return folders[kind]
 end
+
+-- Tables of captions: rows name pictures inside the folder, and each picture is there once.
+local function table_target(kind, name)
+  targets[kind] = function(bytes)
+    local root = folder_for(kind)
+    local file = assert(io.open(root .. "/" .. name, "wb"))
+    file:write(bytes)
+    file:close()
+    local set = try(data.folder, root, { captions = kind, size = 2, quiet = true })
+    if not set then return end
+    tostring(set.report)
+    assert(#set <= 2 and set.names[1] ~= set.names[2], "a picture is there twice")
+    for i = 1, #set do
+      assert(set.names[i] == "a.png" or set.names[i] == "b.png", set.names[i])
+      for _, caption in ipairs(set.all_captions and set.all_captions[i] or { set.captions[i] }) do
+        assert(utf8.len(caption), "a caption that is no text")
+      end
+    end
+  end
+end
+
+table_target("jsonl", "metadata.jsonl")
+table_target("csv", "captions.csv")
+table_target("coco", "captions.json")
 
 --- What a tokenizer takes it gives back, to the byte; and it reads any bytes.
 function targets.tokenizer(bytes)

@@ -50,6 +50,17 @@ for i, line in ipairs { '{"file_name": "a.png", "text": "a red star"}\n{"file_na
   write(("jsonl/%d"):format(i), line)
 end
 
+for i, text in ipairs { "file_name,text\na.png,a red star\nb.png,\"a \"\"b\"\", too\"\r\n",
+  "\u{feff}image;caption;split\n./a.png;x;test\nb;y\n", "a.png#0\tone\na.png#1\ttwo\n", 'file,text\n"a.png\n' } do
+  write(("csv/%d"):format(i), text)
+end
+
+for i, text in ipairs { '{"images":[{"id":1,"file_name":"a.png"},{"id":"x","file_name":"../b.png"}],' ..
+  '"annotations":[{"image_id":1,"caption":"one"},{"image_id":1,"caption":"two"}]}', '{"a.png":"x","b":["y",null]}',
+  '{"images":[{"filename":"a.png","split":"train","sentences":[{"raw":"x"}]}]}', '[{"file":"b.png","text":"y"}]' } do
+  write(("coco/%d"):format(i), text)
+end
+
 write("tokenizer/1", "laterna tokenizer 1\nlowercase yes\nwords 2\nred\n star\n")
 write("tokenizer/2", "laterna tokenizer 1\nlowercase no\nwords 0\n")
 write("tokenizer/3", "A red  star \xff")

@@ -1,11 +1,15 @@
 --- Pictures in memory as bytes, with what is known about each: the object behind every function of laterna.data.
 -- Fields: `images` (n,h,w,c) uint8, `captions` (a list of strings), where there are classes `labels` (n) int32 from 1
 -- and `classes` (their names), and for each picture whatever else the source knows (`attributes`, `mentions`, `names`).
+-- Where pictures have several captions, `captions` holds the first of each and `all_captions` a list for each; where an
+-- epoch shows some more often than others, `repeats` says how often.
 -- @classmod laterna.data.Dataset
 local batches = require "laterna.data.batches"
 local check = require "laterna.check"
 local core = require "laterna.core"
 local derive = require("laterna.data.seed").derive
+local joined = require "laterna.data.join"
+local mapped = require "laterna.data.map"
 local spelling = require "laterna.spelling"
 
 local methods = {}
@@ -88,15 +92,17 @@ function methods:subset(first, last)
   return take(self, index)
 end
 
---- Two data sets that share no picture, chosen at random; each keeps the order of the whole.
+--- Two data sets that share no picture, chosen at random; each keeps the order of the whole. The same seed chooses the
+-- same pictures.
 -- @function split
 -- @tparam number fraction of the pictures that go to the first, between 0 and 1
--- @tparam[opt=0] integer seed
+-- @tparam[opt=0] integer|table seed or `{ seed = }`
 -- @treturn Dataset
 -- @treturn Dataset
 function methods:split(fraction, seed)
   want_dataset("split", self)
   check.number("split", 1, "fraction", fraction, 0, 1)
+  if type(seed) == "table" then seed = check.options("split", 2, seed, { seed = { "integer", 0 } }).seed end
   seed = check.integer("split", 2, "seed", seed or 0)
   local count = math.floor(#self * fraction + 0.5)
   if count == 0 or count == #self then
@@ -113,8 +119,63 @@ function methods:split(fraction, seed)
   return take(self, a), take(self, b)
 end
 
+--- The pictures for which a function says yes, copied into a data set of their own.
+-- @function filter
+-- @tparam function f `f(item, i)`, where the item is what `set[i]` gives
+-- @treturn Dataset
+function methods:filter(f)
+  want_dataset("filter", self)
+  check.type("filter", 1, "f", f, "callable")
+  local index = {}
+  for i = 1, #self do
+    if f(item(self, i), i) then index[#index + 1] = i end
+  end
+  if #index == 0 then check.fail("filter", 1, "f: it left none of the %d pictures", #self) end
+  return take(self, index)
+end
+
+--- A data set of what a function makes of each picture.
+-- @function map
+-- @tparam function f `f(item, i) -> item`, where the item is what `set[i]` gives: `x` (h,w,c) float32 in -1 .. 1,
+-- `caption`, `label` and what else is known. What it returns, the same table or another, has an `x`, which is rounded
+-- to bytes (clamped to -1 .. 1), or uint8, of one shape for all; a `caption`; and a `label` where the set has classes
+-- @treturn Dataset
+function methods:map(f)
+  want_dataset("map", self)
+  check.type("map", 1, "f", f, "callable")
+  return new(mapped(self, f, item))
+end
+
+--- Every caption of every picture, in order: what a text encoder has to know.
+-- @function texts
+-- @treturn {string,...}
+function methods:texts()
+  want_dataset("texts", self)
+  local out = {}
+  for i, caption in ipairs(self.captions) do
+    for _, text in ipairs(self.all_captions and self.all_captions[i] or { caption }) do out[#out + 1] = text end
+  end
+  return out
+end
+
+--- The pictures of this data set, and then those of others: see laterna.data.concat.
+-- @function concat
+-- @tparam Dataset ... others
+-- @treturn Dataset
+function methods:concat(...)
+  want_dataset("concat", self)
+  local sets = table.pack(self, ...)
+  for k = 2, sets.n do
+    if getmetatable(sets[k]) ~= meta then
+      check.fail("concat", k - 1, "set: expected dataset, got %s", check.describe(sets[k]))
+    end
+  end
+  return new(joined(sets))
+end
+
 --- Batches for training. Each batch is a table: `x` (b,h,w,c) float32 in -1 .. 1, `captions`, `index` (b) int32 and,
--- where there are classes, `labels` (b) int32. Two ways to read: `for batch in it do` and `it:next()`.
+-- where there are classes, `labels` (b) int32. Of several captions of a picture one is drawn each time. Two ways to
+-- read: `for batch in it do` and `it:next()`.
 --
 -- What comes depends on the seed, the options and the place only: `it:state()` is a small table of strings, and
 -- `it:load_state(s)` on an iterator made alike continues with the very same batches. `it.per_epoch` is the number of
@@ -128,6 +189,8 @@ end
 -- @tparam[opt=true] boolean options.shuffle a new order each epoch
 -- @tparam[opt=true] boolean options.drop_last leave out the last, smaller batch of an epoch
 -- @tparam[opt] integer options.epochs stop after so many; without it batches never end
+-- @tparam[opt=false] boolean options.balanced show each class equally often; an epoch is as long as without
+-- @tparam[opt=true] boolean options.repeats show pictures as often as `set.repeats` says, where it does
 -- @tparam[opt=false] boolean options.flip mirror half of the pictures, chosen at random
 -- @tparam[opt] function options.augment `augment(x, generator, batch) -> x`: the generator belongs to the batch
 -- @treturn Batches
@@ -136,4 +199,9 @@ function methods:batches(size, options)
   return batches(self, size, options)
 end
 
-return { new = new }
+--- Is this a data set?
+-- @param v anything
+-- @treturn boolean
+local function is(v) return getmetatable(v) == meta end
+
+return { new = new, is = is }

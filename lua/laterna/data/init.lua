@@ -1,9 +1,9 @@
---- Pictures with captions: drawn on the spot, from a folder, or from the files of a known data set.
+--- Pictures with captions: drawn on the spot, from a folder, from tensors, or from the files of a known data set.
 -- Every function returns a `laterna.data.Dataset`; each is loaded when it is first used.
 -- @module laterna.data
 local spelling = require "laterna.spelling"
 
-local NAMES = { fashion_mnist = true, idx = true, folder = true, scenes = true }
+local NAMES = { concat = true, fashion_mnist = true, folder = true, from = true, idx = true, scenes = true }
 
 local data = setmetatable({}, {
   __pairs = function(all)

@@ -1,13 +1,23 @@
---- Pictures of one's own: a folder of PNG files with captions.
+--- Pictures of one's own: a folder of pictures with captions, laid out as people have them.
 -- @module laterna.data.folder
+local account = require "laterna.data.folder.account"
 local captions = require "laterna.data.folder.captions"
 local check = require "laterna.check"
+local classes = require "laterna.data.folder.classes"
+local coco = require "laterna.data.folder.coco"
 local core = require "laterna.core"
 local dataset = require "laterna.data.dataset"
-local new_report = require "laterna.data.folder.report"
+local files = require "laterna.data.folder.files"
+local look = require "laterna.data.folder.look"
+local names = require "laterna.data.folder.names"
 local need = require "laterna.need"
+local new_report = require "laterna.data.folder.report"
+local read = require "laterna.data.folder.read"
+local splits = require "laterna.data.folder.splits"
+local tables = require "laterna.data.folder.tables"
+local tree = require "laterna.data.folder.tree"
 
-local MOST = 4096
+local MOST <const>, MOST_JSON <const> = 4096, 64
 
 local function is_size(v)
   local sides = type(v) == "table" and v or { v, v }
@@ -16,75 +26,182 @@ local function is_size(v)
   return ok, ("an integer from 1 to %d or {height, width}"):format(MOST)
 end
 
+local function is_list_of_names(v)
+  local ok = type(v) == "table"
+  for i = 1, ok and #v or 0 do ok = ok and type(v[i]) == "string" end
+  return ok, "a list of names"
+end
+
 local KNOWN = {
   size = { is_size, 32 }, channels = { "integer", 3, min = 1, max = 4 }, max_pixels = { "integer", nil, min = 1 },
-  captions = { "string", "auto", one_of = { "auto", "txt", "jsonl", "folders" } },
+  captions = { "string", "auto",
+    one_of = { "auto", "txt", "jsonl", "csv", "coco", "folders", "names", "none" } },
+  key = "string", split = { "string", nil, one_of = { "train", "test", "validation", "all" } },
+  repeats = { "boolean", true }, ignore = is_list_of_names,
   bad = { "string", "skip", one_of = { "skip", "error" } }, quiet = { "boolean", false },
   symlinks = { "boolean", false },
 }
 
--- A picture of the wanted size, or nil and the reason.
-local function load(path, o, height, width)
-  local ok, result = pcall(function()
-    return core.fit_picture(core.load_png(path, { channels = o.channels, max_pixels = o.max_pixels }), height, width)
-  end)
-  if ok then return result end
-  if tostring(result):find "interrupted!" then error(result, 0) end
-  return nil, check.reason(result, path)
+local function names_of(there)
+  local list = {}
+  for split in pairs(there) do list[#list + 1] = split end
+  table.sort(list)
+  return table.concat(list, ", "), #list, list[1]
 end
 
-local function fill(root, list, o, report)
-  local height, width = o.size, o.size
-  if type(o.size) == "table" then height, width = o.size[1], o.size[2] end
-  local images, kept = nil, {}
-  for _, picture in ipairs(list) do
-    local x, reason = load(root .. "/" .. picture.name, o, height, width)
-    if x then
-      images = images or core.zeros({ #list, height, width, o.channels }, { dtype = "uint8" })
-      kept[#kept + 1] = picture
-      images[#kept] = x
-      x:free()
-    else
-      report:add("bad", picture.name, reason)
+-- The split that is read: the one asked for, else "train", else the only one.
+local function choose(wanted, there)
+  if wanted or there.train or next(there) == nil then return wanted or "train" end
+  local all, count, first = names_of(there)
+  if count > 1 then check.fail("folder", 2, "split: the folder has %s; none of them is train", all) end
+  return first
+end
+
+local function wanted(list, split)
+  local out = {}
+  for _, file in ipairs(list) do
+    if split == "all" or file.split == nil or file.split == split then out[#out + 1] = file end
+  end
+  return out
+end
+
+-- Those called `first`, where there are some; else all for which test(file) is true.
+local function candidates(list, first, test)
+  local named, others = {}, {}
+  for _, file in ipairs(list) do
+    if file.name == first then named[#named + 1] = file elseif test(file) then others[#others + 1] = file end
+  end
+  return #named > 0 and named or others
+end
+
+-- JSON files that hold captions -> their rows. A file beside a picture of its name is about that picture alone.
+local function parse_all(set, index)
+  local out, count = {}, 0
+  for _, file in ipairs(set.tables) do
+    if file.ending == "json" and not index.by_path_stem[tree.join(file.folder, file.stem)] and count < MOST_JSON then
+      local rows, reason = coco.parse(file, index, set)
+      if reason then set.report:add("bad", file.path, reason) end
+      out[file], count = rows, count + 1
     end
   end
-  return images and images[{ 1, #kept }], kept
+  return out
 end
 
-local function assemble(images, kept, classes, report)
-  local text, lists, labels = {}, { names = {} }, classes and {}
+-- All that the ways of finding captions have to know of a folder.
+local function describe(path, o, report)
+  local found = tree.walk(path, o, report)
+  local there = splits.find(found)
+  local set = { tree = found, root = path, report = report, key = o.key, there = there, split = choose(o.split, there) }
+  set.pictures, set.tables = wanted(found.picture, set.split), wanted(found.table, set.split)
+  set.classes = classes.find(set.pictures, report)
+  set.pictures = set.classes.pictures
+  if not o.repeats then set.classes.repeats = nil end
+  local index, lists, texts = names.index(found), {}, {}
+  for _, text in ipairs(wanted(found.text, set.split)) do
+    local list = not index.by_path_stem[tree.join(text.folder, text.stem)] and tables.is_csv(text, index, set)
+    table.insert(list and lists or texts, text)
+  end
+  set.texts = texts
+  set.candidates = {
+    jsonl = candidates(set.tables, "metadata.jsonl", function(file) return tables.is_jsonl(file, set) end),
+    csv = candidates(set.tables, "metadata.csv", function(file) return tables.is_csv(file, index, set) end),
+  }
+  if #set.candidates.csv == 0 then set.candidates.csv = lists end
+  set.split_asked = o.split ~= nil
+  local parsed
+  function set.parsed()
+    parsed = parsed or parse_all(set, index)
+    return parsed
+  end
+  return set
+end
+
+-- The classes of pictures, sorted, and for each picture its number; nil where some have none, or all the same.
+local function labels_of(kept, kind)
+  local list, number = {}, {}
+  for _, picture in ipairs(kept) do
+    local name = picture.class and files.caption(picture.class)
+    if not name or name == "" then return nil end
+    if not number[name] then list[#list + 1], number[name] = name, true end
+  end
+  if #list < 2 and kind ~= "folders" then return nil end
+  table.sort(list)
+  for i, name in ipairs(list) do number[name] = i end
+  local labels = {}
+  for i, picture in ipairs(kept) do labels[i] = number[files.caption(picture.class)] end
+  return list, core.tensor(labels, { dtype = "int32" })
+end
+
+local function assemble(images, kept, kind, report)
+  local text, lists = {}, { names = {} }
   for i, picture in ipairs(kept) do
-    text[i], lists.names[i] = picture.caption, picture.name
-    if labels then labels[i] = picture.class end
-    if picture.metadata then
-      lists.metadata = lists.metadata or {}
-      lists.metadata[i] = picture.metadata
-    end
+    text[i], lists.names[i] = picture.captions[1], picture.file.path
+    if #picture.captions > 1 then lists.all_captions = {} end
+    if picture.repeats then lists.repeats = {} end
+    if picture.metadata then lists.metadata = {} end
   end
-  return dataset.new { images = images, captions = text, lists = lists, classes = classes, report = report,
-    labels = labels and core.tensor(labels, { dtype = "int32" }) }
+  for i, picture in ipairs(kept) do
+    if lists.all_captions then lists.all_captions[i] = picture.captions end
+    if lists.repeats then lists.repeats[i] = picture.repeats or 1 end
+    if lists.metadata then lists.metadata[i] = picture.metadata or {} end
+  end
+  local names_of_classes, labels = labels_of(kept, kind)
+  return dataset.new { images = images, captions = text, lists = lists, classes = names_of_classes, labels = labels,
+    report = report }
 end
 
---- Loads a folder of PNG files with captions, in the order of their names. Three layouts are understood: `name.png`
--- beside `name.txt`; `metadata.jsonl` with one object a line, `{"file_name": "a/b.png", "text": "a caption"}`, in which
--- other keys are kept; and sub-folders whose names are the classes. Every picture is cut to the largest centred part of
--- the wanted proportions and resized, as lt.fit_picture does: with 2 and 4 channels colours are weighted by alpha,
+-- Why there is nothing to read.
+local function nothing(set, kind)
+  local all = names_of(set.there)
+  if #set.tree.picture == 0 then return "there is no picture in it" end
+  if set.split ~= "all" and not set.there[set.split] and (next(set.there) or set.split ~= "train") then
+    return ("there is no split %s; the folder has %s"):format(set.split, next(set.there) and all or "none")
+  end
+  if kind then return "no picture with a caption is left" end
+  return ("nothing says what its %d pictures show: no texts, no table, no folders as classes; captions = \"names\" "
+    .. "takes the files' names, captions = \"none\" leaves them empty"):format(#set.pictures)
+end
+
+--- Loads a folder of pictures with captions, in the order of their names, whatever it is called that holds them. With
+-- captions = "auto" the first of these layouts that fits is taken; `report.layout` names it:
+--
+--  - "jsonl": metadata.jsonl, in the folder or in others below it, one object a line, `{"file_name": "a/b.png",
+--    "text": "a caption"}`; other keys are kept. A list of texts is several captions
+--  - "csv": metadata.csv, captions.csv or another table with a column of names (file_name, file, image, ...) and one of
+--    captions (text, caption, prompt, ...; else label); separators are , ; tab and |; several rows of a picture are
+--    several captions
+--  - "coco": COCO's captions, or other JSON with names and captions
+--  - "txt": `name.png` beside `name.txt` or `name.caption`, at any depth, or with its text in another folder
+--  - "folders": the top folders are the classes and the captions, `ankle_boot` -> "ankle boot"
+--
+-- With "txt" and tables the top folders are classes as well, where there are several. kohya's folders `10_name` repeat
+-- their pictures (see `Dataset:batches`). Folders train/, test/ and validation/, tables with these words in their names
+-- and a column `split` hold parts of the set, of which one is read. Every picture is cut to the largest centred part
+-- of the wanted proportions and resized, as lt.fit_picture does: with 2 and 4 channels colours are weighted by alpha,
 -- and a pixel with alpha 0 has no colour of its own (all its channels are 0).
 --
--- What is wrong with a folder is found in `dataset.report` and printed once on stderr: orphans (a picture without
--- caption, a caption without picture), bad files and rows (by name and line), empty captions (these are kept).
+-- `dataset.report`, printed once on stderr, names the layout and every file below the folder that was not used, by
+-- reason: see `laterna.data.folder.report`. It warns of pictures that are nearly blank, tiny, of extreme proportions or
+-- there twice, and of captions that are all the same or share no word.
 -- @function folder
 -- @tparam string path
 -- @tparam[opt] table options
 -- @tparam[opt=32] integer|table options.size a side, or {height, width}
 -- @tparam[opt=3] integer options.channels 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha
--- @tparam[opt="auto"] string options.captions "txt", "jsonl", "folders", or "auto": found out
--- @tparam[opt="skip"] string options.bad "error" refuses the folder when anything is bad or orphaned
+-- @tparam[opt="auto"] string options.captions "txt", "jsonl", "csv", "coco", "folders"; "names": the files' names,
+-- `a red star_001.png` -> "a red star"; "none": empty ones; or "auto": found out
+-- @tparam[opt] string options.key which field or column of a table is the caption
+-- @tparam[opt] string options.split "train" (the default where there are splits), "test", "validation" or "all"
+-- @tparam[opt=true] boolean options.repeats heed the numbers of kohya's folders
+-- @tparam[opt="skip"] string options.bad "error" refuses the folder when any file is not used, but for hidden files,
+-- other splits and those that `ignore` names
+-- @tparam[opt] {string,...} options.ignore names of files or folders that may lie there, such as "README.txt" or "*.md"
 -- @tparam[opt=false] boolean options.quiet print nothing
 -- @tparam[opt=false] boolean options.symlinks follow symbolic links, which may lead out of the folder
 -- @tparam[opt] integer options.max_pixels refuse larger pictures, as load_png does
--- @treturn Dataset with `names` (paths inside the folder), `report`; for "folders" `labels` and `classes`; for "jsonl"
--- `metadata`, for each picture a table of the other keys of its row
+-- @treturn Dataset with `names` (paths inside the folder) and `report`; where there are classes `labels` and `classes`;
+-- where tables say more `metadata`, for each picture a table; where pictures have several captions `all_captions`, for
+-- each a list; with kohya's folders `repeats`
 return function(path, options)
   check.type("folder", 1, "path", path, "string")
   local o = check.options("folder", 2, options, KNOWN)
@@ -94,12 +211,20 @@ return function(path, options)
     check.fail("folder", 1, "path: %s", mode and path .. " is not a folder" or why)
   end
   local report = new_report(path)
-  local kind = o.captions == "auto" and captions.guess(path, o.symlinks) or o.captions
-  local list, classes = captions[kind](path, o.symlinks, report)
-  local images, kept = fill(path, list, o, report)
+  local set = describe(path, o, report)
+  local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
+  local list = {}
+  if kind then list, report.layout = captions[kind](set) end
+  if o.split and not set.there[o.split] and o.split ~= "all" and (next(set.there) or o.split ~= "train") then
+    list = {}
+  end
+  table.sort(list, function(a, b) return a.file.path < b.file.path end)
+  local images, kept = read(path, list, o, report)
+  account(set, report)
   report.pictures = #kept
+  if images then look(report, kept, images) end
+  if not images then error(("%s\n%s"):format(report, nothing(set, kind)), 2) end
   if o.bad == "error" and not report:complete() then error(tostring(report), 2) end
-  if not images then error(tostring(report) .. "\nno picture with a caption is left", 2) end
-  if not o.quiet and not (report:complete() and #report.empty == 0) then io.stderr:write(tostring(report), "\n") end
-  return assemble(images, kept, classes, report)
+  if not o.quiet then io.stderr:write(tostring(report), "\n") end
+  return assemble(images, kept, kind, report)
 end

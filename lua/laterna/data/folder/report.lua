@@ -1,39 +1,105 @@
---- What a folder held that did not become a picture with a caption. Three lists of `{ name =, reason = }`: `orphans`
--- (a picture without a caption or the other way round), `bad` (unreadable, refused, malformed) and `empty` (kept, with
--- an empty caption); `pictures` counts what was kept.
+--- What a folder held that did not become a picture with a caption, by reason. Lists of `{ name =, reason = }`:
+--
+--  - orphans: a picture without a caption, or the other way round
+--  - bad: unreadable, refused, malformed
+--  - unused: files that laterna has no use for (README.txt, archives, tables without captions)
+--  - apart: what nobody would miss: hidden files, those of other splits, those that the option `ignore` names
+--  - empty: kept, with an empty caption
+--
+-- `pictures` counts what was kept, `files` all that lies below the folder, `layout` says how captions were found.
+-- `warnings` is a list of `{ what =, names = }`: pictures that were kept and may spoil a training.
 -- @module laterna.data.folder.report
 local Report = {}
 Report.__index = Report
 
-local SHOWN = 20
+local GROUPS <const>, NAMES <const> = 30, 3
+
+local LISTS = { "bad", "orphans", "unused", "empty", "apart" }
 
 local function new(path)
-  return setmetatable({ path = path, pictures = 0, orphans = {}, bad = {}, empty = {} }, Report)
+  return setmetatable({ path = path, pictures = 0, files = 0, orphans = {}, bad = {}, empty = {}, unused = {},
+    apart = {}, warnings = {}, noted = {} }, Report)
 end
 
---- Notes one problem in `list`: "orphans", "bad" or "empty".
-function Report:add(list, name, reason, ...)
-  if select("#", ...) > 0 then reason = reason:format(...) end
-  table.insert(self[list], { name = name, reason = reason })
+--- Notes one problem.
+-- @tparam string list "orphans", "bad", "unused", "apart" or "empty"
+-- @tparam string name a path, or a path and a line as in `metadata.jsonl:3`
+-- @tparam string reason
+-- @tparam[opt] string general what is said once of all that share it; without it the reason
+function Report:add(list, name, reason, general)
+  table.insert(self[list], { name = name, reason = reason, general = general or reason })
+  if list ~= "empty" then self.noted[name] = true end
+end
+
+--- Notes pictures that were kept and are worth a look.
+-- @tparam string what
+-- @tparam {string,...} names
+function Report:warn(what, names)
+  if #names > 0 then table.insert(self.warnings, { what = what, names = names }) end
 end
 
 -- Names come from disks and from files that nobody checked: nothing in them may steer a terminal.
-local function printable(s) return (s:gsub("%c", function(c) return ("\\%03d"):format(c:byte()) end)) end
+local function printable(s)
+  s = s:gsub("%c", function(c) return ("\\%03d"):format(c:byte()) end)
+  if not utf8.len(s) then s = s:gsub("[\128-\255]", function(c) return ("\\%03d"):format(c:byte()) end) end
+  return (s:gsub("\xc2([\128-\159])", function(c) return "\\194" .. ("\\%03d"):format(c:byte()) end))
+end
+
+local function some(names)
+  local shown = {}
+  for i = 1, math.min(#names, NAMES) do shown[i] = printable(names[i]) end
+  local more = #names > NAMES and (" and %d more"):format(#names - NAMES) or ""
+  return table.concat(shown, ", ") .. more
+end
+
+-- What a group is counted in: ".txt", or "rows of metadata.jsonl".
+local function unit(name)
+  local of = name:match "^(.*):%d+$"
+  if of then return "rows of " .. of end
+  local ending = name:match "[^/](%.[^./]+)$"
+  return ending and #ending <= 9 and ending:lower() or "files"
+end
+
+-- Problems that differ in numbers only are one group.
+local function groups(list)
+  local out, by_key = {}, {}
+  for _, problem in ipairs(list) do
+    local counted = unit(problem.name)
+    local key = counted .. "\0" .. problem.general:gsub("%d+", "0")
+    local group = by_key[key]
+    if not group then
+      group = { unit = counted, first = problem, names = {} }
+      by_key[key], out[#out + 1] = group, group
+    end
+    group.names[#group.names + 1] = problem.name
+  end
+  return out
+end
+
+local function line_of(group)
+  if #group.names == 1 then return ("  %s: %s"):format(printable(group.first.name), printable(group.first.reason)) end
+  return ("  %d %s: %s (%s)"):format(#group.names, printable(group.unit), printable(group.first.general),
+    some(group.names))
+end
 
 function Report:__tostring()
-  local lines = { ("folder %s: %d pictures"):format(printable(self.path), self.pictures) }
-  for _, list in ipairs { "orphans", "bad", "empty" } do
-    local found = self[list]
-    if #found > 0 then lines[#lines + 1] = ("  %d %s"):format(#found, list) end
-    for i = 1, math.min(#found, SHOWN) do
-      lines[#lines + 1] = ("    %s: %s"):format(printable(found[i].name), printable(found[i].reason))
+  local layout = self.layout and "; captions: " .. printable(self.layout) or ""
+  local lines = { ("folder %s: %d pictures%s"):format(printable(self.path), self.pictures, layout) }
+  for _, list in ipairs(LISTS) do
+    local found = groups(self[list])
+    for i = 1, math.min(#found, GROUPS) do lines[#lines + 1] = line_of(found[i]) end
+    if #found > GROUPS then
+      lines[#lines + 1] = ("  and %d more reasons, in dataset.report.%s"):format(#found - GROUPS, list)
     end
-    if #found > SHOWN then lines[#lines + 1] = ("    and %d more, in dataset.report"):format(#found - SHOWN) end
+  end
+  for _, warning in ipairs(self.warnings) do
+    lines[#lines + 1] = ("  look: %d %s: %s"):format(#warning.names, printable(warning.what), some(warning.names))
   end
   return table.concat(lines, "\n")
 end
 
---- Is there anything that was left out?
-function Report:complete() return #self.orphans == 0 and #self.bad == 0 end
+--- Was everything used that is no bystander?
+-- @treturn boolean
+function Report:complete() return #self.orphans == 0 and #self.bad == 0 and #self.unused == 0 end
 
 return new

@@ -1,0 +1,126 @@
+--- All that lies below a folder, in a fixed order. Nothing is passed over, so that whatever is not used can be counted.
+-- @module laterna.data.folder.tree
+local need = require "laterna.need"
+
+local tree = {}
+
+local DEEPEST <const>, MOST <const> = 32, 1 << 22
+
+local KINDS = { txt = "text", caption = "text", csv = "table", tsv = "table", jsonl = "table", json = "table" }
+
+-- What a picture really is, its first bytes say; those that laterna does not read are reported as such.
+for ending in ("png apng jpg jpeg jpe jfif webp gif bmp tif tiff avif heic jxl tga"):gmatch "%S+" do
+  KINDS[ending] = "picture"
+end
+
+-- What operating systems leave behind.
+local LEFT_BEHIND = { ["thumbs.db"] = true, ["desktop.ini"] = true, __macosx = true }
+
+--- Joins a folder inside the root, "" for the root itself, and a name.
+-- @tparam string a
+-- @tparam string b
+-- @treturn string
+function tree.join(a, b) return a == "" and b or a .. "/" .. b end
+
+-- One file: `path` inside root = `folder`/`name`, `name` = `stem`.`ending` (in small letters), `kind`, and `aside`: why
+-- it is put aside, where it is.
+local function entry(folder, name, aside)
+  local stem, ending = name:match "^(.+)%.([^.]+)$"
+  ending = ending and ending:lower() or ""
+  return { path = tree.join(folder, name), folder = folder, name = name, stem = stem or name, ending = ending,
+    kind = KINDS[ending] or "other", aside = aside }
+end
+
+-- A link counts as bad where following it would have given something to read.
+local function add_link(self, file, mode)
+  self.links[file.path] = true
+  local reason = mode and "a symbolic link; symlinks = true follows it" or "a symbolic link that leads nowhere"
+  local wanted = not file.aside and (file.kind ~= "other" or mode == "directory")
+  self.report:add(file.aside and "apart" or wanted and "bad" or "unused", file.path, reason)
+end
+
+local function names_in(self, folder)
+  local names = {}
+  local ok, reason = pcall(function()
+    for name in self.lfs.dir(tree.join(self.root, folder)) do
+      if name ~= "." and name ~= ".." then names[#names + 1] = name end
+    end
+  end)
+  if not ok then
+    self.report:add("bad", folder == "" and "." or folder, "cannot be listed: " .. tostring(reason):gsub("^.*: ", ""))
+  end
+  table.sort(names)
+  return names
+end
+
+local walk
+
+local function enter(self, file, attributes, depth)
+  local id = attributes.ino ~= 0 and attributes.dev .. ":" .. attributes.ino or file.path
+  if self.visited[id] then
+    self.report:add("bad", file.path, "a link to a folder that is read as " .. self.visited[id])
+  elseif depth > DEEPEST then
+    self.report:add("bad", file.path, ("more than %d folders deep"):format(DEEPEST))
+  else
+    self.visited[id] = file.path
+    walk(self, file.path, depth, file.aside)
+  end
+end
+
+local function visit(self, file, depth)
+  local path = self.root .. "/" .. file.path
+  local mode = self.lfs.symlinkattributes(path, "mode")
+  local link = mode == "link"
+  if link then mode = self.lfs.attributes(path, "mode") end
+  if link and (not self.follow or not mode or file.aside) then
+    add_link(self, file, mode)
+  elseif mode == "directory" then
+    enter(self, file, self.lfs.attributes(path) or {}, depth + 1)
+  elseif mode == "file" then
+    self.files[#self.files + 1] = file
+    if #self.files > MOST then error(("folder: more than %d files"):format(MOST), 0) end
+  else
+    self.report:add(file.aside and "apart" or file.kind == "picture" and "bad" or "unused", file.path, "not a file")
+  end
+end
+
+local function is_ignored(self, path, name)
+  for _, pattern in ipairs(self.ignored) do
+    if name:find(pattern) or path:find(pattern) then return true end
+  end
+  return false
+end
+
+function walk(self, folder, depth, aside)
+  for _, name in ipairs(names_in(self, folder)) do
+    local why = aside or (name:sub(1, 1) == "." or LEFT_BEHIND[name:lower()]) and "hidden" or
+      is_ignored(self, tree.join(folder, name), name) and "ignored" or nil
+    visit(self, entry(folder, name, why), depth)
+  end
+end
+
+-- "*.md" as a pattern of Lua's.
+local function pattern_of(name) return "^" .. name:gsub("[^%w%*]", "%%%0"):gsub("%*+", ".*") .. "$" end
+
+--- Walks a folder. Symbolic links are reported unless they are followed; a folder that several lead to is read once, so
+-- that a ring of links comes to an end.
+-- @tparam string root
+-- @tparam table o `symlinks`: follow them; `ignore`: names, in which * stands for anything, of what is put aside
+-- @tparam Report report
+-- @treturn table `root`; `files`, all of them; of those that are not put aside `picture`, `text`, `table` and `other`;
+-- and `links`, the paths that are symbolic links, as keys
+function tree.walk(root, o, report)
+  local self = { root = root, follow = o.symlinks, ignored = {}, report = report, files = {}, links = {}, visited = {},
+    lfs = need("lfs", "lua-filesystem", "luafilesystem"), picture = {}, text = {}, table = {}, other = {} }
+  for i, name in ipairs(o.ignore or {}) do self.ignored[i] = pattern_of(name) end
+  local top = self.lfs.attributes(root) or {}
+  if top.ino and top.ino ~= 0 then self.visited[top.dev .. ":" .. top.ino] = "." end
+  walk(self, "", 0, nil)
+  table.sort(self.files, function(a, b) return a.path < b.path end)
+  for _, file in ipairs(self.files) do
+    if not file.aside then table.insert(self[file.kind], file) end
+  end
+  return self
+end
+
+return tree
