@@ -1,5 +1,6 @@
 --- The ways in which a folder can say what its pictures show. Each returns a list of `{ file =, captions = }`, with
--- `class`, `repeats` or `metadata` where there are some, and how the layout is called; it reports what does not fit.
+-- `class`, `repeats` or `metadata` where there are some, and how the layout is called; or nil and why there is nothing
+-- to read. It reports what does not fit.
 -- @module laterna.data.folder.captions
 local classes = require "laterna.data.folder.classes"
 local coco = require "laterna.data.folder.coco"
@@ -152,9 +153,7 @@ local function from_tables(set, list, read)
   return rows.list, what
 end
 
-local function no_table(what)
-  error(("folder: no %s: No such file, or no names and captions in it"):format(what), 0)
-end
+local function no_table(what) return nil, ("no %s: No such file, or no names and captions in it"):format(what) end
 
 --- metadata.jsonl: one object a line, with `file_name` and `text`, and whatever else; one in each folder, too.
 -- @tparam table set
@@ -162,7 +161,7 @@ end
 -- @treturn string
 function captions.jsonl(set)
   local list = set.candidates.jsonl
-  if #list == 0 then no_table "metadata.jsonl" end
+  if #list == 0 then return no_table "metadata.jsonl" end
   return from_tables(set, list, tables.jsonl)
 end
 
@@ -172,7 +171,7 @@ end
 -- @treturn string
 function captions.csv(set)
   local list = set.candidates.csv
-  if #list == 0 then no_table "captions.csv" end
+  if #list == 0 then return no_table "captions.csv" end
   return from_tables(set, list, tables.csv)
 end
 
@@ -184,7 +183,7 @@ function captions.coco(set)
   local list = {}
   for file in pairs(set.parsed()) do list[#list + 1] = file end
   table.sort(list, function(a, b) return a.path < b.path end)
-  if #list == 0 then no_table "JSON file with captions" end
+  if #list == 0 then return no_table "JSON file with captions" end
   return from_tables(set, list, function(file, rows) coco.read(file, rows, set.parsed()[file]) end)
 end
 
