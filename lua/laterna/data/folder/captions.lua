@@ -37,13 +37,14 @@ local function texts_by_stem(set)
   return by_stem
 end
 
--- Texts in a folder of their own, images/a.png and captions/a.txt: by the path below the top folder, or by a name that
--- no other has.
+-- Texts in a folder without pictures, images/a.png and captions/a.txt: by the path below the top folder, or by a name
+-- that no other has.
 local function texts_elsewhere(set, taken)
-  local by_tail, by_stem = {}, {}
+  local by_tail, by_stem, with_pictures = {}, {}, { [""] = true }
+  for _, file in ipairs(set.tree.picture) do with_pictures[file.folder] = true end
   local function put(t, key, text) t[key] = t[key] == nil and text end
   for _, text in ipairs(set.texts) do
-    if not taken[text] and text.folder ~= "" and not set.report.noted[text.path] then
+    if not taken[text] and not with_pictures[text.folder] and not set.report.noted[text.path] then
       local path = join(text.folder, text.stem)
       put(by_tail, path:gsub("^[^/]*/", ""), text)
       put(by_stem, text.stem, text)
@@ -130,7 +131,7 @@ end
 -- What all tables say; pictures that none of them names are orphans.
 local function from_tables(set, list, read)
   split_tables(set, list)
-  local rows, shown = Rows.new(set.tree, set, set.report), {}
+  local rows, shown = Rows.new(set), {}
   for _, file in ipairs(list) do
     if set.split == "all" or not file.of_split or file.of_split == set.split then
       file.used, shown[#shown + 1] = true, file.path

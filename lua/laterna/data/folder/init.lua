@@ -96,7 +96,8 @@ local function describe(path, o, report)
   set.classes = classes.find(set.pictures, report)
   set.pictures = set.classes.pictures
   if not o.repeats then set.classes.repeats = nil end
-  local index, lists, texts = names.index(found), {}, {}
+  local index, lists, texts = names.index(found, report), {}, {}
+  set.index = index
   for _, text in ipairs(wanted(found.text, set.split)) do
     local list = not index.by_path_stem[tree.join(text.folder, text.stem)] and tables.is_csv(text, index, set)
     table.insert(list and lists or texts, text)
