@@ -372,30 +372,7 @@ end
 recipe("optim.Ema", function() return net(), 0.9 end)
 recipe("text.Tokenizer text.Encoder", function() return { "a red star", "a blue star" }, { vocabulary = 300 } end)
 recipe("text.Tokenizer.load", function() return require("laterna.text.tokenizer")({ "a red star" }):state() end)
-recipe("data.scenes", function() return { n = 3, size = 16, seed = 1 } end)
-recipe("data.folder", function()
-  return ".", { size = 16, captions = "txt", key = "text", split = "train", bad = "skip", quiet = true,
-    ignore = { "x" } }
-end)
-recipe("data.from", function()
-  return U(3, 4, 4, 3), { "a", "b", "c" }, { labels = { 1, 2, 1 }, classes = { "x", "y" } }
-end)
-recipe("data.concat", function()
-  local from = require("laterna.data").from
-  return { from(U(1, 4, 4, 3)), from(U(2, 4, 4, 3)) }
-end)
-recipe("dataset:map", function() return require("laterna.data").from(U(2, 4, 4, 3)), function(item) return item end end)
-recipe("dataset:filter", function() return require("laterna.data").from(U(2, 4, 4, 3)), function() return true end end)
-recipe("dataset:split", function() return require("laterna.data").from(U(4, 4, 4, 3)), 0.5, { seed = 1 } end)
-recipe("dataset:concat", function()
-  local set = require("laterna.data").from(U(2, 4, 4, 3))
-  return set, set
-end)
-recipe("dataset:batches", function()
-  local set = require("laterna.data").from(U(2, 4, 4, 3), nil, { labels = { 1, 2 } })
-  return set, 1, { seed = 1, balanced = true, repeats = true }
-end)
-recipe("data.fashion_mnist", function() return "test", "/absent" end)
+require "spec.support.hostile_data"(recipe)
 recipe("grid", function() return T(4, 4, 4, 3), { columns = 2 } end)
 recipe("show", function() return T(4, 4, 3) end)
 
