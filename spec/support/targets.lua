@@ -12,10 +12,13 @@ local SKIP = {
   ["train.arguments"] = true, -- reads the command line, and ends the process when that is wrong
 }
 
+-- Functions that pass on what others raise.
+local OTHERS = { show = "show load_png load_picture" }
+
 local function add(path, f, recipe, names, method)
   if seen[f] or SKIP[path] then return end
   seen[f] = true
-  targets[#targets + 1] = { path = path, f = f, recipe = recipe, names = names or path:match "[%w_]+$",
+  targets[#targets + 1] = { path = path, f = f, recipe = recipe, names = names or OTHERS[path] or path:match "[%w_]+$",
                             method = method }
 end
 

@@ -114,6 +114,14 @@ layout("pictures that are half captioned", {
   means = { ["a.png"] = "one" }, left = { ["b.png"] = "orphans", ["c.txt"] = "orphans" },
 })
 
+layout("a picture and a text of one name, in folders that have nothing to do with each other", {
+  files = { ["2023/1.png"] = true, ["2023/2.png"] = true, ["2023/2.txt"] = "two", ["2024/3.png"] = true,
+    ["2024/3.txt"] = "three", ["2024/1.txt"] = "of a picture that is lost" },
+  means = { ["2023/2.png"] = "two", ["2024/3.png"] = "three" },
+  classes = { ["2023/2.png"] = "2023", ["2024/3.png"] = "2024" },
+  left = { ["2023/1.png"] = "orphans", ["2024/1.txt"] = "orphans" },
+})
+
 -- ---- classes ----------
 layout("classes in a folder of their own, names of several words", {
   files = { ["data/ankle_boot/0.png"] = true, ["data/t_shirt/0.png"] = true },
@@ -131,6 +139,11 @@ layout("CUB: classes with numbers in front", {
     ["images/002.Laysan_Albatross/0.jpg"] = "Laysan Albatross" },
   classes = { ["images/001.Black_footed_Albatross/0.jpg"] = "001.Black_footed_Albatross",
     ["images/002.Laysan_Albatross/0.jpg"] = "002.Laysan_Albatross" },
+})
+layout("two classes that are counted", {
+  files = { ["1_cat/0.png"] = true, ["2_dog/0.png"] = true },
+  means = { ["1_cat/0.png"] = "cat", ["2_dog/0.png"] = "dog" },
+  classes = { ["1_cat/0.png"] = "1_cat", ["2_dog/0.png"] = "2_dog" },
 })
 layout("classes that are counted, which is not kohya's", {
   files = { ["1_cat/0.png"] = true, ["2_dog/0.png"] = true, ["3_cow/0.png"] = true },
@@ -293,6 +306,11 @@ layout("a table that names pictures which are not there", {
 layout("masks and thumbnails beside images/ and captions/", {
   files = { ["images/a.png"] = true, ["masks/a.png"] = true, ["captions/a.txt"] = "one", ["thumbs/a.jpg"] = true },
   means = { ["images/a.png"] = "one" }, left = { ["masks/a.png"] = "unused", ["thumbs/a.jpg"] = "unused" },
+})
+
+layout("masks of the names in a table", {
+  files = { ["images/a.png"] = true, ["masks/a.png"] = true, ["captions.csv"] = "image,text\na.png,one\n" },
+  means = { ["images/a.png"] = "one" }, left = { ["masks/a.png"] = "unused" },
 })
 
 -- ---- no captions ----------

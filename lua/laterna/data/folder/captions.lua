@@ -1,5 +1,6 @@
 --- The ways in which a folder can say what its pictures show. Each returns a list of `{ file =, captions = }`, with
--- `class`, `repeats` or `metadata` where there are some, and how the layout is called; it reports what does not fit.
+-- `class`, `repeats` or `metadata` where there are some, and how the layout is called; or nil and why there is nothing
+-- to read. It reports what does not fit.
 -- @module laterna.data.folder.captions
 local classes = require "laterna.data.folder.classes"
 local coco = require "laterna.data.folder.coco"
@@ -36,13 +37,14 @@ local function texts_by_stem(set)
   return by_stem
 end
 
--- Texts in a folder of their own, images/a.png and captions/a.txt: by the path below the top folder, or by a name that
--- no other has.
+-- Texts in a folder without pictures, images/a.png and captions/a.txt: by the path below the top folder, or by a name
+-- that no other has.
 local function texts_elsewhere(set, taken)
-  local by_tail, by_stem = {}, {}
+  local by_tail, by_stem, with_pictures = {}, {}, { [""] = true }
+  for _, file in ipairs(set.tree.picture) do with_pictures[file.folder] = true end
   local function put(t, key, text) t[key] = t[key] == nil and text end
   for _, text in ipairs(set.texts) do
-    if not taken[text] and text.folder ~= "" and not set.report.noted[text.path] then
+    if not taken[text] and not with_pictures[text.folder] and not set.report.noted[text.path] then
       local path = join(text.folder, text.stem)
       put(by_tail, path:gsub("^[^/]*/", ""), text)
       put(by_stem, text.stem, text)
@@ -129,7 +131,7 @@ end
 -- What all tables say; pictures that none of them names are orphans.
 local function from_tables(set, list, read)
   split_tables(set, list)
-  local rows, shown = Rows.new(set.tree, set, set.report), {}
+  local rows, shown = Rows.new(set), {}
   for _, file in ipairs(list) do
     if set.split == "all" or not file.of_split or file.of_split == set.split then
       file.used, shown[#shown + 1] = true, file.path
@@ -152,9 +154,7 @@ local function from_tables(set, list, read)
   return rows.list, what
 end
 
-local function no_table(what)
-  error(("folder: no %s: No such file, or no names and captions in it"):format(what), 0)
-end
+local function no_table(what) return nil, ("no %s: No such file, or no names and captions in it"):format(what) end
 
 --- metadata.jsonl: one object a line, with `file_name` and `text`, and whatever else; one in each folder, too.
 -- @tparam table set
@@ -162,7 +162,7 @@ end
 -- @treturn string
 function captions.jsonl(set)
   local list = set.candidates.jsonl
-  if #list == 0 then no_table "metadata.jsonl" end
+  if #list == 0 then return no_table "metadata.jsonl" end
   return from_tables(set, list, tables.jsonl)
 end
 
@@ -172,7 +172,7 @@ end
 -- @treturn string
 function captions.csv(set)
   local list = set.candidates.csv
-  if #list == 0 then no_table "captions.csv" end
+  if #list == 0 then return no_table "captions.csv" end
   return from_tables(set, list, tables.csv)
 end
 
@@ -184,7 +184,7 @@ function captions.coco(set)
   local list = {}
   for file in pairs(set.parsed()) do list[#list + 1] = file end
   table.sort(list, function(a, b) return a.path < b.path end)
-  if #list == 0 then no_table "JSON file with captions" end
+  if #list == 0 then return no_table "JSON file with captions" end
   return from_tables(set, list, function(file, rows) coco.read(file, rows, set.parsed()[file]) end)
 end
 

@@ -38,7 +38,7 @@ local function are_counted(numbers)
   for i, v in ipairs(values) do
     if v ~= i then return false end
   end
-  return #values >= 3
+  return #values >= 2
 end
 
 -- Are these kohya's folders? Their names without the number, and the numbers, by name; else nil.

@@ -92,6 +92,9 @@ end
 function coco.parse(file, index, o)
   local text, reason = files.read(o.root .. "/" .. file.path, LARGEST)
   if not text then return nil, reason end
+  -- COCO's boxes and outlines are large files; whether there are captions in one is seen before it is parsed.
+  local key = ('"%s"'):format(o.key or "caption")
+  if text:find('"annotations"', 1, true) and not text:find(key, 1, true) then return nil end
   local value, fault = json.decode(text)
   if not value then return nil, fault end
   return rows_of(value, o, index, file.folder)

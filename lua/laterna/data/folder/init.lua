@@ -80,7 +80,7 @@ local function parse_all(set, index)
   for _, file in ipairs(set.tables) do
     if file.ending == "json" and not index.by_path_stem[tree.join(file.folder, file.stem)] and count < MOST_JSON then
       local rows, reason = coco.parse(file, index, set)
-      if reason then set.report:add("bad", file.path, reason) end
+      if reason then set.report:add(reason:find "^larger" and "unused" or "bad", file.path, reason) end
       out[file], count = rows, count + 1
     end
   end
@@ -96,7 +96,8 @@ local function describe(path, o, report)
   set.classes = classes.find(set.pictures, report)
   set.pictures = set.classes.pictures
   if not o.repeats then set.classes.repeats = nil end
-  local index, lists, texts = names.index(found), {}, {}
+  local index, lists, texts = names.index(found, report), {}, {}
+  set.index = index
   for _, text in ipairs(wanted(found.text, set.split)) do
     local list = not index.by_path_stem[tree.join(text.folder, text.stem)] and tables.is_csv(text, index, set)
     table.insert(list and lists or texts, text)
@@ -148,6 +149,16 @@ local function assemble(images, kept, kind, report)
   local names_of_classes, labels = labels_of(kept, kind)
   return dataset.new { images = images, captions = text, lists = lists, classes = names_of_classes, labels = labels,
     report = report }
+end
+
+-- The pictures and their captions; or none, and the reason where it is known here.
+local function find_captions(set, kind, o)
+  local list, layout
+  if kind then list, layout = captions[kind](set) end
+  if not list then return {}, layout end
+  set.report.layout = layout
+  local known = set.there[o.split] or o.split == "all" or o.split == "train" and not next(set.there)
+  return (o.split == nil or known) and list or {}
 end
 
 -- Why there is nothing to read.
@@ -213,17 +224,13 @@ return function(path, options)
   local report = new_report(path)
   local set = describe(path, o, report)
   local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
-  local list = {}
-  if kind then list, report.layout = captions[kind](set) end
-  if o.split and not set.there[o.split] and o.split ~= "all" and (next(set.there) or o.split ~= "train") then
-    list = {}
-  end
+  local list, missing = find_captions(set, kind, o)
   table.sort(list, function(a, b) return a.file.path < b.file.path end)
   local images, kept = read(path, list, o, report)
   account(set, report)
   report.pictures = #kept
   if images then look(report, kept, images) end
-  if not images then error(("%s\n%s"):format(report, nothing(set, kind)), 2) end
+  if not images then error(("%s\n%s"):format(report, missing or nothing(set, kind)), 2) end
   if o.bad == "error" and not report:complete() then error(tostring(report), 2) end
   if not o.quiet then io.stderr:write(tostring(report), "\n") end
   return assemble(images, kept, kind, report)

@@ -10,13 +10,14 @@ local function put(t, key, file)
   table.insert(t[key], file)
 end
 
---- What `find` looks in.
+--- What `find` looks in: all pictures but those that the report names already.
 -- @tparam table found from tree.walk
+-- @tparam Report report
 -- @treturn table
-function names.index(found)
+function names.index(found, report)
   local index = { exact = {}, by_name = {}, by_stem = {}, by_path_stem = {}, links = found.links, others = {} }
   for _, file in ipairs(found.files) do
-    if file.kind == "picture" and not file.aside then
+    if file.kind == "picture" and not file.aside and not report.noted[file.path] then
       index.exact[file.path] = file
       put(index.by_name, file.name, file)
       put(index.by_stem, file.stem, file)

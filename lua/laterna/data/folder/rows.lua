@@ -28,12 +28,10 @@ function Rows.column(has, what)
 end
 
 --- Rows of a folder.
--- @tparam table found the tree
--- @tparam table o `split`: the one that is wanted, or "all"
--- @tparam Report report
+-- @tparam table set `index`, from names.index; `split`, the one that is wanted, or "all"; `report`
 -- @treturn Rows
-function Rows.new(found, o, report)
-  return setmetatable({ index = names.index(found), split = o.split, report = report, list = {}, by_path = {},
+function Rows.new(set)
+  return setmetatable({ index = set.index, split = set.split, report = set.report, list = {}, by_path = {},
     splits = {} }, Rows)
 end
 

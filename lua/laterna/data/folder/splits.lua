@@ -98,7 +98,7 @@ function splits.find(found)
     local level = splits.level(found.picture, base)
     if are_splits(level) then
       mark(found, base, level)
-      for _, name in ipairs(level.names) do there[splits.of(name) or "other"] = true end
+      for _, name in ipairs(level.names) do there[splits.of(name) or name] = true end
       return there
     end
     local inner = #level.names == 1 and #level.direct == 0 and level.names[1]
