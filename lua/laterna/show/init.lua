@@ -30,7 +30,7 @@ end
 -- One picture out of whatever came, and what to call it.
 local function resolve(what, o)
   if type(what) == "string" then
-    return pixels.read("show", 1, "picture", core.load_png(what)), "picture " .. what .. " "
+    return pixels.read("show", 1, "picture", core.load_picture(what)), "picture " .. what .. " "
   end
   check.type("show", 1, "picture", what, "tensor|table|string")
   local shape = type(what) ~= "table" and what.shape
@@ -61,13 +61,13 @@ end
 --- Shows a picture in the terminal, as well as the terminal can: kitty's and iTerm2's protocols, sixels, or two pixels
 -- a cell in 24-bit or 256 colours. Where that is not possible, a line of text says what was not shown and why.
 -- @tparam tensor|table|string picture (h,w), (h,w,c) with 1 to 4 channels (alpha is laid on white); (n,h,w,c) or a
--- list, which become a grid; uint8, or float32 in [-1,1] (NaN is black, and said so); or the path of a PNG
+-- list, which become a grid; uint8, or float32 in [-1,1] (NaN is black, and said so); or the path of a picture
 -- @tparam[opt] table options `protocol` ("auto", "kitty", "iterm2", "sixel", "halfblock", "256", "none"; the
 -- environment variable LATERNA_SHOW names one for "auto"), `width` (columns of text to fill at most), `scale` (each
 -- pixel becomes scale x scale pixels), `out` (io.stdout), `tty` (true or false: do not ask whether `out` is a
 -- terminal), and for several pictures the options of `grid`: `columns`, `pad`, `background`, `labels`, `row_labels`,
 -- `column_labels`
--- @raise what is no picture, unknown options, what reading the PNG raises
+-- @raise what is no picture, unknown options, what reading the file raises
 -- @function show
 return function(picture, options)
   local o = check.options("show", 2, options, OPTIONS)

@@ -209,7 +209,7 @@ end
 -- @tparam[opt] {string,...} options.ignore names of files or folders that may lie there, such as "README.txt" or "*.md"
 -- @tparam[opt=false] boolean options.quiet print nothing
 -- @tparam[opt=false] boolean options.symlinks follow symbolic links, which may lead out of the folder
--- @tparam[opt] integer options.max_pixels refuse larger pictures, as load_png does
+-- @tparam[opt] integer options.max_pixels refuse larger pictures, as load_picture does
 -- @treturn Dataset with `names` (paths inside the folder) and `report`; where there are classes `labels` and `classes`;
 -- where tables say more `metadata`, for each picture a table; where pictures have several captions `all_captions`, for
 -- each a list; with kohya's folders `repeats`
