@@ -36,7 +36,7 @@ local function tried(bytes, what)
     assert.is_true(t.shape[1] * t.shape[2] <= 1 << 14 and t.shape[3] <= 4, what)
     t:free()
   else
-    assert.matches("^[%w', ]+%f[%W]", t)
+    assert.matches("decode_picture: [%w']", t)
   end
   return ok
 end
