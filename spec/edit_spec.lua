@@ -126,4 +126,15 @@ describe("edit", function()
     assert.matches("amounts: expected at least one", message(edit.walk, two, one, {}))
     assert.matches("without: expected %(m,2%)", message(edit.direction, core.ones(2, 2), core.ones(1, 3)))
   end)
+
+  it("says what a model of one's own returns in place of a tensor", function()
+    local function nothing() end
+    local mine = { sample = nothing, encode = nothing, parts = nothing, join = nothing }
+    local two, words = core.ones(2, 2), { "a", "b" }
+    assert.matches("generator:sample returns: expected tensor, got nil", message(edit.temperatures, mine, {}, { 1 }))
+    assert.matches("generator:encode returns: expected tensor, got nil", message(edit.attribute, mine, two, words, "a"))
+    assert.matches("flow:parts returns: expected table, got nil", message(edit.swap, mine, two, two, { 1 }))
+    mine.encode = function(_, x) return x[{ 1, 1 }] end
+    assert.matches("generator:encode returns: expected 2 rows, got 1", message(edit.attribute, mine, two, words, "a"))
+  end)
 end)

@@ -116,6 +116,15 @@ local function method(fname, generator, name)
   return f
 end
 
+-- What a model's method returned: a tensor, of n rows where n is known.
+local function returned(fname, name, v, n)
+  noise(fname, 1, "what generator:" .. name .. " returns", v)
+  if n and v:size(1) ~= n then
+    check.fail(fname, 1, "what generator:%s returns: expected %d rows, got %d", name, n, v:size(1))
+  end
+  return v
+end
+
 --- The direction of an attribute: mean noise of the pictures whose caption has a word, less that of the others. Encoded
 -- without captions, unless there is a condition, so that all that the word means is in the noise.
 -- @tparam table generator with encode(x, cond)
@@ -137,7 +146,8 @@ function edit.attribute(generator, x, captions, word, options)
   end
   local n, sums, counts = x:size(1), {}, { [true] = 0, [false] = 0 }
   for first = 1, n, o.batch do
-    local z = encode(generator, x:narrow(1, first, math.min(o.batch, n - first + 1)), nil)
+    local part = x:narrow(1, first, math.min(o.batch, n - first + 1))
+    local z = returned("attribute", "encode", encode(generator, part, nil), #part)
     for i = 1, z:size(1) do
       local caption = check.type("attribute", 3, "captions", rawget(captions, first + i - 1), "string")
       local kind = has_word(caption, word)
@@ -181,7 +191,8 @@ function edit.swap(flow, z1, z2, which)
   local parts, join = method("swap", flow, "parts"), method("swap", flow, "join")
   noise("swap", 2, "z1", z1)
   alike("swap", 3, "z2", z2, z1)
-  local out, other = parts(flow, z1), parts(flow, z2)
+  local out = check.type("swap", 1, "what flow:parts returns", parts(flow, z1), "table")
+  local other = check.type("swap", 1, "what flow:parts returns", parts(flow, z2), "table")
   for _, k in ipairs(numbers("swap", 4, "which", which)) do
     k = check.integer("swap", 4, "which", k, 1, #out)
     out[k] = other[k]
@@ -203,7 +214,7 @@ function edit.temperatures(generator, cond, temperatures, options)
   local list = {}
   for k, t in ipairs(numbers("temperatures", 3, "temperatures", temperatures)) do
     settings.temperature = t
-    list[k] = sample(generator, cond, settings)
+    list[k] = returned("temperatures", "sample", sample(generator, cond, settings), list[1] and #list[1])
   end
   return rows(list, list[1].shape)
 end
