@@ -90,4 +90,10 @@ describe("bits_per_dim", function()
     model = ideal.gaussian("cosine", "v", 0, 0.5, { space = latent })
     fails("in a latent space the density is that of latents", model, x)
   end)
+
+  it("is empty for an empty batch", function()
+    local net = require("laterna.nn").UNet { channels = 1, width = 8, multipliers = { 1 }, blocks = 1 }
+    local model = Diffusion { net = net, size = { 3, 2, 1 } }:eval()
+    assert.same({ 0 }, model:bits_per_dim(core.zeros(0, 3, 2, 1), nil, { steps = 2 }).shape)
+  end)
 end)

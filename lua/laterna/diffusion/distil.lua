@@ -60,7 +60,7 @@ local function scored(error2, huber)
   local mean = error2:mean()
   local log = { mse = mean:item() }
   if not huber then return mean, log end
-  local pixels = error2:numel() // error2:size(1)
+  local pixels = error2:flatten(2):size(2)
   local c = HUBER * pixels ^ 0.5
   return ((error2:flatten(2):sum(2) + c * c):sqrt() - c):mean() * pixels ^ -0.5, log
 end

@@ -88,7 +88,7 @@ local function bits(fname, model, x, cond, options)
     y = y + (v + v2) * math.tan(d / 2)
     volume = volume + (here * from.phi + there * to.phi) * (0.5 * math.log(to.phi / from.phi))
   end
-  local d = x:numel() // x:size(1)
+  local d = x:flatten(2):size(2)
   local logp = volume - y:square():flatten(2):sum(2) * 0.5 - 0.5 * d * math.log(2 * math.pi)
   return logp * (-1 / (d * math.log(2))) - math.log(width, 2)
 end

@@ -224,7 +224,7 @@ function Critic:likelihood(cond, options)
     { part = { "number", 1, min = 0, max = 1 }, pooled_part = { "number", 0, min = 0, max = 1 } })
   local part, frozen = o.part, self:frozen_view()
   return function(out, x, own)
-    local d = x:numel() // x:size(1)
+    local d = x:flatten(2):size(2)
     local by_features = (frozen:feature_error(x, own:mean(out), cond, o.pooled_part) * (d / 2)):expand(x:size(1))
     return part == 1 and by_features or by_features * part + own(out, x) * (1 - part), by_features
   end
