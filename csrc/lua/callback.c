@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <stdatomic.h>
 
+#include "lua/keep.h"
 #include "tensor/tape.h"
 
 enum { AN_ERA = 16 }; // functions
@@ -127,15 +128,5 @@ void lt_open_callback(lua_State *L)
 {
     lt_callbacks *o = lua_newuserdatauv(L, sizeof *o, 1);
     *o = (lt_callbacks){0};
-    lua_newtable(L); // the eras
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_setiuservalue(L, -2, 1);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, collect_owner);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &owner_key);
+    lt_keep(L, &owner_key, "v", collect_owner); // with the eras
 }

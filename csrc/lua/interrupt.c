@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/interrupt.h"
+#include "lua/keep.h"
 
 // Of a Lua state.
 typedef struct {
@@ -134,15 +135,5 @@ void lt_open_interrupt(lua_State *L)
     lua_State *main = main_of(L);
     catcher *c = lua_newuserdatauv(L, sizeof *c, 1);
     *c = (catcher){.ways = {.notice = c->notice, .context = main}};
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_setiuservalue(L, -2, 1);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, release);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+    lt_keep(L, &key, "k", release);
 }
