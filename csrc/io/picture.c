@@ -19,11 +19,13 @@
 #define GIF NULL
 #endif
 
+typedef lt_tensor *decoder(const void *bytes, size_t n, const lt_picture_options *options);
+
 typedef struct {
     const char *name;
     const char *first; // bytes at `at`
     int length, at;
-    lt_tensor *(*decode)(const void *bytes, size_t n, const lt_picture_options *options); // NULL: not in this build
+    decoder *decode;               // NULL: not in this build
     const char *library, *package; // NULL: laterna never reads it
 } format;
 
@@ -76,18 +78,29 @@ lt_tensor *lt_picture_decode(const void *bytes, size_t n, const lt_picture_optio
     return NULL;
 }
 
-lt_tensor *lt_picture_load(const char *path, const lt_picture_options *options)
+// No sound file of so many pixels is larger: at most 8 bytes a pixel, as much again for what is not pixels, and `more`.
+static lt_tensor *load(const char *path, uint64_t more, decoder *decode, const lt_picture_options *options)
 {
     lt_bytes file = {0};
-    // 16 bytes a pixel are more than any format takes; 64 MB for what else a camera puts there: previews, a short film.
-    uint64_t max = options->max_pixels < INT64_MAX / 32 ? (uint64_t)options->max_pixels * 16 + (1 << 26) : INT64_MAX;
+    uint64_t max = options->max_pixels < INT64_MAX / 16 ? (uint64_t)options->max_pixels * 16 + more : INT64_MAX;
     if (lt_file_read(path, max, &file) != LT_OK)
         return NULL;
-    lt_tensor *t = lt_picture_decode(file.data, file.size, options);
+    lt_tensor *t = decode(file.data, file.size, options);
     lt_bytes_free(&file);
     if (!t)
         lt_fail_in_file(path);
     return t;
+}
+
+lt_tensor *lt_png_load(const char *path, const lt_picture_options *options)
+{
+    return load(path, 1 << 20, lt_png_decode, options);
+}
+
+// 64 MB for what else a camera puts there: previews, a short film.
+lt_tensor *lt_picture_load(const char *path, const lt_picture_options *options)
+{
+    return load(path, 1 << 26, lt_picture_decode, options);
 }
 
 const char *const *lt_picture_formats(void)

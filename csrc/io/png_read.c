@@ -167,17 +167,3 @@ lt_tensor *lt_png_decode(const void *bytes, size_t n, const lt_picture_options *
     lt_free(r.raw);
     return r.out;
 }
-
-lt_tensor *lt_png_load(const char *path, const lt_picture_options *options)
-{
-    lt_bytes file = {0};
-    // No sound file of so many pixels is larger: 8 bytes a pixel, and as much again for what is not pixels.
-    uint64_t max = options->max_pixels < INT64_MAX / 16 ? (uint64_t)options->max_pixels * 16 + (1 << 20) : INT64_MAX;
-    if (lt_file_read(path, max, &file) != LT_OK)
-        return NULL;
-    lt_tensor *t = lt_png_decode(file.data, file.size, options);
-    lt_bytes_free(&file);
-    if (!t)
-        lt_fail_in_file(path);
-    return t;
-}

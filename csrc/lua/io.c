@@ -33,6 +33,23 @@ static lt_picture_options picture_options(lua_State *L, int arg)
     return o;
 }
 
+static int load(lua_State *L, lt_tensor *(*read)(const char *, const lt_picture_options *))
+{
+    const char *path = lt_arg_path(L, 1);
+    lt_picture_options options = picture_options(L, 2);
+    LT_PUSH(L, read(path, &options));
+    return 1;
+}
+
+static int decode(lua_State *L, lt_tensor *(*read)(const void *, size_t, const lt_picture_options *))
+{
+    size_t length;
+    const char *bytes = lt_arg_string(L, 1, "bytes", &length);
+    lt_picture_options options = picture_options(L, 2);
+    LT_PUSH(L, read(bytes, length, &options));
+    return 1;
+}
+
 /*** Reads a PNG file. Every kind of PNG (palette, 1 to 16 bits, grey, alpha, interlaced) ends up in one of four
 layouts: 1 channel is grey, 2 grey and alpha, 3 red, green, blue, 4 red, green, blue, alpha (not premultiplied). A
 palette counts as colour, transparency of any kind as alpha. Values are those in the file: gamma and colour profiles are
@@ -50,10 +67,7 @@ hold; `max_pixels` larger pictures are refused from their header (2^26); `backgr
 @raise the path, and what is wrong: no such file, damage (checksums are verified), more than `max_pixels` */
 static int load_png(lua_State *L)
 {
-    const char *path = lt_arg_path(L, 1);
-    lt_picture_options options = picture_options(L, 2);
-    LT_PUSH(L, lt_png_load(path, &options));
-    return 1;
+    return load(L, lt_png_load);
 }
 
 /*** The same for a PNG file's bytes.
@@ -63,11 +77,7 @@ static int load_png(lua_State *L)
 @treturn Tensor (h,w,c) */
 static int decode_png(lua_State *L)
 {
-    size_t length;
-    const char *bytes = lt_arg_string(L, 1, "bytes", &length);
-    lt_picture_options options = picture_options(L, 2);
-    LT_PUSH(L, lt_png_decode(bytes, length, &options));
-    return 1;
+    return decode(L, lt_png_decode);
 }
 
 /*** Reads a picture of any format that this build knows: PNG, JPEG, WebP and GIF (the first frame of what moves), known
@@ -85,10 +95,7 @@ default: for the same library, the numbers are those of Pillow. `lt.info().forma
 that is not read (12 bits a channel), a format for which laterna was built without the library */
 static int load_picture(lua_State *L)
 {
-    const char *path = lt_arg_path(L, 1);
-    lt_picture_options options = picture_options(L, 2);
-    LT_PUSH(L, lt_picture_load(path, &options));
-    return 1;
+    return load(L, lt_picture_load);
 }
 
 /*** The same for the bytes of a picture's file.
@@ -98,11 +105,7 @@ static int load_picture(lua_State *L)
 @treturn Tensor (h,w,c) */
 static int decode_picture(lua_State *L)
 {
-    size_t length;
-    const char *bytes = lt_arg_string(L, 1, "bytes", &length);
-    lt_picture_options options = picture_options(L, 2);
-    LT_PUSH(L, lt_picture_decode(bytes, length, &options));
-    return 1;
+    return decode(L, lt_picture_decode);
 }
 
 // A name that promises another format is a mistake; one that promises nothing is fine.
@@ -184,6 +187,15 @@ static int decode_idx(lua_State *L)
     return 1;
 }
 
+static int put(lua_State *L, int (*write)(const char *, const void *, size_t))
+{
+    const char *path = lt_arg_path(L, 1);
+    size_t length;
+    const char *bytes = lt_arg_string(L, 2, "bytes", &length);
+    LT_TRY(L, write(path, bytes, length));
+    return 0;
+}
+
 /*** Replaces a file as a whole, or not at all, as save_png does.
 @function replace_file
 @tparam string path
@@ -191,11 +203,7 @@ static int decode_idx(lua_State *L)
 @raise the path and the system's reason when it cannot be written */
 static int replace_file(lua_State *L)
 {
-    const char *path = lt_arg_path(L, 1);
-    size_t length;
-    const char *bytes = lt_arg_string(L, 2, "bytes", &length);
-    LT_TRY(L, lt_file_save(path, bytes, length));
-    return 0;
+    return put(L, lt_file_save);
 }
 
 /*** Adds bytes at the end of a file, all of them or none; it is made if need be.
@@ -205,11 +213,7 @@ static int replace_file(lua_State *L)
 @raise the path and the system's reason when it cannot be written */
 static int append_file(lua_State *L)
 {
-    const char *path = lt_arg_path(L, 1);
-    size_t length;
-    const char *bytes = lt_arg_string(L, 2, "bytes", &length);
-    LT_TRY(L, lt_file_append(path, bytes, length));
-    return 0;
+    return put(L, lt_file_append);
 }
 
 /*** Waits until what was written to a file is on the disk.
