@@ -1,11 +1,9 @@
-// Any bytes are a picture or an error; what was read can be written. The length chooses what is asked for. Checksums
-// are put right first, or no input would get past them.
+// Any bytes are a picture or an error; what was read can be written. Checksums are put right first, or no input would
+// get past them.
 #include <string.h>
 #include <zlib.h>
 
-#include "io/picture.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+#include "picture_fuzz.h"
 
 static uint32_t read32(const uint8_t *p)
 {
@@ -26,8 +24,7 @@ static void repair(uint8_t *p, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    lt_picture_options options = {.channels = (int)(n % 5), .max_pixels = 1 << 14, .background = 1.0};
-    options.dtype = n / 5 % 2 ? LT_FLOAT32 : LT_UINT8;
+    const lt_picture_options options = fuzzed_options(n);
     uint8_t *bytes = lt_alloc(n);
     if (n)
         memcpy(bytes, data, n);
