@@ -124,8 +124,9 @@ specs:
 	  $(if $(FILTER),--filter="$(FILTER)") $(SPEC)
 
 # The instruction sets that this machine can run. The best comes first; it is the one that make test uses.
+LIST_ISAS = $(RUN) -e 'print(table.concat(require "laterna.core".info().isas, " "))'
 isas:
-	@$(RUN) -e 'print(table.concat(require "laterna.core".info().isas, " "))'
+	@$(LIST_ISAS)
 
 # The specs under each of them.
 test-isa:
@@ -178,7 +179,7 @@ WATCH      := LD_PRELOAD="$(shell $(CC) -print-file-name=libasan.so) $(shell $(C
 SANITIZED  = --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan SANITIZE="$(SANITIZERS)" OPTIMIZE=-O1 KERNEL_OPTIMIZE=-O2 \
              WERROR= IDLE_ISAS="$(if $(RUN_ISAS),$(filter-out $(RUN_ISAS),$(ISAS) $(BF16_ISAS)))"
 # Kernels for what this machine cannot run are compiled in the quickest way there.
-RUN_ISAS   = $(shell [ -e $(SO) ] && $(RUN) -e 'print(table.concat(require "laterna.core".info().isas, " "))')
+RUN_ISAS   = $(shell [ -e $(SO) ] && $(LIST_ISAS))
 IDLE_ISAS ?=
 sanitized:
 	@$(MAKE) $(SANITIZED) build

@@ -14,7 +14,6 @@ local function in_range(x)
 end
 
 local function check_pictures(images)
-  check.type("from", 1, "images", images, "tensor")
   if images.dtype ~= "uint8" and images.dtype ~= "float32" then
     check.fail("from", 1, "images: expected uint8, or float32 from -1 to 1, got %s", images.dtype)
   end
