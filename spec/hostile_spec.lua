@@ -3,13 +3,6 @@
 
 local child = require "spec.support.child"
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a" or ""
-  if file then file:close() end
-  return text
-end
-
 describe("every function with every kind of value #child", function()
   it("returns, or raises text that names the function", function()
     local folder = child.folder()
@@ -18,7 +11,7 @@ describe("every function with every kind of value #child", function()
       seconds = (child.sanitized and 540 or 240) + 60 * (tonumber(os.getenv "LATERNA_ATTACK") or 0),
       env = "OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=2",
     })
-    local last, report = read(folder .. "/last"), read(folder .. "/report")
+    local last, report = child.read(folder .. "/last"), child.read(folder .. "/report")
     child.remove(folder)
     assert.is_true(ok, ("%s at %s\n%s"):format(how, last, output:sub(-3000)))
     assert.equal("", report)

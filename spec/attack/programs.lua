@@ -9,13 +9,6 @@ local BATCH <const> = 100 -- programs a process
 local SECONDS <const> = 600 -- of a process, for it may wait for others
 local REACHED <const> = 0.6 -- so many of the calls must compute, or they would test the checks alone
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a" or ""
-  if file then file:close() end
-  return text
-end
-
 -- Runs programs first to last; returns the lines of the report, and the output and the way of a bad end.
 local function batch(seed, first, last, trace)
   local folder = child.folder()
@@ -24,10 +17,10 @@ local function batch(seed, first, last, trace)
     args = ("%d %d %d %s"):format(seed, first, last, trace and "trace" or "> /dev/null"),
   })
   local lines = {}
-  for kind, n, what, message in read(folder .. "/report"):gmatch "(%w+)\t(%-?%d+)\t([^\t\n]*)\t([^\n]*)" do
+  for kind, n, what, message in child.read(folder .. "/report"):gmatch "(%w+)\t(%-?%d+)\t([^\t\n]*)\t([^\n]*)" do
     lines[#lines + 1] = { kind = kind, n = math.tointeger(n), what = what, message = message }
   end
-  local at = read(folder .. "/last"):match "^(.-)%s*$"
+  local at = child.read(folder .. "/last"):match "^(.-)%s*$"
   child.remove(folder)
   return lines, not ok and ("%s at %s\n%s"):format(how, at, output:sub(-6000)) or nil, at, output
 end

@@ -16,13 +16,6 @@ local TRAIN = [[
   for step in run:steps() do run:log(opt:update(model(lt.rand(64, 64)):square():mean())) end
 ]]
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a" or ""
-  if file then file:close() end
-  return text
-end
-
 local function write(path, text)
   local file = assert(io.open(path, "w"))
   file:write(text)
@@ -45,7 +38,7 @@ stty -a > after
 ]]):format("env " .. child.paths()):gsub("lua train", (arg[-1] or "lua5.4") .. " train"))
   local command = "cd %s && rm -f status before after && { %s; sleep 4; } | timeout 20 script -qec 'sh inner.sh' shown"
   os.execute((command .. " >shown.out 2>&1"):format(child.quote(folder), table.concat(keys, "; ")))
-  return read(folder .. "/status"):match "status (%d+)", read(folder .. "/shown")
+  return child.read(folder .. "/status"):match "status (%d+)", child.read(folder .. "/shown")
 end
 
 -- Words for what is wrong afterwards, or nil.
@@ -54,15 +47,15 @@ local function wrong(folder, status, shown, twice)
   if status ~= "130" and not (status == "1" and shown:find "interrupted!") then
     return ("status %s: %s"):format(status, shown:sub(-300))
   end
-  if read(folder .. "/before") ~= read(folder .. "/after") then return "the terminal is not as it was" end
+  if child.read(folder .. "/before") ~= child.read(folder .. "/after") then return "the terminal is not as it was" end
   local hidden, shown_again = select(2, shown:gsub("\27%[%?25l", "")), select(2, shown:gsub("\27%[%?25h", ""))
   if hidden > shown_again and not twice then return "the cursor is left hidden" end
   local path = folder .. "/run/checkpoint.safetensors"
-  if read(path) == "" then return end -- it came before the first step
+  if child.read(path) == "" then return end -- it came before the first step
   local ok, _, metadata = pcall(core.load_safetensors, path)
   if not ok then return "the checkpoint cannot be read" end
   local step, rows = math.tointeger(tonumber(metadata.step)), {}
-  for n in read(folder .. "/run/log.csv"):gmatch "\n(%d+)," do rows[tonumber(n)] = true end
+  for n in child.read(folder .. "/run/log.csv"):gmatch "\n(%d+)," do rows[tonumber(n)] = true end
   for i = 1, step do
     if not rows[i] then return ("step %d is in the checkpoint and row %d not in the log"):format(step, i) end
   end

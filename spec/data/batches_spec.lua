@@ -1,18 +1,7 @@
 local core = require "laterna.core"
 local data = require "laterna.data"
 local dataset = require "laterna.data.dataset"
-
--- n pictures of 2x3x1; every byte of picture i is i.
-local function numbered(n)
-  local bytes, captions, labels, names = {}, {}, {}, {}
-  for i = 1, n do
-    bytes[i] = string.char(i):rep(6)
-    captions[i], labels[i], names[i] = "picture " .. i, (i - 1) % 3 + 1, "p" .. i
-  end
-  return dataset.new { images = core.from_string(table.concat(bytes), { n, 2, 3, 1 }, { dtype = "uint8" }),
-    captions = captions, labels = core.tensor(labels, { dtype = "int32" }), classes = { "a", "b", "c" },
-    lists = { names = names } }
-end
+local numbered = require "spec.support.numbered"
 
 describe("Dataset:batches", function()
   local ds = numbered(10)

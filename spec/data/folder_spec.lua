@@ -1,31 +1,17 @@
+local child = require "spec.support.child"
 local core = require "laterna.core"
 local data = require "laterna.data"
 local lfs = require "lfs"
 
 local root
 
-local function write(name, text)
-  local f = assert(io.open(root .. "/" .. name, "wb"))
-  f:write(text)
-  f:close()
-end
+local function write(name, text) child.write(root, name, text) end
 
 local function grey(level, h, w)
   return core.from_string(string.char(level):rep((h or 4) * (w or 4)), { h or 4, w or 4, 1 }, { dtype = "uint8" })
 end
 
 local function png(name, level, h, w) core.save_png(root .. "/" .. name, grey(level or 100, h, w)) end
-
-local function remove(path)
-  if lfs.symlinkattributes(path, "mode") == "directory" then
-    for name in lfs.dir(path) do
-      if name ~= "." and name ~= ".." then remove(path .. "/" .. name) end
-    end
-    lfs.rmdir(path)
-  else
-    os.remove(path)
-  end
-end
 
 local function load(options)
   options = options or {}
@@ -43,12 +29,8 @@ local function found(list)
 end
 
 describe("data.folder", function()
-  before_each(function()
-    root = os.tmpname()
-    os.remove(root)
-    assert(lfs.mkdir(root))
-  end)
-  after_each(function() remove(root) end)
+  before_each(function() root = child.folder() end)
+  after_each(function() child.remove(root) end)
 
   describe("with name.txt", function()
     it("pairs pictures and captions in the order of their names", function()

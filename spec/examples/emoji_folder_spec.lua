@@ -20,12 +20,7 @@ local function u32(...) return string.pack(">" .. ("I4"):rep(select("#", ...)), 
 describe("a folder of emoji", function()
   local root, loads
 
-  local function write(name, text)
-    local f = assert(io.open(root .. "/" .. name, "wb"))
-    f:write(text)
-    f:close()
-    return root .. "/" .. name
-  end
+  local function write(name, text) return child.write(root, name, text) end
 
   -- The folder of a font's bytes and the tiny list of names, read again, and the names of what is missing.
   local function load(bytes, options)

@@ -278,12 +278,7 @@ describe("load_picture and save_png", function()
   before_each(function() folder = child.folder() end)
   after_each(function() child.remove(folder) end)
 
-  local function write(name, bytes)
-    local f = assert(io.open(folder .. "/" .. name, "wb"))
-    f:write(bytes)
-    f:close()
-    return folder .. "/" .. name
-  end
+  local function write(name, bytes) return child.write(folder, name, bytes) end
 
   it("go by content, not by ending", function()
     local path = write("a.png", file["jpeg grey"])

@@ -41,6 +41,27 @@ function child.folder()
   return path
 end
 
+-- What a file holds; "" where there is none.
+function child.read(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read "a" or ""
+  if file then file:close() end
+  return text
+end
+
+-- Writes a file below a folder, with the folders on its way. Returns its path.
+function child.write(root, path, bytes)
+  local so_far = root
+  for part in path:gmatch "([^/]+)/" do
+    so_far = so_far .. "/" .. part
+    lfs.mkdir(so_far)
+  end
+  local file = assert(io.open(root .. "/" .. path, "wb"))
+  file:write(bytes)
+  file:close()
+  return root .. "/" .. path
+end
+
 local function remove(path)
   if lfs.symlinkattributes(path, "mode") == "directory" then
     for name in lfs.dir(path) do

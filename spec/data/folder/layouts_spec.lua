@@ -4,18 +4,6 @@ local child = require "spec.support.child"
 local core = require "laterna.core"
 local data = require "laterna.data"
 local layouts = require "spec.data.folder.layouts"
-local lfs = require "lfs"
-
-local function write(root, path, bytes)
-  local so_far = root
-  for part in path:gmatch "([^/]+)/" do
-    so_far = so_far .. "/" .. part
-    lfs.mkdir(so_far)
-  end
-  local f = assert(io.open(root .. "/" .. path, "wb"))
-  f:write(bytes)
-  f:close()
-end
 
 local function sorted_keys(t)
   local keys = {}
@@ -32,7 +20,7 @@ local function build(layout)
     if text == true then
       text = core.encode_png(core.arange(0, 47):mul(i % 5 + 1):add(i):byte():view(4, 4, 3))
     end
-    write(root, path, text)
+    child.write(root, path, text)
   end
   return root
 end

@@ -6,11 +6,7 @@ local new_report = require "laterna.data.folder.report"
 
 local root
 
-local function write(name, text)
-  local f = assert(io.open(root .. "/" .. name, "wb"))
-  f:write(text)
-  f:close()
-end
+local function write(name, text) child.write(root, name, text) end
 
 -- A picture that is like no other, with its caption.
 local function pair(name, h, w, caption, picture)
