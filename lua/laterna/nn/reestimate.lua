@@ -42,11 +42,20 @@ local function plain(model, batch)
   return model(check.is_tensor(batch) and batch or batch.x)
 end
 
+-- What `plain` can take.
+local function is_batch(batch)
+  return check.is_tensor(batch) or type(batch) == "table" and check.is_tensor(batch.x)
+end
+
 -- The share of batch k is 1 / k, which makes of a running mean the mean of all.
 local function run(model, layers, data, o)
   for k = 1, o.batches do
     local batch = batch_of(data, k)
     if batch == nil then return k - 1 end
+    if o.forward == plain and not is_batch(batch) then
+      check.fail("reestimate", 2, "data: batch %d: expected a tensor, or a table with the tensor x, got %s", k,
+        check.describe(batch))
+    end
     for _, l in ipairs(layers) do l.module.momentum = 1 / k end
     o.forward(model, batch)
     for _, l in ipairs(layers) do
