@@ -61,8 +61,8 @@ end
 
 --- Shows a picture in the terminal, as well as the terminal can: kitty's and iTerm2's protocols, sixels, or two pixels
 -- a cell in 24-bit or 256 colours. Where that is not possible, a line of text says what was not shown and why.
--- @tparam tensor|table|string picture (h,w), (h,w,c) with 1 to 4 channels, the last of 2 and 4 being alpha; (n,h,w,c) or
--- a list, which become a grid; uint8, or float32 in [-1,1] (NaN is black, and said so); or the path of a picture
+-- @tparam tensor|table|string picture (h,w), (h,w,c) with 1 to 4 channels, the last of 2 and 4 being alpha; (n,h,w,c)
+-- or a list, which become a grid; uint8, or float32 in [-1,1] (NaN is black, and said so); or the path of a picture
 -- @tparam[opt] table options `protocol` ("auto", "kitty", "iterm2", "sixel", "halfblock", "256", "none"; the
 -- environment variable LATERNA_SHOW names one for "auto"), `width` (columns of text to fill at most), `scale` (each
 -- pixel becomes scale x scale pixels), `ground` ("chequered": what pictures with alpha lie on, light and dark squares;
