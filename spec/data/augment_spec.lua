@@ -136,6 +136,36 @@ describe("augmentation of batches", function()
     end
   end)
 
+  it("colours what has alpha about the mean of what is to be seen", function()
+    local set, derive = drawn(3, 4, 5, 4), require("laterna.data.seed").derive
+    local g = core.generator(derive(derive(derive(5, 1), 1), 3))
+    local add, saturation, contrast = core.rand({ 3 }, { generator = g }):totable(),
+      core.rand({ 3 }, { generator = g }):totable(), core.rand({ 3 }, { generator = g }):totable()
+    local plain, got = first(set):totable(), first(set, { colour = 0.4 }):totable()
+    for i = 1, 3 do
+      local sum, weight, pixels = 0, 0, {}
+      for y = 1, 4 do
+        for x = 1, 5 do
+          local p, alpha, out = plain[i][y][x], (plain[i][y][x][4] + 1) / 2, {}
+          for k = 1, 3 do out[k] = p[k] + 0.4 * (add[i] - 0.5) end
+          local grey = (out[1] + out[2] + out[3]) / 3
+          for k = 1, 3 do
+            out[k] = (out[k] - grey) * (1 + 0.4 * (2 * saturation[i] - 1)) + grey
+            sum, weight = sum + alpha * out[k], weight + alpha
+          end
+          pixels[#pixels + 1] = { out, got[i][y][x], alpha }
+        end
+      end
+      for _, pixel in ipairs(pixels) do
+        for k = 1, 3 do
+          local v = (pixel[1][k] - sum / weight) * (1 + 0.2 * (2 * contrast[i] - 1)) + sum / weight
+          v = pixel[3] < 0.5 / 255 and -1 or math.max(-1, math.min(1, v))
+          assert.is_true(math.abs(v - pixel[2][k]) < 1e-5)
+        end
+      end
+    end
+  end)
+
   it("mirrors no picture whose caption says left or right", function()
     local captions, sided = {}, { "go LEFT", "right-hand glove", "the leftmost, please", "arrow:right" }
     for i = 1, 60 do captions[i] = i <= 40 and sided[i % 4 + 1] or "bright copyright leftovers" end
