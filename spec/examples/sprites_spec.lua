@@ -38,7 +38,7 @@ describe("the example of sprites #training #child", function()
     local output = run "--minutes 0.1 --width 16 --lr 0.01 --batch 9 --sampling-steps 8"
     local originals, painted = output:match "transparent: ([%d.]+) %% of the pixels of originals, ([%d.]+) %%"
     assert.is_true(tonumber(originals) > 70 and tonumber(originals) < 85)
-    assert.is_true(tonumber(painted) > 20 and tonumber(painted) < 99, output)
+    assert.is_true(tonumber(painted) > 0 and tonumber(painted) < 100, output)
     assert.is_truthy(output:find("9 pictures; captions: names of the files", 1, true))
     local single = core.load_png(root .. "/out/disc_red.png", { channels = 4 })
     assert.same({ 16, 16, 4 }, single.shape)
