@@ -23,6 +23,7 @@ local journal = require "laterna.journal"
 local Log = require "laterna.train.log"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
+local pace = require "laterna.train.pace"
 local progress = require "laterna.show.progress"
 local walk = require "laterna.nn.walk"
 
@@ -135,7 +136,9 @@ end
 --
 --  - save: folder for `checkpoint.safetensors` and `log.csv`; made if need be. Generators that the run's objects or the
 --    variables of the calling function lead to are part of the checkpoint (laterna.train.generators)
---  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.budget
+--  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.budget. After its first
+--    minute a line warns where it looks as if each picture of `data` came fewer than 10 times, in a set of which 10
+--    times are not 256,000 pictures: more minutes, fewer pictures or a smaller model is then the advice
 --  - model: a module; optimizer: one, or a table of several by name; ema: from lt.optim.Ema
 --  - data: an object with next() (and state(), load_state(t) to be resumed), or a function of the step
 --  - every=1000: steps between checkpoints; log_every=1: steps between rows of the log
@@ -267,10 +270,19 @@ local function expected(self)
   return done > 0 and math.max(self.step, math.floor(self.step / done)) or nil
 end
 
+-- Says once, when it is known, that the budget is too short for the data set.
+local function judge_pace(self)
+  if self.pace_judged or not pace.is_known(self.budget) then return end
+  self.pace_judged = true
+  local text = pace.warning(self.data, expected(self), self.budget.total)
+  if text then say(self, "%s", text) end
+end
+
 -- After the body of a step: the row, the caller's function, the checkpoint.
 local function finish_step(self)
   local step = self.step
   if self.bar then self.bar:update(step, self.values, self.budget and expected(self)) end
+  if self.budget then judge_pace(self) end
   write_row(self)
   self.values, self.in_step = {}, false
   if self.on_step then self.on_step(step, self) end

@@ -111,8 +111,78 @@ describe("grid", function()
   end)
 
   it("records nothing on the tape", function()
-    local t = core.zeros(2, 2, 2, 1, { requires_grad = true })
-    assert.is_false(grid(t).requires_grad)
+    for c = 1, 4 do
+      local t = core.zeros(2, 2, 2, c, { requires_grad = true })
+      assert.is_false(grid(t).requires_grad)
+    end
+  end)
+
+  describe("of pictures with alpha", function()
+    local nothing = core.from_string(("\7\7\7\0"):rep(16 * 16), { 16, 16, 4 }, { dtype = "uint8" })
+
+    it("has light and dark squares where they are transparent", function()
+      local t = grid(nothing, { pad = 0 }):totable()
+      for y = 1, 16 do
+        for x = 1, 16 do
+          local light = ((y - 1) // 2 + (x - 1) // 2) % 2 == 0 -- an eighth of 16 pixels
+          assert.same(light and { 204, 204, 204 } or { 153, 153, 153 }, t[y][x])
+        end
+      end
+      t = grid(core.zeros(200, 200, 2) - 1, { pad = 0 }) -- at most 16 pixels
+      assert.same({ 200, 200, 1 }, t.shape)
+      assert.same({ 204, 153, 204 }, (t * 127.5 + 127.5):round():byte()[1]:index(
+        core.tensor({ 16, 17, 33 }, { dtype = "int32" })):view(3):totable())
+    end)
+
+    it("mixes by alpha, and keeps every bit of what is opaque", function()
+      local g = core.generator(1)
+      local x = core.rand({ 3, 5, 6, 4 }, { generator = g }) * 2 - 1
+      local colours, alpha = x:narrow(4, 1, 3), (x:narrow(4, 4, 1) + 1) / 2
+      local on_grey = colours * alpha + 0.25 * (1 - alpha)
+      local t = grid(x, { pad = 0, columns = 1, ground = 0.25 })
+      assert.is_true((t:view(3, 5, 6, 3) - on_grey):abs():max():item() < 1e-6)
+      local opaque = core.cat({ colours, core.ones(3, 5, 6, 1) }, 4)
+      for _, ground in ipairs { -1, 0.3, "chequered" } do
+        assert.equal(grid(colours, { ground = ground }):to_string(), grid(opaque, { ground = ground }):to_string())
+      end
+      local bytes = ((opaque + 1) * 127.5):byte()
+      assert.equal(grid(bytes:narrow(4, 1, 3)):to_string(), grid(bytes):to_string())
+      -- half a byte is the most that rounding costs
+      bytes = ((x + 1) * 127.5):byte()
+      local exact = grid(bytes:float() / 127.5 - 1)
+      assert.is_true((exact * 127.5 + 127.5 - grid(bytes):float()):abs():max():item() <= 0.5 + 1e-3)
+    end)
+
+    it("lies among others: grey, colour, other types", function()
+      assert.same({ 16, 32, 3 }, grid({ nothing, core.zeros(16, 16) }, { pad = 0 }).shape)
+      assert.same({ 16, 32, 3 }, grid({ core.zeros(16, 16, 2), core.zeros(16, 16, 3) }, { pad = 0 }).shape)
+      assert.same({ 16, 32, 1 }, grid({ core.zeros(16, 16, 2), core.zeros(16, 16, 1) }, { pad = 0 }).shape)
+    end)
+
+    it("stays transparent with ground = \"none\", between the pictures too", function()
+      local x = core.rand({ 3, 4, 4, 4 }, { generator = core.generator(2) }) * 2 - 1
+      local t = grid(x, { ground = "none", pad = 1, columns = 3 })
+      assert.same({ 6, 16, 4 }, t.shape)
+      assert.equal(x[2]:to_string(), t:narrow(1, 2, 4):narrow(2, 7, 4):to_string())
+      assert.same({ -1, -1, -1, -1 }, t[1][1]:totable())
+      t = grid({ nothing, core.full({ 16, 16 }, 9):byte(), core.full({ 8, 8, 3 }, 9):byte() },
+        { ground = "none", pad = 0 })
+      assert.equal("uint8", t.dtype)
+      assert.same({ { 7, 7, 7, 0 }, { 9, 9, 9, 255 }, { 0, 0, 0, 0 }, { 9, 9, 9, 255 } },
+        t[8]:index(core.tensor({ 16, 17, 33, 38 }, { dtype = "int32" })):totable())
+      assert.same({ 6, 6, 2 }, grid(core.zeros(2, 2, 1), { ground = "none" }).shape)
+    end)
+
+    it("names a ground that is none", function()
+      assert.matches('ground: expected "chequered", "none" or a grey from %-1 to 1, got "checkered"',
+        message(nothing, { ground = "checkered" }))
+      assert.matches("ground: expected", message(nothing, { ground = 2 }))
+      assert.matches("ground: expected", message(nothing, { ground = 0 / 0 }))
+      for _, o in ipairs { { labels = { "a" } }, { row_labels = {} }, { background = 1 } } do
+        o.ground = "none"
+        assert.matches("^bad argument #2 to 'grid' %(%a+_?%a*: with ground = \"none\"", message(nothing, o))
+      end
+    end)
   end)
 
   it("names what is wrong", function()
@@ -122,10 +192,10 @@ describe("grid", function()
     assert.equal("bad argument #1 to 'grid' (pictures[2]: expected tensor, got 7)", message { flat(0), 7 })
     assert.equal("bad argument #1 to 'grid' (pictures[1][1]: expected tensor, got table)", message { { {} } })
     assert.equal("bad argument #1 to 'grid' (pictures[1]: expected at least one picture)", message { {} })
-    assert.equal("bad argument #1 to 'grid' (pictures: expected (h,w), (h,w,c) or (n,h,w,c) with 1 or 3 channels, "
-      .. "got (2,3,3,2))", message(core.zeros(2, 3, 3, 2)))
+    assert.equal("bad argument #1 to 'grid' (pictures: expected (h,w), (h,w,c) or (n,h,w,c) with 1 to 4 channels, "
+      .. "got (2,3,3,5))", message(core.zeros(2, 3, 3, 5)))
     assert.equal([[bad argument #2 to 'grid' (unknown option "colums", did you mean "columns"? known: background, ]]
-      .. "column_labels, columns, labels, pad, row_labels, scale)", message(flat(0), { colums = 2 }))
+      .. "column_labels, columns, ground, labels, pad, row_labels, scale)", message(flat(0), { colums = 2 }))
     assert.equal("bad argument #2 to 'grid' (labels: expected at most 1, got 2)",
       message(flat(0), { labels = { "a", "b" } }))
     assert.equal("bad argument #2 to 'grid' (labels: expected a list of strings, got table)",

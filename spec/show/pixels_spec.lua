@@ -1,7 +1,7 @@
 local core = require "laterna.core"
 local pixels = require "laterna.show.pixels"
 
-local function read(t) return pixels.read("f", 1, "x", t) end
+local function read(t, kind) return pixels.read("f", 1, "x", t, kind) end
 
 describe("pixels", function()
   it("rounds and clamps floats as PNGs are written", function()
@@ -22,12 +22,16 @@ describe("pixels", function()
     assert.equal(back:to_string(), read(t).bytes)
   end)
 
-  it("lays alpha on white", function()
-    local p = read(core.from_string("\0\255\0\128\100\0", { 1, 3, 2 }, { dtype = "uint8" }))
+  it("lays alpha on a ground", function()
+    local t = core.from_string("\0\255\0\128\100\0", { 1, 3, 2 }, { dtype = "uint8" })
+    local p = read(t, 1)
     assert.equal(1, p.c)
     assert.same({ 0, 127, 255 }, { p.bytes:byte(1, -1) })
-    p = read(core.from_string("\10\20\30\0\10\20\30\255", { 1, 2, 4 }, { dtype = "uint8" }))
+    assert.same({ 0, 76, 204 }, { read(t, "chequered").bytes:byte(1, -1) }) -- squares of one pixel: 204, 153, 204
+    p = read(core.from_string("\10\20\30\0\10\20\30\255", { 1, 2, 4 }, { dtype = "uint8" }), 1)
     assert.same({ 255, 255, 255, 10, 20, 30 }, { p.bytes:byte(1, -1) })
+    p = read(core.tensor { { { 0 / 0, 1 }, { 1, 0 / 0 } } }, 1)
+    assert.same({ 2, 0, 255 }, { p.nans, p.bytes:byte(1, -1) })
   end)
 
   it("enlarges by whole factors", function()

@@ -53,6 +53,20 @@ describe("show", function()
     assert.equal(16, select(2, first:gsub("▀", "")))
   end)
 
+  it("lays pictures with alpha on light and dark squares, or on a grey", function()
+    local function cell(top, below)
+      return ("\27[48;2;%d;%d;%dm\27[38;2;%d;%d;%dm▀\27[0m\n"):format(below, below, below, top, top, top)
+    end
+    local clear = core.zeros(2, 1, 4) - 1
+    assert.equal(cell(204, 153), shown(clear, { protocol = "halfblock" }))
+    assert.equal(cell(128, 128), shown(clear, { protocol = "halfblock", ground = 0 }))
+    local batch = core.stack({ clear, clear }, 1)
+    assert.equal(cell(204, 153):rep(2), shown(batch, { protocol = "halfblock", pad = 0, columns = 1 }))
+    assert.equal(cell(0, 0):rep(2), shown(batch, { protocol = "halfblock", pad = 0, columns = 1, ground = -1 }))
+    assert.matches('ground: expected "chequered" or a grey from %-1 to 1, got "none"',
+      message(clear, { ground = "none" }))
+  end)
+
   it("makes a grid of several pictures", function()
     local one = shown(core.zeros(2, 4, 4, 1), { protocol = "halfblock", pad = 0, columns = 1 })
     assert.equal(shown(core.zeros(8, 4), { protocol = "halfblock" }), one)

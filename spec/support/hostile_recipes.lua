@@ -186,6 +186,7 @@ recipe("draw_scenes", function() return core.zeros(2, 21), 16, 3 end)
 recipe("gather_pictures", function() return U(4, 4, 4, 3), I(1, 2), core.zeros(2, { dtype = "uint8" }) end)
 recipe("take_pictures", function() return U(4, 4, 4, 3), I(1, 2) end)
 recipe("fit_picture", function() return U(4, 4, 3), 8, 6 end)
+recipe("warp_pictures", function() return T(2, 4, 4, 3), T(2, 6) end)
 
 -- ---- sampling ----------
 recipe("combine", function() return { T(2, 3), T(2, 3) }, { 1, 2 } end)

@@ -1,6 +1,7 @@
 --- An iterator over batches of a data set. Its place is three numbers: seed, epoch, position; the order of an epoch
 -- and the chances of a batch come from generators seeded by these, so nothing else has to be saved.
 -- @classmod laterna.data.Batches
+local augment = require "laterna.data.augment"
 local check = require "laterna.check"
 local core = require "laterna.core"
 local seeds = require "laterna.data.seed"
@@ -92,13 +93,7 @@ local function captions_of(self, index, seed)
   return out
 end
 
--- One byte a picture: 1 to mirror it.
-local function flips(g, n)
-  local bytes = {}
-  for i = 1, n do bytes[i] = g:integer(0, 1) == 1 and "\1" or "\0" end
-  return core.from_string(table.concat(bytes), { n }, { dtype = "uint8" })
-end
-
+-- What a function of the script makes of a batch.
 local function augmented(self, batch, g)
   local x = self.augment(batch.x, g, batch)
   if not check.is_tensor(x) or x:dim() < 1 or #x ~= #batch.x then
@@ -120,9 +115,10 @@ function Batches:next()
   local last = math.min(first + self.size - 1, self.count)
   local index = order_of(self, self.epoch)[{ first, last }]
   local seed = derive(derive(self.seed, self.epoch), 1 + self.position)
-  local g = (self.flip or self.augment) and core.generator(seed)
+  local changes, g = self.changes, (self.changes.flip or self.augment) and core.generator(seed)
   local batch = { index = index, captions = captions_of(self, index, seed) }
-  batch.x = core.gather_pictures(ds.images, index, self.flip and flips(g, last - first + 1) or nil)
+  local flips = changes.flip and augment.flips(changes, g, batch.captions) or nil
+  batch.x = augment.apply(changes, core.gather_pictures(ds.images, index, flips), seed)
   if ds.labels then batch.labels = ds.labels:index(index) end
   if self.augment then batch.x = augmented(self, batch, g) end
   self.position = self.position + 1
@@ -137,7 +133,7 @@ local function make(self)
   local order = self.balanced and ", balanced" or self.shuffle and ", shuffled" or ""
   return ("%d pictures of %dx%dx%d%s, batches of %d%s%s%s"):format(s[1], s[2], s[3], s[4],
     self.count ~= s[1] and (" repeated to %d"):format(self.count) or "", self.size, order,
-    self.drop_last and ", last dropped" or "", self.flip and ", flipped" or "")
+    self.drop_last and ", last dropped" or "", augment.describe(self.changes))
 end
 
 --- The place in the sequence, as strings by name: `seed`, `epoch`, `position`, `make`.
@@ -179,9 +175,13 @@ end
 
 setmetatable(Batches, { __index = spelling.methods("batches", Batches) })
 
+local function is_augment(v)
+  return type(v) == "table" or check.is(v, "callable"), "a table of changes, or a function"
+end
+
 local KNOWN = {
   seed = "integer", generator = check.is_generator, shuffle = { "boolean", true }, drop_last = { "boolean", true },
-  epochs = { "integer", nil, min = 1 }, flip = { "boolean", false }, augment = "callable",
+  epochs = { "integer", nil, min = 1 }, flip = { "boolean", false }, augment = is_augment,
   balanced = { "boolean", false }, repeats = { "boolean", true },
 }
 
@@ -202,6 +202,8 @@ return function(ds, size, options)
   check.integer("batches", 1, "size", size, 1, 2 ^ 31 - 1)
   local self = check.options("batches", 2, options, KNOWN)
   if self.seed and self.generator then check.fail("batches", 2, "options: seed and generator exclude each other") end
+  local own = check.is(self.augment, "callable") and self.augment or nil
+  self.changes, self.augment = augment.read(not own and self.augment or nil, self.flip), own
   self.seed = self.seed or (self.generator or core.default_generator()):integer(0, 0x7fffffff)
   self.generator = nil
   self.dataset, self.size, self.epoch, self.position = ds, math.tointeger(size), 1, 0

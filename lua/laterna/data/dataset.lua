@@ -191,8 +191,22 @@ end
 -- @tparam[opt] integer options.epochs stop after so many; without it batches never end
 -- @tparam[opt=false] boolean options.balanced show each class equally often; an epoch is as long as without
 -- @tparam[opt=true] boolean options.repeats show pictures as often as `set.repeats` says, where it does
--- @tparam[opt=false] boolean options.flip mirror half of the pictures, chosen at random
--- @tparam[opt] function options.augment `augment(x, generator, batch) -> x`: the generator belongs to the batch
+-- @tparam[opt=false] boolean options.flip mirror half of the pictures, chosen at random; not those whose caption says
+-- left or right, see `sides`
+-- @tparam[opt] table|function options.augment changes of pictures, drawn anew for each; or a function
+-- `augment(x, generator, batch) -> x`, where the generator belongs to the batch. A table has any of
+--
+--  - flip: as above
+--  - shift=0 (to 0.5): moved by up to so much of its width and height, either way
+--  - scale=0 (to 0.5): larger or smaller about its middle, by a factor from 1 - scale to 1 + scale
+--  - rotate=0 (to 180): turned by up to so many degrees, either way
+--  - colour=0 (to 1): brightness by up to colour / 2 of the numbers in -1 .. 1, saturation by a factor of 1 - colour to
+--    1 + colour, contrast by half of that; hues stay, so that captions with colours stay true
+--  - sides={"left", "right", "leftmost", "rightward", ...}: words; a picture is not mirrored where its caption has one.
+--    A list for captions in other languages: `sides = { "links", "rechts" }`; `{}` mirrors whatever captions say
+--
+-- A moved picture is interpolated bilinearly; outside its edge goes on. Of 2 and 4 channels the last is alpha: nothing
+-- lies outside, colours count by their alpha, colour changes leave alpha alone, and where it is 0 all channels are -1.
 -- @treturn Batches
 function methods:batches(size, options)
   want_dataset("batches", self)

@@ -4,6 +4,7 @@ local core = require "laterna.core"
 local check = require "laterna.check"
 local canvas = require "laterna.show.canvas"
 local font = require "laterna.show.font"
+local ground = require "laterna.show.ground"
 local pixels = require "laterna.show.pixels"
 local sheet = require "laterna.show.sheet"
 
@@ -13,16 +14,19 @@ local GAP = 6                 -- between captions and pictures
 local ROW_LABEL = 190         -- the widest a row's caption gets before it is broken
 local MAX_SIDE = 1 << 15
 
--- The pictures of one tensor: one for (h,w) and (h,w,c), n for (n,h,w,c).
-local function pictures_of(name, t)
+-- The pictures of one tensor: one for (h,w) and (h,w,c), n for (n,h,w,c). part(t, c) gives what of it is to be seen,
+-- of 1 or 3 channels.
+local function pictures_of(name, t, part)
   check.type("grid", 1, name, t, "tensor")
   local s = t.shape
   local c = #s == 2 and 1 or s[#s]
   if not sheet.size[t.dtype] then check.fail("grid", 1, "%s: expected float32 or uint8, got %s", name, t.dtype) end
-  if #s < 2 or #s > 4 or (c ~= 1 and c ~= 3) or t:numel() == 0 then
-    check.fail("grid", 1, "%s: expected (h,w), (h,w,c) or (n,h,w,c) with 1 or 3 channels, got (%s)", name,
+  if #s < 2 or #s > 4 or c > 4 or t:numel() == 0 then
+    check.fail("grid", 1, "%s: expected (h,w), (h,w,c) or (n,h,w,c) with 1 to 4 channels, got (%s)", name,
       table.concat(s, ","))
   end
+  t = part(t, c)
+  c = #s == 2 and 1 or t:size(#s)
   local n, h, w = 1, s[1], s[2]
   if #s == 4 then n, h, w = s[1], s[2], s[3] end
   local out, bytes, each = {}, t:to_string(), h * w * c * sheet.size[t.dtype]
@@ -44,18 +48,18 @@ local function append(list, more)
 end
 
 -- Either the rows that were asked for, or one list that is still to be broken into rows.
-local function collect(what)
-  if type(what) ~= "table" then return nil, pictures_of("pictures", what) end
+local function collect(what, part)
+  if type(what) ~= "table" then return nil, pictures_of("pictures", what, part) end
   what = raw(what)
   if #what == 0 then check.fail("grid", 1, "pictures: expected a tensor or a list of tensors, got an empty table") end
   local rows, flat, nested = {}, {}, false
   for k, item in ipairs(what) do
     local row, name = {}, "pictures[" .. k .. "]"
     if type(item) == "table" then
-      for j, t in ipairs(raw(item)) do append(row, pictures_of(("%s[%d]"):format(name, j), t)) end
+      for j, t in ipairs(raw(item)) do append(row, pictures_of(("%s[%d]"):format(name, j), t, part)) end
       if #row == 0 then check.fail("grid", 1, "%s: expected at least one picture", name) end
     else
-      row = pictures_of(name, item)
+      row = pictures_of(name, item, part)
     end
     nested = nested or type(item) == "table" or item:dim() == 4
     rows[k] = row
@@ -116,25 +120,10 @@ local function measure(rows, all, o)
   return m
 end
 
---- Lays pictures out as one.
--- @tparam tensor|table pictures (n,h,w,c), (h,w,c) or (h,w), c = 1 or 3, uint8 or float32 in [-1,1]; a list of
--- pictures; or a list of rows, each a list of pictures or a batch (n,h,w,c): `grid{ originals, reconstructions }`.
--- Smaller pictures are centred; grey among colour becomes colour; uint8 among float32 becomes float32.
--- @tparam[opt] table options `columns` (8; not for rows), `pad` (2 pixels between and around), `background` (1 is
--- white, -1 black), `scale` (every pixel becomes scale x scale; 1, but with captions what makes pictures wide enough
--- for them), and captions: `labels` (below the pictures, row by row), `row_labels` (left of the rows),
--- `column_labels` (on top)
--- @treturn tensor (H,W,c), of the pictures' type
--- @raise other types and shapes, unknown options, more captions than pictures, results above 32768 pixels a side
--- @function grid
-return function(pictures, options)
-  local rows, all = collect(pictures)
-  local o = check.options("grid", 2, options, {
-    columns = { "integer", min = 1, max = MAX_SIDE }, pad = { "integer", 2, min = 0, max = 1024 },
-    background = { "number", 1, min = -1, max = 1 }, scale = { "integer", min = 1, max = 64 },
-    labels = strings, row_labels = strings, column_labels = strings,
-  })
-  for _, key in ipairs { "labels", "row_labels", "column_labels" } do o[key] = o[key] and raw(o[key]) end
+local function has_alpha(c) return c == 2 or c == 4 end
+
+local function compose(pictures, o, part)
+  local rows, all = collect(pictures, part)
   if rows and o.columns then check.fail("grid", 2, "columns: the pictures already come in rows") end
   rows = rows or break_rows(all, o.columns or 8)
   local m = measure(rows, all, o)
@@ -164,4 +153,53 @@ return function(pictures, options)
     y = y + m.h + m.below + o.pad
   end
   return core.from_string(page.bytes(), { m.height, m.width, c }, { dtype = dtype })
+end
+
+local CAPTIONS = { "labels", "row_labels", "column_labels" }
+
+-- Pictures on nothing: their colours are laid out, and their alphas likewise.
+local function on_nothing(pictures, o)
+  for _, key in ipairs { "background", table.unpack(CAPTIONS) } do
+    if o[key] then check.fail("grid", 2, '%s: with ground = "none" nothing lies between the pictures', key) end
+  end
+  o.background = -1
+  local colours = compose(pictures, o, function(t, c)
+    return has_alpha(c) and t:narrow(t:dim(), 1, c - 1) or t
+  end)
+  local alpha = compose(pictures, o, function(t, c)
+    if has_alpha(c) then return t:narrow(t:dim(), c, 1) end
+    local one = #t.shape == 2 and t or t:narrow(t:dim(), 1, 1)
+    return t.dtype == "uint8" and core.full(one.shape, 255):byte() or core.ones_like(one)
+  end)
+  return core.cat({ colours, alpha }, 3)
+end
+
+local function is_ground(v)
+  return v == "none" or ground.is(v), '"chequered", "none" or a grey from -1 to 1'
+end
+
+--- Lays pictures out as one.
+-- @tparam tensor|table pictures (n,h,w,c), (h,w,c) or (h,w), c = 1 to 4, uint8 or float32 in [-1,1]; a list of
+-- pictures; or a list of rows, each a list of pictures or a batch (n,h,w,c): `grid{ originals, reconstructions }`.
+-- Smaller pictures are centred; grey among colour becomes colour; uint8 among float32 becomes float32. Of 2 and 4
+-- channels the last is alpha
+-- @tparam[opt] table options `columns` (8; not for rows), `pad` (2 pixels between and around), `background` (1 is
+-- white, -1 black), `scale` (every pixel becomes scale x scale; 1, but with captions what makes pictures wide enough
+-- for them), `ground` (what pictures with alpha lie on: "chequered", light and dark squares of an eighth of the longer
+-- side and at most 16 pixels, before they are scaled; a grey in [-1,1]; or "none": the result has alpha, and nothing
+-- lies between the pictures; without captions and background), and captions: `labels` (below the pictures, row by row),
+-- `row_labels` (left of the rows), `column_labels` (on top)
+-- @treturn tensor (H,W,c), of the pictures' type
+-- @raise other types and shapes, unknown options, more captions than pictures, results above 32768 pixels a side
+-- @function grid
+return function(pictures, options)
+  local o = check.options("grid", 2, options, {
+    columns = { "integer", min = 1, max = MAX_SIDE }, pad = { "integer", 2, min = 0, max = 1024 },
+    background = { "number", min = -1, max = 1 }, scale = { "integer", min = 1, max = 64 },
+    ground = { is_ground, "chequered" }, labels = strings, row_labels = strings, column_labels = strings,
+  })
+  for _, key in ipairs(CAPTIONS) do o[key] = o[key] and raw(o[key]) end
+  if o.ground == "none" then return on_nothing(pictures, o) end
+  o.background = o.background or 1
+  return compose(pictures, o, function(t, c) return has_alpha(c) and ground.lay(t, o.ground) or t end)
 end

@@ -3,6 +3,7 @@
 local core = require "laterna.core"
 local check = require "laterna.check"
 local grid = require "laterna.show.grid"
+local ground = require "laterna.show.ground"
 local halfblock = require "laterna.show.halfblock"
 local inline = require "laterna.show.inline"
 local pixels = require "laterna.show.pixels"
@@ -15,14 +16,14 @@ local CELL = 10                                        -- pixels a column, where
 local OPTIONS = {
   protocol = { one_of = terminal.protocols }, width = { "integer", min = 1, max = 10000 },
   scale = { "integer", min = 1, max = 256 }, out = terminal.writer, tty = "boolean",
-  columns = "integer", pad = "integer", background = "number",
+  ground = { ground.is, "chequered" }, columns = "integer", pad = "integer", background = "number",
   labels = "table", row_labels = "table", column_labels = "table",
 }
 local FOR_GRID = { "columns", "pad", "background", "labels", "row_labels", "column_labels" }
 
 -- The grid's own errors name 'grid' and its arguments, which are show's too, at the same places.
 local function as_grid(pictures, o)
-  local options = {}
+  local options = { ground = o.ground }
   for _, key in ipairs(FOR_GRID) do options[key] = o[key] end
   return grid(pictures, options)
 end
@@ -30,13 +31,13 @@ end
 -- One picture out of whatever came, and what to call it.
 local function resolve(what, o)
   if type(what) == "string" then
-    return pixels.read("show", 1, "picture", core.load_picture(what)), "picture " .. what .. " "
+    return pixels.read("show", 1, "picture", core.load_picture(what), o.ground), "picture " .. what .. " "
   end
   check.type("show", 1, "picture", what, "tensor|table|string")
   local shape = type(what) ~= "table" and what.shape
   local many = not shape or #shape == 4
   for _, key in ipairs(FOR_GRID) do many = many or o[key] ~= nil end
-  if not many then return pixels.read("show", 1, "picture", what), "picture " end
+  if not many then return pixels.read("show", 1, "picture", what, o.ground), "picture " end
   local p = pixels.read("show", 1, "picture", as_grid(what, o))
   if shape and #shape == 4 then
     p.shape = pixels.size_text { shape[2], shape[3], shape[4] }
@@ -60,11 +61,12 @@ end
 
 --- Shows a picture in the terminal, as well as the terminal can: kitty's and iTerm2's protocols, sixels, or two pixels
 -- a cell in 24-bit or 256 colours. Where that is not possible, a line of text says what was not shown and why.
--- @tparam tensor|table|string picture (h,w), (h,w,c) with 1 to 4 channels (alpha is laid on white); (n,h,w,c) or a
--- list, which become a grid; uint8, or float32 in [-1,1] (NaN is black, and said so); or the path of a picture
+-- @tparam tensor|table|string picture (h,w), (h,w,c) with 1 to 4 channels, the last of 2 and 4 being alpha; (n,h,w,c)
+-- or a list, which become a grid; uint8, or float32 in [-1,1] (NaN is black, and said so); or the path of a picture
 -- @tparam[opt] table options `protocol` ("auto", "kitty", "iterm2", "sixel", "halfblock", "256", "none"; the
 -- environment variable LATERNA_SHOW names one for "auto"), `width` (columns of text to fill at most), `scale` (each
--- pixel becomes scale x scale pixels), `out` (io.stdout), `tty` (true or false: do not ask whether `out` is a
+-- pixel becomes scale x scale pixels), `ground` ("chequered": what pictures with alpha lie on, light and dark squares;
+-- or a grey in [-1,1]), `out` (io.stdout), `tty` (true or false: do not ask whether `out` is a
 -- terminal), and for several pictures the options of `grid`: `columns`, `pad`, `background`, `labels`, `row_labels`,
 -- `column_labels`
 -- @raise what is no picture, unknown options, what reading the file raises

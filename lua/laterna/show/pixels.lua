@@ -1,6 +1,8 @@
 --- Pictures as bytes: what a terminal can take. A picture here is {h, w, c, bytes}, rows first, 1 or 3 channels.
 -- @module laterna.show.pixels
 local check = require "laterna.check"
+local core = require "laterna.core"
+local ground = require "laterna.show.ground"
 
 local pixels = {}
 local floor, char = math.floor, string.char
@@ -32,9 +34,10 @@ function pixels.size_text(shape)
   return table.concat(shape, "x")
 end
 
---- Reads a tensor (h,w) or (h,w,c), c = 1 to 4, uint8 or float32 in [-1,1]; alpha is laid on white.
+--- Reads a tensor (h,w) or (h,w,c), c = 1 to 4, uint8 or float32 in [-1,1].
+-- @tparam string|number kind what alpha (the last of 2 or 4 channels) is laid on: see laterna.show.ground
 -- @return {h=, w=, c= 1 or 3, bytes=, nans=, shape= text}
-function pixels.read(fname, i, name, t)
+function pixels.read(fname, i, name, t, kind)
   check.type(fname, i, name, t, "tensor")
   local shape = t.shape
   local h, w, c = shape[1], shape[2], shape[3] or 1
@@ -47,21 +50,10 @@ function pixels.read(fname, i, name, t)
   elseif t.dtype ~= "uint8" then
     check.fail(fname, i, "%s: expected float32 or uint8, got %s", name, t.dtype)
   end
-  return pixels.opaque { h = h, w = w, c = c, bytes = bytes, nans = nans, shape = pixels.size_text(shape) }
-end
-
---- Lays pictures with alpha (2 or 4 channels) on white; others are returned as they are.
-function pixels.opaque(p)
-  if p.c == 1 or p.c == 3 then return p end
-  local c = p.c - 1
-  p.bytes = p.bytes:gsub(("."):rep(p.c), function(pixel)
-    local a = pixel:byte(p.c)
-    local v = { pixel:byte(1, c) }
-    for k = 1, c do v[k] = (v[k] * a + 255 * (255 - a) + 127) // 255 end
-    return char(table.unpack(v))
-  end)
-  p.c = c
-  return p
+  if c == 2 or c == 4 then
+    bytes, c = ground.lay(core.from_string(bytes, { h, w, c }, { dtype = "uint8" }), kind):to_string(), c - 1
+  end
+  return { h = h, w = w, c = c, bytes = bytes, nans = nans, shape = pixels.size_text(shape) }
 end
 
 --- Three channels: grey is repeated.
