@@ -1,54 +1,23 @@
-# Writes random cases of every operation with PyTorch's outputs and gradients, in double precision:
+# Writes random cases of operations, layers, optimizers and streams with PyTorch's outputs and gradients, in double
+# precision:
 #   python3 spec/attack/torch_cases.py FILE SEED COUNT
-# FILE is a safetensors file, written by hand: tensors "N.x1" (inputs), "N.i1" (indices from 1), "N.g" (the gradient of
-# the output), "N.y", "N.d1" (what is right); the metadata "cases" is a JSON list of {op, options, inputs, tolerance}.
+# FILE is a safetensors file, written by hand: tensors "N.x1" (inputs), "N.i1" (indices from 1), "N.c1" (constants),
+# "N.p:NAME" (parameters and buffers before), "N.g" (the gradient of the output), and what is right: "N.y", "N.d1",
+# "N.q:NAME" (gradients of parameters), "N.b:NAME" (what the state is afterwards); the metadata "cases" is a JSON list of
+# {op, options, inputs, tolerance}.
 import json
 import math
-import random
 import struct
 import sys
 
 import torch
 from torch.nn import functional as F
 
-R = random.Random()
+from torch_layers import LAYERS
+from torch_random import R, first, geometry, last, normal, off_zero, positive, shape, size, spread
+from torch_steps import STEPS
 
-
-def size(most=7):
-    return R.choice([1, 1, 2, 3, 4, 5, 7, most])
-
-
-def shape(axes, most=7):
-    return [size(most) for _ in range(axes)]
-
-
-def normal(*s):
-    return torch.randn(s, dtype=torch.float32).double()
-
-
-def positive(*s):
-    return (torch.rand(s, dtype=torch.float32) + 0.5).double()
-
-
-def off_zero(*s):
-    x = torch.randn(s, dtype=torch.float32)
-    return (x + x.sign() * 0.1).double()
-
-
-def spread(*s):  # no two alike
-    n = math.prod(s)
-    return (torch.randperm(n).float() * 0.25 - n / 8).double().reshape(s)
-
-
-def first(t):  # N,H,W,C of the library to PyTorch's N,C,H,W
-    return t.permute(0, 3, 1, 2)
-
-
-def last(t):
-    return t.permute(0, 2, 3, 1)
-
-
-OPS = {}
+OPS = {**LAYERS, **STEPS}
 
 
 def op(f):
@@ -190,22 +159,6 @@ def embedding():
     return dict(x=[normal(6, size())], i=[i], f=lambda w: F.embedding(i, w))
 
 
-def geometry(transposed):
-    while True:
-        n, groups = R.choice([1, 2, 3]), R.choice([1, 1, 1, 2, 3])
-        cin, cout = groups * R.choice([1, 2, 3, 5, 16, 32]), groups * R.choice([1, 2, 4, 7, 32])
-        h, w = R.randrange(1, 14), R.randrange(1, 14)
-        kh, kw = R.choice([1, 2, 3, 3, 4, 5]), R.choice([1, 2, 3, 3, 4, 5])
-        stride, padding, dilation = R.choice([1, 1, 2, 3]), R.randrange(0, 4), R.choice([1, 1, 2, 3])
-        out = R.randrange(0, max(stride, dilation)) if transposed else 0
-        if transposed:
-            oh, ow = ((s - 1) * stride - 2 * padding + dilation * (k - 1) + out + 1 for s, k in ((h, kh), (w, kw)))
-        else:
-            oh, ow = ((s + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for s, k in ((h, kh), (w, kw)))
-        if min(oh, ow) >= 1 and max(oh, ow) < 40:
-            return n, groups, cin, cout, h, w, kh, kw, stride, padding, dilation, out
-
-
 @op
 def conv2d():
     n, g, cin, cout, h, w, kh, kw, s, p, d, _ = geometry(False)
@@ -344,83 +297,6 @@ def logdet():
     return dict(x=[regular(R.randrange(1, 6))], f=lambda a: torch.linalg.slogdet(a)[1], tolerance=2e-4)
 
 
-# Optimizers: the gradient of each of k steps is an input; y is the parameter after them.
-def optimizer(name, make, options):
-    def case():
-        o, s, k = options(), shape(2), R.randrange(1, 6)
-        p, g = normal(*s), normal(k, *s)
-
-        def f(p, g):
-            q = torch.nn.Parameter(p.detach().clone())
-            opt = make([q], o)
-            for row in g:
-                q.grad = row.detach().clone()
-                opt.step()
-            return q.detach()
-        return dict(x=[p, g], f=f, o=o, no_gradient=True, tolerance=4e-5)
-    OPS[name] = case
-
-
-def decay():
-    return R.choice([0.0, 0.0, 0.01, 0.1])
-
-
-optimizer("SGD", lambda p, o: torch.optim.SGD(p, **o), lambda: R.choice([
-    dict(lr=0.1, weight_decay=decay()), dict(lr=0.1, momentum=0.9, weight_decay=decay(), nesterov=True),
-    dict(lr=0.1, momentum=0.9, dampening=0.5, weight_decay=decay())]))
-optimizer("Adam", lambda p, o: torch.optim.Adam(p, **o), lambda: dict(lr=0.01, betas=[0.9, 0.99], weight_decay=decay()))
-optimizer("AdamW", lambda p, o: torch.optim.AdamW(p, **o), lambda: dict(lr=0.01, betas=[0.8, 0.999], weight_decay=decay()))
-optimizer("RMSprop", lambda p, o: torch.optim.RMSprop(p, **o),
-          lambda: dict(lr=0.01, alpha=0.9, weight_decay=decay(), momentum=R.choice([0.0, 0.9])))
-
-
-class Lion:  # Chen et al. 2023, algorithm 2
-    def __init__(self, params, o):
-        self.p, self.o, self.m = params[0], o, torch.zeros_like(params[0])
-
-    def step(self):
-        (b1, b2), lr, g = self.o["betas"], self.o["lr"], self.p.grad
-        with torch.no_grad():
-            self.p.mul_(1 - lr * self.o["weight_decay"]).sub_(lr * (b1 * self.m + (1 - b1) * g).sign())
-        self.m = b2 * self.m + (1 - b2) * g
-
-
-optimizer("Lion", Lion, lambda: dict(lr=0.01, betas=[0.9, 0.99], weight_decay=decay()))
-
-
-@op
-def ema():
-    s, k, d = shape(2), R.randrange(1, 6), R.choice([0.5, 0.9, 0.999])
-
-    def f(p, g):
-        average = p.clone()
-        for row in g:
-            average = d * average + (1 - d) * row
-        return average
-    return dict(x=[normal(*s), normal(k, *s)], f=f, o=dict(decay=d), no_gradient=True)
-
-
-@op
-def clip_grad_norm():
-    s, most = shape(2), R.choice([0.1, 1.0, 100.0])
-    return dict(x=[normal(*s)], f=lambda g: g * min(1.0, most / (float(g.norm()) + 1e-6)), o=dict(most=most),
-                no_gradient=True)
-
-
-# Streams: the same bits as PyTorch's generator on CPU.
-def stream(name):
-    def case():
-        seed, n = R.randrange(1 << 31), R.choice([1, 3, 15, 16, 17, 100, 1000])
-        torch.manual_seed(seed)
-        y = getattr(torch, name)(n).double()
-        return dict(x=[], f=lambda: y, o=dict(seed=seed, n=n), no_gradient=True, tolerance=1e-6)
-    OPS[name] = case
-
-
-stream("rand")
-stream("randn")
-
-
 def write(path, tensors, metadata):
     header, data, at = {"__metadata__": metadata}, [], 0
     for name, t in tensors.items():
@@ -435,6 +311,33 @@ def write(path, tensors, metadata):
         file.write(struct.pack("<Q", len(text)) + text + b"".join(data))
 
 
+# Tensors of a case by the letters of their names: what the library gets, and what is right. The module of a case keeps
+# its parameters under PyTorch's names, which `rename` may turn into the library's.
+def solved(c):
+    x, m, rename = [t.clone() for t in c["x"]], c.get("m"), c.get("rename")
+    named = [(rename[n] if rename else n, p) for n, p in m.named_parameters() if not rename or n in rename] if m else []
+    out = {"p:" + n: p.detach().clone() for n, p in named}
+    buffers = [(n, b) for n, b in m.named_buffers() if b.dtype.is_floating_point] if m and not rename else []
+    out.update({"p:" + n: b.clone() for n, b in buffers})
+    out.update({"p:" + n: t for n, t in c.get("before", {}).items()})
+    for t in x:
+        t.requires_grad_(not c.get("no_gradient"))
+    y = c["f"](*x)
+    for letter, list_ in (("x", x), ("i", [t + 1 for t in c.get("i", [])]), ("c", c.get("c", []))):
+        out.update({"%s%d" % (letter, k + 1): t for k, t in enumerate(list_)})
+    out["y"] = y
+    if y.requires_grad:
+        out["g"] = g = normal(*y.shape)
+        if c.get("part"):  # running statistics have no gradient
+            g[x[0].numel():] = 0
+        y.backward(g)
+        grads = [("d%d" % (k + 1), t) for k, t in enumerate(x)] + [("q:" + n, p) for n, p in named]
+        out.update({n: t.grad if t.grad is not None else torch.zeros_like(t) for n, t in grads})
+    out.update({"b:" + n: b for n, b in buffers})
+    out.update({"b:" + n: b for n, b in c["after"]().items()} if "after" in c else {})
+    return out
+
+
 def main(path, seed, count):
     R.seed(seed)
     torch.manual_seed(seed)
@@ -442,23 +345,7 @@ def main(path, seed, count):
     for n in range(1, count + 1):
         name = names[(n - 1 + seed) % len(names)]
         c = OPS[name]()
-        x = [t.clone().requires_grad_(not c.get("no_gradient")) for t in c["x"]]
-        y = c["f"](*x)
-        for k, t in enumerate(c["x"]):
-            tensors["%d.x%d" % (n, k + 1)] = t
-        for k, t in enumerate(c.get("i", [])):
-            tensors["%d.i%d" % (n, k + 1)] = t + 1
-        for k, t in enumerate(c.get("c", [])):
-            tensors["%d.c%d" % (n, k + 1)] = t
-        tensors["%d.y" % n] = y
-        if y.requires_grad:
-            g = normal(*y.shape)
-            if c.get("part"):  # running statistics have no gradient
-                g[x[0].numel():] = 0
-            y.backward(g)
-            tensors["%d.g" % n] = g
-            for k, t in enumerate(x):
-                tensors["%d.d%d" % (n, k + 1)] = t.grad if t.grad is not None else torch.zeros_like(t)
+        tensors.update({"%d.%s" % (n, key): t for key, t in solved(c).items()})
         cases.append(dict(op=name, options=c.get("o", {}), inputs=len(c["x"]), tolerance=c.get("tolerance", 2e-5)))
     write(path, tensors, {"cases": json.dumps(cases)})
 

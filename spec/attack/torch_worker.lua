@@ -1,12 +1,11 @@
 -- Compares the cases of one file of torch_cases.py with what the library computes, and prints how many agree.
 local core = require "laterna.core"
 local dkjson = require "dkjson"
-local optim = require "laterna.optim"
-local nn = require "laterna.nn"
 
 core.threads(tonumber(os.getenv "THREADS"))
 
--- f(x, i, o, c): inputs, indices, options, constants.
+-- f(x, i, o, c, p): inputs, indices, options, constants, parameters by name; the output, and of layers what else is
+-- compared: {gradients = function -> gradients of parameters by name, state = function -> what is there afterwards}.
 local ops = {}
 
 for name in ("exp square sin cos tanh sigmoid erf neg silu softplus gelu log log1p sqrt rsqrt reciprocal abs sign "
@@ -53,40 +52,9 @@ end
 function ops.huber_loss(x, _, o) return core.huber_loss(x[1], x[2], { delta = 0.7, reduction = o.reduction }) end
 function ops.cross_entropy(x, i, o) return core.cross_entropy(x[1], i[1], { reduction = o.reduction }) end
 function ops.logdet(x) return (x[1]:logdet()) end
-function ops.rand(_, _, o) return core.rand(o.n, { generator = core.generator(o.seed) }) end
-function ops.randn(_, _, o) return core.randn(o.n, { generator = core.generator(o.seed) }) end
 
-for _, name in ipairs { "SGD", "Adam", "AdamW", "RMSprop", "Lion" } do
-  ops[name] = function(x, _, o)
-    local p = x[1]:detach():clone():requires_grad_(true)
-    local opt = optim[name]({ p }, o)
-    for _, row in x[2]:detach():rows() do
-      opt:zero_grad()
-      local loss = (p * row):sum()
-      loss:backward()
-      opt:step()
-    end
-    return p:detach()
-  end
-end
-
-function ops.ema(x, _, o)
-  local layer = nn.LayerNorm(1)
-  layer.weight = x[1]:detach():clone()
-  local average = optim.Ema(layer, o.decay, { warmup = false })
-  for _, row in x[2]:detach():rows() do
-    core.no_grad(layer.weight.copy_, layer.weight, row)
-    average:update()
-  end
-  return average.model.weight:detach()
-end
-
-function ops.clip_grad_norm(x, _, o)
-  local p = core.zeros(x[1].shape):requires_grad_(true)
-  local loss = (p * x[1]:detach()):sum()
-  loss:backward()
-  core.clip_grad_norm({ p }, o.most)
-  return p.grad
+for _, file in ipairs { "layers", "steps" } do
+  for name, f in pairs(require("spec.attack.torch_" .. file)) do ops[name] = f end
 end
 
 -- The largest difference, as a part of the largest number that is right. Where all of those are small they are what is
@@ -111,21 +79,42 @@ local function list(n, letter)
   return out
 end
 
+-- Tensors by name: those of "N.p:NAME", say.
+local function named(n, letter)
+  local out, start = {}, ("%d.%s:"):format(n, letter)
+  for name, t in pairs(tensors) do
+    if name:sub(1, #start) == start then out[name:sub(#start + 1)] = t end
+  end
+  return out
+end
+
+-- Words for the first tensor by name that is off, or nil.
+local function compare_named(right, got, tolerance, words)
+  for name, t in pairs(right) do
+    if not got[name] then return ("%s %s is missing"):format(words, name) end
+    local off = distance(got[name], t)
+    if off > tolerance then return ("%s %s is off by %.3g"):format(words, name, off) end
+  end
+end
+
 -- Runs one case; returns the words for what is off, or nil.
 local function run(n, case)
   local x, inputs = list(n, "x"), {}
   local g = tensors[n .. ".g"]
   for k, t in ipairs(x) do inputs[k] = g and t:requires_grad_(true) or t end
-  local y = ops[case.op](x, list(n, "i"), case.options, list(n, "c"))
+  local y, more = ops[case.op](x, list(n, "i"), case.options, list(n, "c"), named(n, "p"))
   local right = tensors[n .. ".y"]
   local off = distance(y:detach(), right)
   if off > case.tolerance then return ("output is off by %.3g"):format(off) end
-  if not g or not y.requires_grad then return end
-  y:backward(g)
-  for k, t in ipairs(list(n, "d")) do
+  if more and g and not y.requires_grad then return "no gradient flows" end
+  if g and y.requires_grad then y:backward(g) end
+  for k, t in ipairs(g and y.requires_grad and list(n, "d") or {}) do
     off = distance(inputs[k].grad or core.zeros(t.shape), t)
     if off > case.tolerance then return ("gradient %d is off by %.3g"):format(k, off) end
   end
+  if not more then return end
+  return compare_named(named(n, "q"), more.gradients(), case.tolerance, "the gradient of")
+    or compare_named(named(n, "b"), more.state(), case.tolerance, "afterwards")
 end
 
 for n, case in ipairs(cases) do
@@ -138,20 +127,12 @@ for n, case in ipairs(cases) do
   end
 end
 
--- Dropout: what is kept is scaled, as often as it should be, and so is the gradient.
-for _, p in ipairs { 0, 0.1, 0.5, 0.9 } do
-  local n = 20000
-  local x = core.ones(n):requires_grad_(true)
-  local y = core.dropout(x, p, { generator = core.generator(math.tointeger(arg[2])) })
-  y:sum():backward()
-  local kept = y:detach():ne(0):sum():item()
-  local far = math.abs(kept - n * (1 - p)) / math.max(1, math.sqrt(n * p * (1 - p)))
-  local same = x.grad:eq(y:detach()):sum():item() == n
-  local scaled = (y:detach() * (1 - p)):round():eq(y:detach():ne(0)):sum():item() == n
-  if far < 6 and same and scaled then agree = agree + 1 else
-    differ = differ + 1
-    print(("differs dropout(%g): %d kept of %d"):format(p, kept, n))
-  end
+-- Dropout, by numbers that no seed changes much.
+local good, words = require "spec.attack.torch_dropout" (math.tointeger(arg[2]))
+agree = agree + good
+for _, what in ipairs(words) do
+  differ = differ + 1
+  print("differs " .. what)
 end
 
 print(agree .. " agree")
