@@ -3,8 +3,9 @@
 #   python3 spec/attack/torch_cases.py FILE SEED COUNT
 # FILE is a safetensors file, written by hand: tensors "N.x1" (inputs), "N.i1" (indices from 1), "N.c1" (constants),
 # "N.p:NAME" (parameters and buffers before), "N.g" (the gradient of the output), and what is right: "N.y", "N.d1",
-# "N.q:NAME" (gradients of parameters), "N.b:NAME" (what the state is afterwards); the metadata "cases" is a JSON list of
-# {op, options, inputs, tolerance}.
+# "N.q:NAME" (gradients of parameters), "N.b:NAME" (what the state is afterwards); the metadata "cases" is a JSON list
+# of {op, options, inputs, tolerance}. Half of the cases have the second derivative too: "N.v:NAME", "N.s:NAME", where an
+# input's name is its number.
 import json
 import math
 import struct
@@ -51,8 +52,9 @@ def broadcast(make, other=None):
     return [make(*a), (other or make)(*b)]
 
 
-for name, make, other in (("add", normal, None), ("sub", normal, None), ("mul", normal, None), ("div", normal, positive),
-                          ("pow", positive, normal), ("maximum", normal, None), ("minimum", normal, None)):
+for name, make, other in (("add", normal, None), ("sub", normal, None), ("mul", normal, None),
+                          ("div", normal, positive), ("pow", positive, normal), ("maximum", normal, None),
+                          ("minimum", normal, None)):
     OPS[name] = lambda name=name, make=make, other=other: dict(x=broadcast(make, other), f=getattr(torch, name))
 
 
@@ -79,7 +81,8 @@ reduction("mean", lambda x, a, k: x.mean(a, keepdim=k), normal)
 reduction("max", lambda x, a, k: x.amax(a, keepdim=k), spread)
 reduction("min", lambda x, a, k: x.amin(a, keepdim=k), spread)
 reduction("norm", lambda x, a, k: torch.sqrt((x * x).sum(a, keepdim=k)), off_zero)
-reduction("std", lambda x, a, k: torch.sqrt(x.var(a, unbiased=False, keepdim=k) + 0), lambda *s: spread(*(t + 1 for t in s)))
+reduction("std", lambda x, a, k: torch.sqrt(x.var(a, unbiased=False, keepdim=k) + 0),
+          lambda *s: spread(*(t + 1 for t in s)))
 reduction("var", lambda x, a, k: x.var(a, unbiased=False, keepdim=k), normal)
 
 
@@ -140,6 +143,69 @@ def index_select():
     return dict(x=[normal(*s)], i=[i], f=lambda x: x.index_select(a, i), o=dict(axis=a + 1))
 
 
+along("argmin", lambda x, a: x.argmin(a).double() + 1, spread)
+
+
+@op
+def narrow():
+    s = shape(R.randrange(1, 5))
+    a = R.randrange(len(s))
+    start = R.randrange(s[a])
+    count = R.randrange(1, s[a] - start + 1)
+    return dict(x=[normal(*s)], f=lambda x: x.narrow(a, start, count), o=dict(axis=a + 1, start=start + 1, count=count))
+
+
+@op
+def split():
+    s, a, sizes = shape(3), R.randrange(3), [size(4) for _ in range(R.randrange(1, 4))]
+    s[a] = sum(sizes)
+    weight = [R.choice([-1.0, 0.5, 2.0]) for _ in sizes]
+    return dict(x=[normal(*s)], o=dict(axis=a + 1, sizes=sizes, weight=weight),
+                f=lambda x: torch.cat([t * w for t, w in zip(x.split(sizes, a), weight)], a))
+
+
+@op
+def stack():
+    s, k = shape(R.randrange(0, 4)), R.randrange(1, 4)
+    a = R.randrange(len(s) + 1)
+    return dict(x=[normal(*s) for _ in range(k)], f=lambda *x: torch.stack(x, a), o=dict(axis=a + 1))
+
+
+@op
+def expand():
+    s = shape(R.randrange(1, 4))
+    x = normal(*[1 if R.random() < 0.5 else n for n in s])
+    s = shape(R.randrange(0, 2)) + s
+    return dict(x=[x], f=lambda x: x.expand(s), o=dict(shape=s))
+
+
+@op
+def pad():
+    s, value = shape(R.randrange(1, 5)), R.choice([0.0, -1.5])
+    sides = [[R.randrange(3), R.randrange(3)] for _ in s]
+    flat = [n for both in reversed(sides) for n in both]
+    return dict(x=[normal(*s)], f=lambda x: F.pad(x, flat, value=value), o=dict(sides=sides, value=value))
+
+
+@op
+def where():
+    x = broadcast(normal)
+    mask = (torch.rand(x[1].shape) < 0.5).double()
+    return dict(x=x, c=[mask], f=lambda a, b: torch.where(mask > 0, a, b))
+
+
+@op
+def compare():
+    name, x = R.choice(["lt", "le", "gt", "ge", "eq", "ne"]), broadcast(lambda *s: normal(*s).round())
+    return dict(x=x, f=lambda a, b: getattr(torch, name)(a, b).double(), o=dict(name=name))
+
+
+@op
+def one_hot():
+    i = torch.randint(0, 5, shape(2))
+    return dict(x=[], i=[i], f=lambda: F.one_hot(i, 5).double())
+
+
 @op
 def matmul():
     n, m, k = size(40), size(40), size(70)
@@ -195,6 +261,23 @@ def resize_bilinear():
     x = normal(size(), R.randrange(1, 9), R.randrange(1, 9), size())
     return dict(x=[x], f=lambda x: last(F.interpolate(first(x), (h, w), mode="bilinear", align_corners=False)),
                 o=dict(size=[h, w]), tolerance=4e-5)
+
+
+@op
+def upsample_nearest():
+    k, x = R.randrange(1, 5), normal(*shape(4))
+    return dict(x=[x], f=lambda x: last(F.interpolate(first(x), scale_factor=k, mode="nearest")), o=dict(scale=k))
+
+
+@op
+def attention_qkv():
+    n, heads, d, l = R.randrange(1, 4), R.randrange(1, 4), size(16), size(33)
+
+    def f(x):
+        q, k, v = (t.reshape(n, l, heads, d) for t in x.chunk(3, -1))
+        s = torch.einsum("nqhd,nkhd->nhqk", q, k) / math.sqrt(d)
+        return torch.einsum("nhqk,nkhd->nqhd", s.softmax(-1), v).reshape(n, l, heads * d)
+    return dict(x=[normal(n, l, 3 * heads * d)], f=f, o=dict(heads=heads), tolerance=4e-5)
 
 
 @op
@@ -297,6 +380,43 @@ def logdet():
     return dict(x=[regular(R.randrange(1, 6))], f=lambda a: torch.linalg.slogdet(a)[1], tolerance=2e-4)
 
 
+# Factors are compared by what they make, for their signs are free.
+def symmetric(n):
+    a = normal(n, n)
+    return a + a.T
+
+
+@op
+def eigh():
+    return dict(x=[symmetric(R.randrange(1, 9))], f=lambda a: torch.cat([torch.linalg.eigvalsh(a), a.flatten()]),
+                no_gradient=True, tolerance=1e-4)
+
+
+@op
+def qr():
+    a = normal(R.randrange(1, 9), R.randrange(1, 9))
+    k = min(a.shape)
+    return dict(x=[a], f=lambda a: torch.cat([a.flatten(), torch.eye(k, dtype=torch.double).flatten()]),
+                no_gradient=True, tolerance=1e-4)
+
+
+@op
+def lu():
+    return dict(x=[normal(*[R.randrange(1, 9)] * 2)], f=lambda a: a + 0, no_gradient=True, tolerance=1e-4)
+
+
+@op
+def frechet():
+    d = R.randrange(1, 6)
+    a, b = normal(R.randrange(d + 2, 30), d), normal(R.randrange(d + 2, 30), d) * 1.5 + 1
+
+    def f(a, b):
+        s, t = (torch.atleast_2d(torch.cov(x.T)) for x in (a, b))
+        root = torch.linalg.eigvals(s @ t).real.clamp(min=0).sqrt().sum()
+        return ((a.mean(0) - b.mean(0)) ** 2).sum() + s.trace() + t.trace() - 2 * root
+    return dict(x=[a, b], f=f, no_gradient=True, tolerance=1e-4)
+
+
 def write(path, tensors, metadata):
     header, data, at = {"__metadata__": metadata}, [], 0
     for name, t in tensors.items():
@@ -309,6 +429,22 @@ def write(path, tensors, metadata):
     text = json.dumps(header).encode()
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + b"".join(data))
+
+
+# The second derivative, where PyTorch has it: that of the sum of all gradients, each times a random tensor "v:NAME".
+def second(y, g, leaves):
+    try:
+        grads = torch.autograd.grad(y, list(leaves.values()), g, create_graph=True, allow_unused=True)
+        recorded = {n: d for n, d in zip(leaves, grads) if d is not None and d.requires_grad}
+        if not recorded:
+            return {}
+        out = {"v:" + n: normal(*d.shape) for n, d in recorded.items()}
+        total = sum((d * out["v:" + n]).sum() for n, d in recorded.items())
+        twice = torch.autograd.grad(total, list(leaves.values()), retain_graph=True, allow_unused=True)
+    except RuntimeError:
+        return {}
+    out.update({"s:" + n: torch.zeros_like(t) if d is None else d for (n, t), d in zip(leaves.items(), twice)})
+    return out
 
 
 # Tensors of a case by the letters of their names: what the library gets, and what is right. The module of a case keeps
@@ -330,6 +466,8 @@ def solved(c):
         out["g"] = g = normal(*y.shape)
         if c.get("part"):  # running statistics have no gradient
             g[x[0].numel():] = 0
+        if c.get("twice") and y.numel() > 0:
+            out.update(second(y, g, {**{str(k + 1): t for k, t in enumerate(x)}, **dict(named)}))
         y.backward(g)
         grads = [("d%d" % (k + 1), t) for k, t in enumerate(x)] + [("q:" + n, p) for n, p in named]
         out.update({n: t.grad if t.grad is not None else torch.zeros_like(t) for n, t in grads})
@@ -345,6 +483,7 @@ def main(path, seed, count):
     for n in range(1, count + 1):
         name = names[(n - 1 + seed) % len(names)]
         c = OPS[name]()
+        c["twice"] = R.random() < 0.5
         tensors.update({"%d.%s" % (n, key): t for key, t in solved(c).items()})
         cases.append(dict(op=name, options=c.get("o", {}), inputs=len(c["x"]), tolerance=c.get("tolerance", 2e-5)))
     write(path, tensors, {"cases": json.dumps(cases)})

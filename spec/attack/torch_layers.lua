@@ -6,19 +6,17 @@ local walk = require "laterna.nn.walk"
 
 local layers = {}
 
--- Gradients of parameters by name, of the shapes that a state has them in.
-local function gradients(layer)
+-- Parameters by name, each with the order of axes that a state has it in, if that is another: {tensor, layout}.
+local function parameters(layer)
   local out = {}
-  for _, entry in ipairs(walk.survey("gradients", layer).tensors) do
-    local grad = entry.tensor.grad
-    if grad and entry.layout then grad = grad:permute(table.unpack(entry.layout)) end
-    if not entry.buffer then out[entry.name] = grad or core.zeros(entry.tensor.shape) end
+  for _, entry in ipairs(walk.survey("parameters", layer).tensors) do
+    if not entry.buffer then out[entry.name] = entry end
   end
   return out
 end
 
 local function compared(layer)
-  return { gradients = function() return gradients(layer) end, state = function() return layer:state() end }
+  return { parameters = parameters(layer), state = function() return layer:state() end }
 end
 
 local function make(name, o, p)

@@ -74,8 +74,8 @@ function steps.training(x, _, o, _, p)
   local cin, width, cout = table.unpack(o.sizes)
   local net = nn.Sequential(nn.Conv2d(cin, width, 3, { stride = 2, padding = 1, bias = false }),
     nn.BatchNorm2d(width, { activation = "silu" }), nn.Conv2d(width, cout, 3, { padding = 1 })):load_state(p)
-  o.optimizer.lr = optim.schedule.cosine(o.lr, 10)
   local opt, losses = optim[o.which](net:parameters(), o.optimizer), {}
+  opt.lr = optim.schedule.cosine(o.lr, 10)
   local average = optim.Ema(net, o.decay, { warmup = false })
   for k = 1, x[1]:size(1) do
     local log = opt:update(core.mse_loss(net(x[1][k]), x[2][k]), {}, { clip_norm = o.clip })
@@ -83,7 +83,7 @@ function steps.training(x, _, o, _, p)
     losses[k] = log.loss
   end
   return core.tensor(losses), {
-    gradients = function() return {} end,
+    parameters = {},
     state = function()
       local state = net:state()
       for name, t in pairs(average.model:state()) do state["ema." .. name] = t end
