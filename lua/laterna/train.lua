@@ -108,6 +108,9 @@ local function go_on(self, log)
   pending:commit()
   self.log_file, self.step, self.saved_step, self.pending = result, pending.step, pending.step, pending
   say(self, "resuming after step %d of %s", self.step, self.checkpoint)
+  if pending.budget_begins then
+    say(self, "%s counts steps and no time: the budget of %g minutes begins now", self.checkpoint, self.budget.total)
+  end
 end
 
 -- Files: goes on from a checkpoint, or begins; what an earlier run left is set aside, not overwritten.
@@ -135,7 +138,8 @@ end
 --
 --  - save: folder for `checkpoint.safetensors` and `log.csv`; made if need be. Generators that the run's objects or the
 --    variables of the calling function lead to are part of the checkpoint (laterna.train.generators)
---  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.budget
+--  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.budget. A run that began
+--    with one may go on with the other
 --  - model: a module; optimizer: one, or a table of several by name; ema: from lt.optim.Ema
 --  - data: an object with next() (and state(), load_state(t) to be resumed), or a function of the step
 --  - every=1000: steps between checkpoints; log_every=1: steps between rows of the log

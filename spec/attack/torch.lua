@@ -1,6 +1,6 @@
 -- Operations, layers, losses, optimizers, averages, whole trainings and random streams against PyTorch, where a Python
--- has it: random shapes, forward, backward and twice backward, under every instruction set of this machine and with 1, 2
--- and 5 threads. Without PyTorch this part says so and counts nothing. LATERNA_PYTHON names another Python.
+-- has it: random shapes, forward, backward and twice backward, under every instruction set of this machine and with 1,
+-- 2 and 5 threads. Without PyTorch this part says so and counts nothing. LATERNA_PYTHON names another Python.
 local child = require "spec.support.child"
 
 local torch = {}
