@@ -1,8 +1,8 @@
 -- A training that saves, disturbed at every system call that touches its folder: the process is killed there, or the
 -- call fails. Afterwards the checkpoint is that of some step, whole; the log has every step that the checkpoint counts;
 -- what failed was said; and the same training, run again, ends with the same bits. With an odd seed it goes on from
--- step 2, with an even one it begins in an empty folder. strace disturbs, where it is there; elsewhere a library that is
--- preloaded, which knows only what C code of the library calls.
+-- step 2, with an even one it begins in an empty folder. strace disturbs, where it is there; elsewhere a preloaded
+-- library, which knows only what C code of the library calls.
 local child = require "spec.support.child"
 local core = require "laterna.core"
 
