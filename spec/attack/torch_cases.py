@@ -4,8 +4,8 @@
 # FILE is a safetensors file, written by hand: tensors "N.x1" (inputs), "N.i1" (indices from 1), "N.c1" (constants),
 # "N.p:NAME" (parameters and buffers before), "N.g" (the gradient of the output), and what is right: "N.y", "N.d1",
 # "N.q:NAME" (gradients of parameters), "N.b:NAME" (what the state is afterwards); the metadata "cases" is a JSON list
-# of {op, options, inputs, tolerance}. Half of the cases have the second derivative too: "N.v:NAME", "N.s:NAME", where an
-# input's name is its number.
+# of {op, options, inputs, tolerance}. Half of the cases have the second derivative too, "N.v:NAME" and "N.s:NAME", where
+# the name of an input is its number.
 import json
 import math
 import struct
@@ -208,7 +208,7 @@ def one_hot():
 
 @op
 def matmul():
-    n, m, k = size(40), size(40), size(70)
+    n, m, k = (size(40), size(40), size(70)) if R.random() < 0.8 else (size(200), size(150), size(300))
     lead = shape(R.randrange(0, 3), 3)
     return dict(x=[normal(*lead, n, k), normal(*(lead if R.random() < 0.5 else []), k, m)], f=torch.matmul)
 

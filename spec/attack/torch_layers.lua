@@ -1,7 +1,10 @@
 -- The library's side of the cases of torch_layers.py: each makes the layer, gives it the parameters and buffers of the
 -- case, and calls it.
 local core = require "laterna.core"
+local likelihood = require "laterna.likelihood"
+local losses = require "laterna.gan.losses"
 local nn = require "laterna.nn"
+local text = require "laterna.text"
 local walk = require "laterna.nn.walk"
 
 local layers = {}
@@ -67,6 +70,24 @@ layers["nn.spectral_norm"] = function(x, _, o, c, p)
   local y
   for _ = 1, math.max(1, o.calls) do y = layer(x[1]) end
   return y, compared(layer)
+end
+
+layers["nn.TextBlock"] = function(x, _, o, c, p)
+  local dim, heads = table.unpack(o.arguments)
+  local block = text.Encoder({ "a" }, { dim = dim, heads = heads, depth = 1 }).blocks[1]:load_state(p)
+  return block(x[1], c[1]), compared(block)
+end
+
+for _, name in ipairs { "Bernoulli", "Gaussian", "Logistic" } do
+  layers["nn." .. name] = function(x, _, _, _, p)
+    local layer = likelihood[name]():load_state(p)
+    return layer(x[1], x[2]), compared(layer)
+  end
+end
+
+layers["nn.game"] = function(x, _, o)
+  local loss = losses[o.name]
+  return loss.critic(x[1], x[2]) + loss.generator(x[1], x[2]) * 0.5
 end
 
 return layers

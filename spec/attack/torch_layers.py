@@ -345,3 +345,95 @@ def spectral_norm():
                c=[inner.weight_u.clone(), v.clone()])
     out["o"].update(calls=calls, cls="Conv2d" if convolution else "Linear")
     return out
+
+
+class Block(nn.Module):  # laterna.text.encoder: PyTorch's own block, under the library's names
+    def __init__(self, dim, heads):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(dim, heads, 4 * dim, 0.0, "gelu", norm_first=True, batch_first=True)
+        self.norm1, self.norm2, self.attention = layer.norm1, layer.norm2, layer.self_attn
+        self.fc1, self.fc2 = layer.linear1, layer.linear2
+        self.whole = [layer]  # no child of its own: each parameter has one name
+
+    def forward(self, x, padded):
+        return self.whole[0](x, src_key_padding_mask=padded)
+
+
+# What is padded is compared too: it looks at the others.
+@layer
+def TextBlock():
+    heads, n, k = R.randrange(1, 4), size(3), R.randrange(1, 12)
+    dim = heads * R.choice([2, 4])
+    m, mask = Block(dim, heads).double(), torch.rand(n, k) < 0.7
+    mask[:, 0] = True
+    x = [normal(n, k, dim)]
+    return dict(case(m, x, lambda x: m(x, ~mask), [dim, heads], 5e-4), c=[mask.double()])
+
+
+# ---- likelihoods: negative logarithms of a picture's probability ----------
+
+class Learned(nn.Module):
+    def __init__(self, name, value):
+        super().__init__()
+        setattr(self, name, nn.Parameter(torch.tensor([value], dtype=torch.double)))
+
+
+def grey(*s):  # 256 levels from -1 to 1, black and white among them
+    levels = torch.randint(0, 256, s)
+    levels = torch.where(torch.rand(s) < 0.2, (torch.rand(s) < 0.5) * 255, levels)
+    return (levels.float() / 127.5 - 1).double()
+
+
+def per_picture(t):
+    return -t.flatten(1).sum(1)
+
+
+@layer
+def Bernoulli():
+    s = shape(4)
+    x = [normal(*s), grey(*s)]
+    return case(nn.Identity(), x, lambda out, x: per_picture(
+        torch.distributions.Bernoulli(logits=out, validate_args=False).log_prob(x / 2 + 0.5)), [])
+
+
+@layer
+def Gaussian():
+    s = shape(4)
+    m = Learned("logvar", 0.0)
+    return case(m, [normal(*s), normal(*s)], lambda out, x: per_picture(
+        torch.distributions.Normal(out, (m.logvar / 2).exp()).log_prob(x)), [])
+
+
+# The mass of a level is a difference of sigmoids, and four digits of float32 are left of it.
+@layer
+def Logistic():
+    s = shape(4)
+    m, x = Learned("logscale", 0.0), grey(*s)
+    out = (x + 0.1 * normal(*s)).float().double()
+
+    def f(out, x):
+        scale = m.logscale.exp()
+        above = torch.where(x > 0.999, torch.ones_like(x), torch.sigmoid((x + 1 / 255 - out) / scale))
+        below = torch.where(x < -0.999, torch.zeros_like(x), torch.sigmoid((x - 1 / 255 - out) / scale))
+        return per_picture((above - below).log())
+    c = case(m, [out, x], f, [], 2e-3)
+    with torch.no_grad():
+        m.logscale.fill_(R.choice([-3.0, -2.0, -1.0, -0.5]))
+    return c
+
+
+# Losses of the game, from the formulas of their papers; sums of both sides, so that both gradients are compared.
+@layer
+def game():
+    name, k = R.choice(["non_saturating", "hinge", "least_squares", "wasserstein", "relativistic"]), size()
+    critic, generator = {
+        "non_saturating": (lambda r, f: -F.logsigmoid(r).mean() - F.logsigmoid(-f).mean(),
+                           lambda r, f: -F.logsigmoid(f).mean()),
+        "hinge": (lambda r, f: F.relu(1 - r).mean() + F.relu(1 + f).mean(), lambda r, f: -f.mean()),
+        "least_squares": (lambda r, f: ((r - 1) ** 2).mean() / 2 + (f ** 2).mean() / 2,
+                          lambda r, f: ((f - 1) ** 2).mean() / 2),
+        "wasserstein": (lambda r, f: f.mean() - r.mean(), lambda r, f: -f.mean()),
+        "relativistic": (lambda r, f: -F.logsigmoid(r - f).mean(), lambda r, f: -F.logsigmoid(f - r).mean()),
+    }[name]
+    x = [normal(k), normal(k)]
+    return case(nn.Identity(), x, lambda r, f: critic(r, f) + 0.5 * generator(r, f), [], name=name)

@@ -99,4 +99,11 @@ function steps.randn(_, _, o) return core.randn(o.n, generator(o)) end
 function steps.randperm(_, _, o) return core.randperm(o.n, generator(o)) end
 function steps.randint(_, _, o) return core.randint(1, o.n, { 7 }, generator(o)) end
 
+function steps.init(_, _, o)
+  local t = core.zeros(o.shape)
+  core.manual_seed(o.seed)
+  if o.name:find "kaiming" or o.name:find "xavier" then return nn.init[o.name](t, o.options) end
+  return nn.init[o.name](t)
+end
+
 return steps

@@ -245,3 +245,20 @@ stream("rand", torch.rand)
 stream("randn", torch.randn)
 stream("randperm", lambda n: torch.randperm(n) + 1)
 stream("randint", lambda n: torch.randint(1, n + 1, (7,)))
+
+
+# The same weights as PyTorch's initialisers give after the same seed; those of convolutions in the library's layout.
+@step
+def init():
+    name, s = R.choice(["uniform_", "normal_", "kaiming_uniform_", "kaiming_normal_", "xavier_uniform_",
+                        "xavier_normal_"]), shape(R.choice([2, 4]), 20)
+    options = R.choice([{}, dict(gain=1.7)]) if "xavier" in name else {}
+    if "kaiming" in name:
+        options = dict(mode=R.choice(["fan_in", "fan_out"]), nonlinearity=R.choice(["relu", "leaky_relu", "tanh"]),
+                       a=R.choice([0, 0.2]))
+    seed = R.randrange(1 << 31)
+    torch.manual_seed(seed)
+    y = getattr(nn.init, name)(torch.empty(s), **options)
+    y = (y.permute(0, 2, 3, 1) if len(s) == 4 else y).double()
+    return dict(x=[], f=lambda: y, o=dict(name=name, options=options, seed=seed, shape=list(y.shape)),
+                no_gradient=True, tolerance=1e-6)
