@@ -3,9 +3,9 @@
 #   python3 spec/attack/torch_cases.py FILE SEED COUNT
 # FILE is a safetensors file, written by hand: tensors "N.x1" (inputs), "N.i1" (indices from 1), "N.c1" (constants),
 # "N.p:NAME" (parameters and buffers before), "N.g" (the gradient of the output), and what is right: "N.y", "N.d1",
-# "N.q:NAME" (gradients of parameters), "N.b:NAME" (what the state is afterwards); the metadata "cases" is a JSON list
-# of {op, options, inputs, tolerance}. Half of the cases have the second derivative too, "N.v:NAME" and "N.s:NAME", where
-# the name of an input is its number.
+# "N.q:NAME" (gradients of parameters), "N.b:NAME" (what the state is afterwards). Half of the cases have the second
+# derivative too, "N.v:NAME" and "N.s:NAME", where the name of an input is its number. The metadata "cases" is a JSON
+# list of {op, options, inputs, tolerance}.
 import json
 import math
 import struct
