@@ -5,7 +5,7 @@
 # "N.p:NAME" (parameters and buffers before), "N.g" (the gradient of the output), and what is right: "N.y", "N.d1",
 # "N.q:NAME" (gradients of parameters), "N.b:NAME" (what the state is afterwards). Half of the cases have the second
 # derivative too, "N.v:NAME" and "N.s:NAME", where the name of an input is its number. The metadata "cases" is a JSON
-# list of {op, options, inputs, tolerance}.
+# list of {op, options, inputs, tolerance, each}; each: whether every number is compared by itself.
 import json
 import math
 import struct
@@ -14,11 +14,12 @@ import sys
 import torch
 from torch.nn import functional as F
 
+from torch_hostile import HOSTILE
 from torch_layers import LAYERS
 from torch_random import R, first, geometry, last, normal, off_zero, positive, shape, size, spread
 from torch_steps import STEPS
 
-OPS = {**LAYERS, **STEPS}
+OPS = {**LAYERS, **STEPS, **HOSTILE}
 
 
 def op(f):
@@ -421,7 +422,7 @@ def write(path, tensors, metadata):
     header, data, at = {"__metadata__": metadata}, [], 0
     for name, t in tensors.items():
         code, kind = ("i", "I32") if name.split(".")[1][0] == "i" else ("f", "F32")
-        values = t.detach().reshape(-1).tolist()
+        values = (t.detach().float() if code == "f" else t).reshape(-1).tolist()
         packed = struct.pack("<%d%s" % (len(values), code), *values)
         header[name] = dict(dtype=kind, shape=list(t.shape), data_offsets=[at, at + len(packed)])
         at += len(packed)
@@ -483,9 +484,10 @@ def main(path, seed, count):
     for n in range(1, count + 1):
         name = names[(n - 1 + seed) % len(names)]
         c = OPS[name]()
-        c["twice"] = R.random() < 0.5
+        c["twice"] = R.random() < 0.5 and not c.get("once")
         tensors.update({"%d.%s" % (n, key): t for key, t in solved(c).items()})
-        cases.append(dict(op=name, options=c.get("o", {}), inputs=len(c["x"]), tolerance=c.get("tolerance", 2e-5)))
+        cases.append(dict(op=name, options=c.get("o", {}), inputs=len(c["x"]), tolerance=c.get("tolerance", 2e-5),
+                          each=bool(c.get("each"))))
     write(path, tensors, {"cases": json.dumps(cases)})
 
 

@@ -407,7 +407,7 @@ def Gaussian():
 # The mass of a level is a difference of sigmoids, and four digits of float32 are left of it.
 @layer
 def Logistic():
-    s = shape(4)
+    s = shape(4, 3)
     m, x = Learned("logscale", 0.0), grey(*s)
     out = (x + 0.1 * normal(*s)).float().double()
 
@@ -416,7 +416,7 @@ def Logistic():
         above = torch.where(x > 0.999, torch.ones_like(x), torch.sigmoid((x + 1 / 255 - out) / scale))
         below = torch.where(x < -0.999, torch.zeros_like(x), torch.sigmoid((x - 1 / 255 - out) / scale))
         return per_picture((above - below).log())
-    c = case(m, [out, x], f, [], 2e-3)
+    c = case(m, [out, x], f, [], 1e-2)
     with torch.no_grad():
         m.logscale.fill_(R.choice([-3.0, -2.0, -1.0, -0.5]))
     return c
