@@ -111,6 +111,19 @@ describe("optimizers", function()
     assert.equal(0, opt:state().numbers.step)
   end)
 
+  it("refuse a new field that is like an option", function()
+    local opt = optim.AdamW({ parameter(core.ones(2)) })
+    for wrong, right in pairs { weigth_decay = "weight_decay", beta = "betas", LR = "lr", skip_non_finite =
+      "skip_nonfinite", epss = "eps" } do
+      local ok, text = pcall(function() opt[wrong] = 1 end)
+      assert.is_false(ok)
+      assert.matches(('AdamW has no option "%s"; did you mean "%s"%%?$'):format(wrong, right), text)
+      assert.is_nil(rawget(opt, wrong))
+    end
+    opt.note, opt.lr, opt.skip_nonfinite = "mine", 0.5, false
+    assert.same({ "mine", 0.5, false }, { opt.note, opt.lr, opt.skip_nonfinite })
+  end)
+
   it("skip gradients that are not finite if asked", function()
     local p = parameter(core.ones(2))
     local opt = optim.SGD({ p }, { lr = 1 })

@@ -144,9 +144,16 @@ local function gradients_finite(self)
   return norm == norm and norm < math.huge
 end
 
--- What forward passes write down is noted from where the field is set for the first time.
+-- A new field. One that is like an option is a slip: nothing would ever read it. What forward passes write down is
+-- noted from where skip_nonfinite is set for the first time.
 function Optimizer:__newindex(key, value)
   if key == "skip_nonfinite" and value then journal.want(self) end
+  if key ~= "skip_nonfinite" and value ~= nil then
+    local names = { "skip_nonfinite" }
+    for name in pairs(self.known) do names[#names + 1] = name end
+    local meant = check.meant(key, names)
+    if meant ~= "" then check.raise("%s has no option %s; %s", self.name, check.describe(key), meant) end
+  end
   rawset(self, key, value)
 end
 
