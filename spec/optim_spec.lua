@@ -111,6 +111,19 @@ describe("optimizers", function()
     assert.equal(0, opt:state().numbers.step)
   end)
 
+  it("refuse a new field that is like an option", function()
+    local opt = optim.AdamW({ parameter(core.ones(2)) })
+    for wrong, right in pairs { weigth_decay = "weight_decay", beta = "betas", LR = "lr", skip_non_finite =
+      "skip_nonfinite", epss = "eps" } do
+      local ok, text = pcall(function() opt[wrong] = 1 end)
+      assert.is_false(ok)
+      assert.matches(('AdamW has no option "%s"; did you mean "%s"%%?$'):format(wrong, right), text)
+      assert.is_nil(rawget(opt, wrong))
+    end
+    opt.note, opt.lr, opt.skip_nonfinite = "mine", 0.5, false
+    assert.same({ "mine", 0.5, false }, { opt.note, opt.lr, opt.skip_nonfinite })
+  end)
+
   it("skip gradients that are not finite if asked", function()
     local p = parameter(core.ones(2))
     local opt = optim.SGD({ p }, { lr = 1 })
@@ -221,6 +234,7 @@ describe("an optimizer's state", function()
     refused("parameter 0 has taken %-1 of", steps(-1, 1))
     refused("parameter 1 has taken 1073741824 of", steps(1, 1 << 30))
     refused("expected int32, got float32", { steps = core.tensor { 1, 1 } })
+    refused("expected int32, got uint8", { steps = core.tensor({ 1, 1 }, { dtype = "uint8" }) })
     refused("a count, an integer from 0 to 2%^53, got 2.0", {}, { step = 2.0 })
     refused("a count, an integer from 0 to 2%^53, got %-1", {}, { step = -1 })
     refused("a count, an integer from 0 to 2%^53, got 36028797018963968", {}, { step = 1 << 55 })

@@ -3,6 +3,8 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local lt = require "laterna"
+local report = require "laterna.data.folder.report"
+local resample = require "laterna.diffusion.resample"
 local walk = require "laterna.nn.walk"
 
 local function said(f, ...)
@@ -110,6 +112,35 @@ describe("a misspelt name", function()
   end)
 end)
 
+-- Each kind of object that has methods: what the error calls it, one of them, and names that are like those of methods.
+local function objects()
+  local linear = lt.nn.Linear(2, 3)
+  local scenes = lt.data.scenes { n = 4, size = 8, seed = 1 }
+  local cosine, v = lt.schedule.cosine(), { predict = "v" }
+  local churned = lt.samplers.churn(lt.samplers.euler, { churn = 1 })
+  return {
+    { "a tensor", lt.ones(2), { summ = "sum", bakcward = "backward" } },
+    { "a generator", lt.generator(1), { unifrom = "uniform" } },
+    { "Linear", linear, { forwrad = "forward", paramters = "parameters", laod_state = "load_state" } },
+    { "diffusion", lt.diffusion { net = print, size = { 2, 2, 1 } }, { smaple = "sample", lsos = "loss" } },
+    { "an optimizer", lt.optim.AdamW(linear:parameters()), { zero_gard = "zero_grad", stpe = "step" } },
+    { "an Ema", lt.optim.Ema(linear), { updaet = "update" } },
+    { "a run", lt.train.run { model = linear, steps = 1, progress = false }, { stpes = "steps", svae = "save" } },
+    { "a budget", lt.train.budget(1), { mintues = "minutes" } },
+    { "a data set", scenes, { bathces = "batches", btaches = "batches", fitler = "filter" } },
+    { "batches", scenes:batches(2), { nxet = "next" } },
+    { "a sampler", lt.samplers.ddim(cosine, 2, v), { setp = "step" } },
+    { "a sampler", churned(cosine, 2, v), { setp = "step" } },
+    { "a sampler", resample(lt.samplers.ddim, { repeats = 1, jump = 1 })(cosine, 2, v), { setp = "step" } },
+    { "a tokenizer", lt.text.Tokenizer { "a b" }, { encoed = "encode" } },
+    { "a condition", lt.condition.read("f", 1, { n = 2 }, lt.condition.keys()), { cpations = "captions" } },
+    { "a report", report "x", { complte = "complete" } },
+  }
+end
+
+-- A function of a text that reads a name of its argument; at a prompt, nobody has the text afterwards.
+local function typed(text) return assert(load("local x = ... " .. text, "=stdin")) end
+
 describe("a misspelt method", function()
   local linear = lt.nn.Linear(2, 3)
   local optimizer = lt.optim.AdamW(linear:parameters())
@@ -139,6 +170,35 @@ describe("a misspelt method", function()
       return lt.text.Tokenizer { "a b" }:encoed "a"
     end))
     assert.is_nil(scenes.labels)
+  end)
+
+  it("of any object is an error that says the right one, in a script and at a prompt", function()
+    for _, entry in ipairs(objects()) do
+      local noun, object, names = table.unpack(entry)
+      for wrong, right in pairs(names) do
+        for _, text in ipairs { "x:%s(1)", "x.%s(x, 1)", "return x:%s()", "print(x:%s(1), x:%s(2))" } do
+          text = text:gsub("%%s", wrong)
+          local words = ('%s has no "%s"; did you mean "%s"?'):format(noun, wrong, right)
+          has(words, said(assert(load("local x = ... " .. text)), object))
+          has(words, said(typed(text), object))
+        end
+      end
+    end
+  end)
+
+  it("stays nil at a prompt, too, where it is asked for before it is called", function()
+    for _, entry in ipairs(objects()) do
+      local noun, object, names = table.unpack(entry)
+      local wrong = next(names)
+      local tensor = noun == "a tensor" or noun == "a generator" -- these have nothing optional
+      for _, text in ipairs { "return x.%s", "if x.%s then x:%s(1) end return x.%s", "return type(x.%s) == 'table'",
+        "return x.%s and x.%s(1)", "local f = x.%s return f" } do
+        local ok, value = pcall(typed((text:gsub("%%s", wrong))), object)
+        assert.equal(not tensor, ok, noun .. ": " .. text)
+        assert.is_true(tensor or not value, noun .. ": " .. text)
+      end
+    end
+    has("attempt to call a nil value (method 'frobnicate')", said(typed "x:frobnicate()", linear))
   end)
 
   it("stays nil where a field is only read, and where nothing is like it", function()

@@ -15,10 +15,12 @@
 -- @module laterna.condition
 local check = require "laterna.check"
 local core = require "laterna.core"
+local spelling = require "laterna.spelling"
 
 local Condition = {}
 Condition.__index = Condition
 Condition.__name = "laterna.Condition"
+setmetatable(Condition, { __index = spelling.methods("a condition", Condition) })
 
 local condition = {}
 

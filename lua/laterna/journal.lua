@@ -10,7 +10,8 @@
 --     return scope:keep(loss)
 --
 -- A scope belongs to the coroutine that opened it; what a training loop has of its own (`journal.loop`) is for all that
--- its steps call, in other coroutines too.
+-- its steps call, in other coroutines too. Where there is no loop of a run, optimizers that may refuse a step share a
+-- scope for all that a script does (`journal.plain`).
 -- @module laterna.journal
 local check = require "laterna.check"
 local core = require "laterna.core"
@@ -23,6 +24,7 @@ Scope.__index = Scope
 
 local innermost = setmetatable({}, { __mode = "k" }) -- of each coroutine
 local loops = nest.new() -- what training loops have of their own
+local plain, wanted = nil, setmetatable({}, { __mode = "k" }) -- what scripts without one have, and for whose sake
 
 local function new(fields)
   -- copies: of tensors that were ever noted, to be used again; noted: whose copy is what undo puts back
@@ -37,10 +39,13 @@ local function note(scope, t)
   scope.noted[t] = true
 end
 
+-- What is around all scopes of a coroutine.
+local function around() return loops:innermost() or next(wanted) and plain or nil end
+
 --- Called before a forward pass writes to tensors that outlive it.
 -- @tparam Tensor ...
 function journal.note(...)
-  local scope = innermost[coroutine.running()] or loops:innermost()
+  local scope = innermost[coroutine.running()] or around()
   if not scope then return end
   for i = 1, select("#", ...) do
     note(scope, check.type("note", i, "t", (select(i, ...)), "tensor"))
@@ -90,7 +95,7 @@ end
 -- @param ... anything
 -- @return the same
 function Scope:keep(...)
-  local outer = self.outer or loops:innermost()
+  local outer = self.outer or around()
   if outer then
     for t in next, self.noted do
       if not outer.noted[t] then outer.copies[t], outer.noted[t] = self.copies[t], true end
@@ -114,6 +119,16 @@ function journal.loop(watched)
   scope:watch()
   return scope
 end
+
+--- From now on notes what is written in no loop of a run, as long as somebody lives who may want it put back.
+-- @tparam table somebody an optimizer
+function journal.want(somebody)
+  wanted[somebody], plain = true, plain or new {}
+end
+
+--- The scope of what is written in no loop of a run, if anybody ever wanted it.
+-- @treturn ?table a scope
+function journal.plain() return plain end
 
 --- Ends the scope of a training loop; what was written stays.
 function Scope:leave() loops:leave(self) end

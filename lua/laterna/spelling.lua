@@ -5,8 +5,10 @@
 -- underscore, which other programs ask every table for, are nil as everywhere.
 --
 -- Objects have fields that may be nil, so reading one stays a plain nil. But `model:smaple()` can only fail: where the
--- line that reads a name also calls or indexes it, and it is like the name of a method, the error says which one.
+-- line that reads a name also calls or indexes it, and it is like the name of a method, the error says which one. What
+-- is typed at a prompt has no lines that could be read; there the compiled code says whether it calls what it reads.
 -- @module laterna.spelling
+local bytecode = require "laterna.bytecode"
 local check = require "laterna.check"
 
 local spelling = {}
@@ -109,19 +111,33 @@ local function uses(line, name)
   return found
 end
 
--- What was found out of a line, by place and name: a loop that reads an optional field asks again and again.
-local kept, kept_count = {}, 0
+-- What was found out of a line, by place and name: a loop that reads an optional field asks again and again. Of code
+-- without lines, by function and name: at a prompt every line is line 1.
+local kept, kept_count, kept_of = {}, 0, setmetatable({}, { __mode = "k" })
 
-local function used_at(level, name)
-  local info = debug.getinfo(level + 1, "Sl")
-  if not info or info.what == "C" then return false end
+local function line_uses(info, name)
   local place = ("%s:%d:%s"):format(info.source, info.currentline, name)
   if kept[place] == nil then
     if kept_count >= 1000 then kept, kept_count = {}, 0 end
     local line = source_line(info)
-    kept[place], kept_count = line ~= nil and uses(line, name), kept_count + 1
+    kept[place], kept_count = line and uses(line, name) or line == nil and "unknown", kept_count + 1
   end
   return kept[place]
+end
+
+local function code_uses(f, name)
+  local names = kept_of[f] or {}
+  kept_of[f] = names
+  if names[name] == nil then names[name] = bytecode.calls(f, name) end
+  return names[name]
+end
+
+local function used_at(level, name)
+  local info = debug.getinfo(level + 1, "Slf")
+  if not info or info.what == "C" then return false end
+  local used = line_uses(info, name)
+  if used == "unknown" then used = code_uses(info.func, name) end
+  return used
 end
 
 local function methods_of(class, more)

@@ -109,6 +109,9 @@ local function go_on(self, log)
   pending:commit()
   self.log_file, self.step, self.saved_step, self.pending = result, pending.step, pending.step, pending
   say(self, "resuming after step %d of %s", self.step, self.checkpoint)
+  if pending.budget_begins then
+    say(self, "%s counts steps and no time: the budget of %g minutes begins now", self.checkpoint, self.budget.total)
+  end
 end
 
 -- Files: goes on from a checkpoint, or begins; what an earlier run left is set aside, not overwritten.
@@ -136,9 +139,10 @@ end
 --
 --  - save: folder for `checkpoint.safetensors` and `log.csv`; made if need be. Generators that the run's objects or the
 --    variables of the calling function lead to are part of the checkpoint (laterna.train.generators)
---  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.budget. After its first
---    minute a line warns where it looks as if each picture of `data` came fewer than 10 times, in a set of which 10
---    times are not 256,000 pictures: more minutes, fewer pictures or a smaller model is then the advice
+--  - steps: in all, those of earlier sittings included; or a budget of time, from lt.train.budget. A run that began
+--    with one may go on with the other. After the first minute of a budget a line warns where it looks as if each
+--    picture of `data` came fewer than 10 times, in a set of which 10 times are not 256,000 pictures: more minutes,
+--    fewer pictures or a smaller model is then the advice
 --  - model: a module; optimizer: one, or a table of several by name; ema: from lt.optim.Ema
 --  - data: an object with next() (and state(), load_state(t) to be resumed), or a function of the step
 --  - every=1000: steps between checkpoints; log_every=1: steps between rows of the log

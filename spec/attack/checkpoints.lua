@@ -16,18 +16,23 @@ local function one_of(list) return list[random(#list)] end
 
 local Net = lt.nn.class("Net", function(self)
   self.first, self.norm, self.second = lt.nn.Linear(3, 4), lt.nn.BatchNorm2d(4), lt.nn.Linear(4, 1)
+  self.augment = lt.gan.augment { generator = lt.generator(4), p = 0.5 }
 end)
-function Net:forward(x) return self.second(self.norm(self.first(x))) end
+function Net:forward(x) return self.second(self.norm(self.first(self.augment(x)))) end
 
-local set
+-- Optimizers of two parts of the model, of other kinds with each seed.
+local OPTIMIZERS = {
+  { "AdamW", "SGD", { momentum = 0.9 } }, { "Muon", "RMSprop", { momentum = 0.5 } }, { "Lion", "Adam" },
+}
+local kinds, set = OPTIMIZERS[1], nil
 
 -- All that a checkpoint brings back, made anew.
 local function world(folder, resume)
   lt.manual_seed(random(1000))
   local w = { model = Net(), folder = folder }
   w.optimizer = {
-    a = lt.optim.AdamW({ w.model.first.weight, w.model.first.bias }, { lr = 0.01 }),
-    b = lt.optim.SGD({ w.model.second.weight, w.model.second.bias }, { lr = 0.01, momentum = 0.9 }),
+    a = lt.optim[kinds[1]]({ w.model.first.weight, w.model.first.bias }, { lr = 0.01 }),
+    b = lt.optim[kinds[2]]({ w.model.second.weight, w.model.second.bias }, kinds[3]),
   }
   w.ema = lt.optim.Ema(w.model, 0.9)
   set = set or lt.data.scenes { n = 8, size = 8, objects = 1, seed = 1 }
@@ -41,7 +46,7 @@ end
 
 local function train(w, run, most)
   for step in run:steps() do
-    local loss = w.model(lt.randn(2, 2, 2, 3)):square():mean()
+    local loss = w.model(lt.randn(2, 4, 4, 3)):square():mean()
     for _, opt in pairs(w.optimizer) do opt:zero_grad() end
     loss:backward()
     for _, opt in pairs(w.optimizer) do opt:step() end
@@ -63,7 +68,8 @@ end
 
 -- Everything of a world, as bytes.
 local function snapshot(w)
-  local out = { bytes_of(w.model:state()), pack.encode(w.data:state()), core.default_generator():state() }
+  local out = { bytes_of(w.model:state()), pack.encode(w.data:state()), core.default_generator():state(),
+    w.model.augment.generator:state() }
   for _, part in ipairs { w.optimizer.a, w.optimizer.b, w.ema } do
     local state = part:state()
     out[#out + 1] = bytes_of(state.tensors) .. pack.encode(state.numbers)
@@ -136,7 +142,7 @@ function lies.missing(_, metadata)
 end
 
 function lies.empty(_, metadata)
-  local key = one_of { "numbers", "place", "random" }
+  local key = one_of { "numbers", "place", "random", "generators" }
   metadata[key] = one_of { "z", "{}", "s0:", "", "t", "i3;" }
   return key .. " = " .. metadata[key], true
 end
@@ -192,10 +198,17 @@ function lies.shape(tensors)
   return name .. " has an axis more", true
 end
 
+-- The same numbers, or zeros, of another type.
 function lies.type(tensors)
   local name = one_of(sorted(tensors))
-  tensors[name] = core.zeros(tensors[name].shape, { dtype = tensors[name].dtype == "uint8" and "float32" or "uint8" })
-  return name .. " is of another type", true
+  local t, others = tensors[name], {}
+  for _, kind in ipairs { "float32", "int32", "uint8" } do
+    if kind ~= t.dtype then others[#others + 1] = kind end
+  end
+  local kind = one_of(others)
+  local same, other = pcall(core.tensor, t:totable(), { dtype = kind })
+  tensors[name] = same and random(2) == 1 and other or core.zeros(t.shape, { dtype = kind })
+  return ("%s is of type %s"):format(name, kind), true
 end
 
 function lies.value(tensors)
@@ -231,6 +244,7 @@ end
 -- @treturn integer passed
 -- @treturn integer failed
 function checkpoints.run(options)
+  kinds = OPTIMIZERS[options.seed % #OPTIMIZERS + 1]
   local folder = child.folder()
   local path = folder .. "/checkpoint.safetensors"
   local good = world(folder, false)

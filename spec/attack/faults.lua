@@ -1,7 +1,8 @@
 -- A training that saves, disturbed at every system call that touches its folder: the process is killed there, or the
 -- call fails. Afterwards the checkpoint is that of some step, whole; the log has every step that the checkpoint counts;
--- what failed was said; and the same training, run again, ends with the same bits. strace disturbs, where it is there;
--- elsewhere a preloaded library, which knows only what C code of the library calls.
+-- what failed was said; and the same training, run again, ends with the same bits. With an odd seed it goes on from
+-- step 2, with an even one it begins in an empty folder. strace disturbs, where it is there; elsewhere a preloaded
+-- library, which knows only what C code of the library calls.
 local child = require "spec.support.child"
 local core = require "laterna.core"
 
@@ -56,9 +57,12 @@ local function rows(path)
   return steps
 end
 
--- What is wrong with a run's folder, as words, or nil. right: the contents of the checkpoint by step.
+-- What is wrong with a run's folder, as words, or nil; and the step of its checkpoint. right: the contents of the
+-- checkpoint by step; right.first: the step at which the run stood before, 0 where there was no checkpoint yet.
 local function wrong(folder, right)
-  local bytes, step = contents(folder .. "/run/checkpoint.safetensors")
+  local path = folder .. "/run/checkpoint.safetensors"
+  if right.first == 0 and not read(path) then return nil, 0 end
+  local bytes, step = contents(path)
   if not bytes then return "the checkpoint cannot be read: " .. tostring(step) end
   if right[step] ~= bytes then return ("the checkpoint is not that of step %s"):format(step) end
   local steps, why = rows(folder .. "/run/log.csv")
@@ -66,6 +70,7 @@ local function wrong(folder, right)
   for i = 1, step do
     if not steps[i] then return ("step %d is in the checkpoint and row %d not in the log"):format(step, i) end
   end
+  return nil, step
 end
 
 -- ---- what there is to disturb ----------
@@ -123,38 +128,40 @@ end
 
 -- ---- one disturbance ----------
 
--- Words for what is wrong after a disturbed run, and after the run that goes on; nil when all is as it should be.
+-- Words for what is wrong after a disturbed run, and after the run that goes on; nil when all is as it should be. And
+-- the step of the checkpoint that the disturbed run has left.
 local function disturb(start, folder, fault, right)
   copy(start, folder)
   local status, output = train(folder, fault.how)
-  local why = wrong(folder, right)
+  local why, step = wrong(folder, right)
   if why then return why .. (" (%s: %s)"):format(status, output:sub(1, 300)) end
   if output:find("stack traceback", 1, true) and not output:find("cannot", 1, true) then
     return "an error that does not say what could not be done: " .. output:sub(1, 500)
   end
-  local _, step = contents(folder .. "/run/checkpoint.safetensors")
   if not fault.kill and status == "exit 0" and step ~= 4 then return "it stopped at step " .. step .. " in silence" end
   status, output = train(folder, "")
   if status ~= "exit 0" then return ("it cannot go on: %s: %s"):format(status, output:sub(1, 300)) end
-  _, step = contents(folder .. "/run/checkpoint.safetensors")
-  why = step ~= 4 and "going on did not reach the end" or wrong(folder, right)
+  local last
+  why, last = wrong(folder, right)
+  why = why or last ~= 4 and "going on did not reach the end"
   if why then return "after going on: " .. why end
   local left = io.popen("ls -A " .. child.quote(folder .. "/run")):read "a"
   if left:find "tmp" then return "a temporary file is left for good: " .. left:gsub("\n", " ") end
+  return nil, step
 end
 
--- The contents of the checkpoint after each step. Leaves in the folder a run that has done two.
-local function references(folder)
-  local right = {}
-  train(folder, "", true)
-  copy(folder, folder .. ".whole")
-  right[2] = contents(folder .. "/run/checkpoint.safetensors")
-  for step = 3, 4 do
+-- The contents of the checkpoint after each step. Leaves in the folder a run that has done so many steps.
+local function references(folder, first)
+  local right = { first = first }
+  local whole = folder .. ".whole"
+  copy(folder, whole)
+  for step = 1, 4 do
     local script = read(child.root .. "/spec/attack/faulted_run.lua"):gsub("or 4,", "or " .. step .. ",")
-    child.run(script, { cd = folder .. ".whole", env = "OPENBLAS_NUM_THREADS=1 LATERNA_THREADS=1" })
-    right[step] = contents(folder .. ".whole/run/checkpoint.safetensors")
+    child.run(script, { cd = whole, env = "OPENBLAS_NUM_THREADS=1 LATERNA_THREADS=1" })
+    right[step] = contents(whole .. "/run/checkpoint.safetensors")
   end
-  child.remove(folder .. ".whole")
+  child.remove(whole)
+  if first > 0 then train(folder, "", true) end
   return right
 end
 
@@ -164,19 +171,22 @@ end
 -- @treturn integer failed
 function faults.run(options)
   local start = child.folder()
-  local right = references(start)
+  local right = references(start, options.seed % 2 == 1 and 2 or 0)
   local strace = os.execute "strace -o /dev/null true 2>/dev/null"
   local list = strace and by_strace(start) or by_preload(start)
   print(("%d kills and errors by %s"):format(#list, strace and "strace" or "a preloaded library"))
   math.randomseed(options.seed)
   local order = {}
   for i = 1, #list do table.insert(order, math.random(#order + 1), i) end
-  local begun, passed, failed, seen = os.time(), 0, 0, {}
+  local begun, passed, failed, seen, ended = os.time(), 0, 0, {}, {}
   for _, i in ipairs(options.index and { options.index } or order) do
     if not options.index and os.time() - begun >= options.seconds then break end
-    local why = disturb(start, start .. ".disturbed", list[i], right)
+    local why, step = disturb(start, start .. ".disturbed", list[i], right)
     if not why then
       passed = passed + 1
+      local way = ("%s: %s"):format(list[i].kill and "kills" or "errors", step == right.first and "the old file"
+        or step == 4 and "the last file" or "a file on the way")
+      ended[way] = (ended[way] or 0) + 1
     else
       failed = failed + 1
       local key = why:gsub("%d+", "#"):sub(1, 60)
@@ -187,6 +197,7 @@ function faults.run(options)
     end
   end
   for _, folder in ipairs { start, start .. ".disturbed" } do child.remove(folder) end
+  for way, n in pairs(ended) do print(("  %d times, %s"):format(n, way)) end
   for key, n in pairs(seen) do print(("  %d times: %s"):format(n, key)) end
   return passed, failed
 end

@@ -24,9 +24,10 @@ end
 
 -- Types Ctrl-C after so many seconds, at each of the times; returns the status, and what the terminal showed last.
 local function interrupted(folder, times)
-  local keys, slept = {}, 0
+  -- before there is a shell that bears it, Ctrl-C would end that in the training's place
+  local keys, slept = { "for i in $(seq 1000); do [ -s before ] && break; sleep 0.01; done" }, 0
   for i, t in ipairs(times) do
-    keys[i] = ("sleep %.3f; printf '\\003'"):format(t - slept)
+    keys[i + 1] = ("sleep %.3f; printf '\\003'"):format(t - slept)
     slept = t
   end
   write(folder .. "/inner.sh", ([[

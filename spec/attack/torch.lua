@@ -1,6 +1,6 @@
--- Operations, losses, optimizers, averages and random streams against PyTorch, where a Python has it: random shapes,
--- forward and backward, under every instruction set of this machine and with 1, 2 and 5 threads. Without PyTorch this
--- part says so and counts nothing. LATERNA_PYTHON names another Python.
+-- Operations, layers, losses, optimizers, averages, whole trainings and random streams against PyTorch, where a Python
+-- has it: random shapes, forward, backward and twice backward, under every instruction set of this machine and with 1,
+-- 2 and 5 threads. Without PyTorch this part says so and counts nothing. LATERNA_PYTHON names another Python.
 local child = require "spec.support.child"
 
 local torch = {}
@@ -42,7 +42,7 @@ function torch.run(options)
   repeat
     local seed = options.seed * 100000 + file
     local script = child.quote(child.root .. "/spec/attack/torch_cases.py")
-    assert(answer(python(("-W ignore %s %s %d %d"):format(script, child.quote(path), seed, COUNT))), "no cases")
+    assert(answer(python(("-B -W ignore %s %s %d %d"):format(script, child.quote(path), seed, COUNT))), "no cases")
     for _, isa in ipairs(isas) do
       for _, threads in ipairs { 1, 2, 5 } do
         local ok, output, how = compare(path, seed, isa, threads)

@@ -1,54 +1,25 @@
-# Writes random cases of every operation with PyTorch's outputs and gradients, in double precision:
+# Writes random cases of operations, layers, optimizers and streams with PyTorch's outputs and gradients, in double
+# precision:
 #   python3 spec/attack/torch_cases.py FILE SEED COUNT
-# FILE is a safetensors file, written by hand: tensors "N.x1" (inputs), "N.i1" (indices from 1), "N.g" (the gradient of
-# the output), "N.y", "N.d1" (what is right); the metadata "cases" is a JSON list of {op, options, inputs, tolerance}.
+# FILE is a safetensors file, written by hand: tensors "N.x1" (inputs), "N.i1" (indices from 1), "N.c1" (constants),
+# "N.p:NAME" (parameters and buffers before), "N.g" (the gradient of the output), and what is right: "N.y", "N.d1",
+# "N.q:NAME" (gradients of parameters), "N.b:NAME" (what the state is afterwards). Half of the cases have the second
+# derivative too, "N.v:NAME" and "N.s:NAME", where the name of an input is its number. The metadata "cases" is a JSON
+# list of {op, options, inputs, tolerance, each}; each: whether every number is compared by itself.
 import json
 import math
-import random
 import struct
 import sys
 
 import torch
 from torch.nn import functional as F
 
-R = random.Random()
+from torch_hostile import HOSTILE
+from torch_layers import LAYERS
+from torch_random import R, first, geometry, last, normal, off_zero, positive, shape, size, spread
+from torch_steps import STEPS
 
-
-def size(most=7):
-    return R.choice([1, 1, 2, 3, 4, 5, 7, most])
-
-
-def shape(axes, most=7):
-    return [size(most) for _ in range(axes)]
-
-
-def normal(*s):
-    return torch.randn(s, dtype=torch.float32).double()
-
-
-def positive(*s):
-    return (torch.rand(s, dtype=torch.float32) + 0.5).double()
-
-
-def off_zero(*s):
-    x = torch.randn(s, dtype=torch.float32)
-    return (x + x.sign() * 0.1).double()
-
-
-def spread(*s):  # no two alike
-    n = math.prod(s)
-    return (torch.randperm(n).float() * 0.25 - n / 8).double().reshape(s)
-
-
-def first(t):  # N,H,W,C of the library to PyTorch's N,C,H,W
-    return t.permute(0, 3, 1, 2)
-
-
-def last(t):
-    return t.permute(0, 2, 3, 1)
-
-
-OPS = {}
+OPS = {**LAYERS, **STEPS, **HOSTILE}
 
 
 def op(f):
@@ -82,8 +53,9 @@ def broadcast(make, other=None):
     return [make(*a), (other or make)(*b)]
 
 
-for name, make, other in (("add", normal, None), ("sub", normal, None), ("mul", normal, None), ("div", normal, positive),
-                          ("pow", positive, normal), ("maximum", normal, None), ("minimum", normal, None)):
+for name, make, other in (("add", normal, None), ("sub", normal, None), ("mul", normal, None),
+                          ("div", normal, positive), ("pow", positive, normal), ("maximum", normal, None),
+                          ("minimum", normal, None)):
     OPS[name] = lambda name=name, make=make, other=other: dict(x=broadcast(make, other), f=getattr(torch, name))
 
 
@@ -110,7 +82,8 @@ reduction("mean", lambda x, a, k: x.mean(a, keepdim=k), normal)
 reduction("max", lambda x, a, k: x.amax(a, keepdim=k), spread)
 reduction("min", lambda x, a, k: x.amin(a, keepdim=k), spread)
 reduction("norm", lambda x, a, k: torch.sqrt((x * x).sum(a, keepdim=k)), off_zero)
-reduction("std", lambda x, a, k: torch.sqrt(x.var(a, unbiased=False, keepdim=k) + 0), lambda *s: spread(*(t + 1 for t in s)))
+reduction("std", lambda x, a, k: torch.sqrt(x.var(a, unbiased=False, keepdim=k) + 0),
+          lambda *s: spread(*(t + 1 for t in s)))
 reduction("var", lambda x, a, k: x.var(a, unbiased=False, keepdim=k), normal)
 
 
@@ -171,9 +144,72 @@ def index_select():
     return dict(x=[normal(*s)], i=[i], f=lambda x: x.index_select(a, i), o=dict(axis=a + 1))
 
 
+along("argmin", lambda x, a: x.argmin(a).double() + 1, spread)
+
+
+@op
+def narrow():
+    s = shape(R.randrange(1, 5))
+    a = R.randrange(len(s))
+    start = R.randrange(s[a])
+    count = R.randrange(1, s[a] - start + 1)
+    return dict(x=[normal(*s)], f=lambda x: x.narrow(a, start, count), o=dict(axis=a + 1, start=start + 1, count=count))
+
+
+@op
+def split():
+    s, a, sizes = shape(3), R.randrange(3), [size(4) for _ in range(R.randrange(1, 4))]
+    s[a] = sum(sizes)
+    weight = [R.choice([-1.0, 0.5, 2.0]) for _ in sizes]
+    return dict(x=[normal(*s)], o=dict(axis=a + 1, sizes=sizes, weight=weight),
+                f=lambda x: torch.cat([t * w for t, w in zip(x.split(sizes, a), weight)], a))
+
+
+@op
+def stack():
+    s, k = shape(R.randrange(0, 4)), R.randrange(1, 4)
+    a = R.randrange(len(s) + 1)
+    return dict(x=[normal(*s) for _ in range(k)], f=lambda *x: torch.stack(x, a), o=dict(axis=a + 1))
+
+
+@op
+def expand():
+    s = shape(R.randrange(1, 4))
+    x = normal(*[1 if R.random() < 0.5 else n for n in s])
+    s = shape(R.randrange(0, 2)) + s
+    return dict(x=[x], f=lambda x: x.expand(s), o=dict(shape=s))
+
+
+@op
+def pad():
+    s, value = shape(R.randrange(1, 5)), R.choice([0.0, -1.5])
+    sides = [[R.randrange(3), R.randrange(3)] for _ in s]
+    flat = [n for both in reversed(sides) for n in both]
+    return dict(x=[normal(*s)], f=lambda x: F.pad(x, flat, value=value), o=dict(sides=sides, value=value))
+
+
+@op
+def where():
+    x = broadcast(normal)
+    mask = (torch.rand(x[1].shape) < 0.5).double()
+    return dict(x=x, c=[mask], f=lambda a, b: torch.where(mask > 0, a, b))
+
+
+@op
+def compare():
+    name, x = R.choice(["lt", "le", "gt", "ge", "eq", "ne"]), broadcast(lambda *s: normal(*s).round())
+    return dict(x=x, f=lambda a, b: getattr(torch, name)(a, b).double(), o=dict(name=name))
+
+
+@op
+def one_hot():
+    i = torch.randint(0, 5, shape(2))
+    return dict(x=[], i=[i], f=lambda: F.one_hot(i, 5).double())
+
+
 @op
 def matmul():
-    n, m, k = size(40), size(40), size(70)
+    n, m, k = (size(40), size(40), size(70)) if R.random() < 0.8 else (size(200), size(150), size(300))
     lead = shape(R.randrange(0, 3), 3)
     return dict(x=[normal(*lead, n, k), normal(*(lead if R.random() < 0.5 else []), k, m)], f=torch.matmul)
 
@@ -188,22 +224,6 @@ def linear():
 def embedding():
     i = torch.randint(0, 6, shape(2))
     return dict(x=[normal(6, size())], i=[i], f=lambda w: F.embedding(i, w))
-
-
-def geometry(transposed):
-    while True:
-        n, groups = R.choice([1, 2, 3]), R.choice([1, 1, 1, 2, 3])
-        cin, cout = groups * R.choice([1, 2, 3, 5, 16, 32]), groups * R.choice([1, 2, 4, 7, 32])
-        h, w = R.randrange(1, 14), R.randrange(1, 14)
-        kh, kw = R.choice([1, 2, 3, 3, 4, 5]), R.choice([1, 2, 3, 3, 4, 5])
-        stride, padding, dilation = R.choice([1, 1, 2, 3]), R.randrange(0, 4), R.choice([1, 1, 2, 3])
-        out = R.randrange(0, max(stride, dilation)) if transposed else 0
-        if transposed:
-            oh, ow = ((s - 1) * stride - 2 * padding + dilation * (k - 1) + out + 1 for s, k in ((h, kh), (w, kw)))
-        else:
-            oh, ow = ((s + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for s, k in ((h, kh), (w, kw)))
-        if min(oh, ow) >= 1 and max(oh, ow) < 40:
-            return n, groups, cin, cout, h, w, kh, kw, stride, padding, dilation, out
 
 
 @op
@@ -242,6 +262,23 @@ def resize_bilinear():
     x = normal(size(), R.randrange(1, 9), R.randrange(1, 9), size())
     return dict(x=[x], f=lambda x: last(F.interpolate(first(x), (h, w), mode="bilinear", align_corners=False)),
                 o=dict(size=[h, w]), tolerance=4e-5)
+
+
+@op
+def upsample_nearest():
+    k, x = R.randrange(1, 5), normal(*shape(4))
+    return dict(x=[x], f=lambda x: last(F.interpolate(first(x), scale_factor=k, mode="nearest")), o=dict(scale=k))
+
+
+@op
+def attention_qkv():
+    n, heads, d, l = R.randrange(1, 4), R.randrange(1, 4), size(16), size(33)
+
+    def f(x):
+        q, k, v = (t.reshape(n, l, heads, d) for t in x.chunk(3, -1))
+        s = torch.einsum("nqhd,nkhd->nhqk", q, k) / math.sqrt(d)
+        return torch.einsum("nhqk,nkhd->nqhd", s.softmax(-1), v).reshape(n, l, heads * d)
+    return dict(x=[normal(n, l, 3 * heads * d)], f=f, o=dict(heads=heads), tolerance=4e-5)
 
 
 @op
@@ -344,88 +381,48 @@ def logdet():
     return dict(x=[regular(R.randrange(1, 6))], f=lambda a: torch.linalg.slogdet(a)[1], tolerance=2e-4)
 
 
-# Optimizers: the gradient of each of k steps is an input; y is the parameter after them.
-def optimizer(name, make, options):
-    def case():
-        o, s, k = options(), shape(2), R.randrange(1, 6)
-        p, g = normal(*s), normal(k, *s)
-
-        def f(p, g):
-            q = torch.nn.Parameter(p.detach().clone())
-            opt = make([q], o)
-            for row in g:
-                q.grad = row.detach().clone()
-                opt.step()
-            return q.detach()
-        return dict(x=[p, g], f=f, o=o, no_gradient=True, tolerance=4e-5)
-    OPS[name] = case
-
-
-def decay():
-    return R.choice([0.0, 0.0, 0.01, 0.1])
-
-
-optimizer("SGD", lambda p, o: torch.optim.SGD(p, **o), lambda: R.choice([
-    dict(lr=0.1, weight_decay=decay()), dict(lr=0.1, momentum=0.9, weight_decay=decay(), nesterov=True),
-    dict(lr=0.1, momentum=0.9, dampening=0.5, weight_decay=decay())]))
-optimizer("Adam", lambda p, o: torch.optim.Adam(p, **o), lambda: dict(lr=0.01, betas=[0.9, 0.99], weight_decay=decay()))
-optimizer("AdamW", lambda p, o: torch.optim.AdamW(p, **o), lambda: dict(lr=0.01, betas=[0.8, 0.999], weight_decay=decay()))
-optimizer("RMSprop", lambda p, o: torch.optim.RMSprop(p, **o),
-          lambda: dict(lr=0.01, alpha=0.9, weight_decay=decay(), momentum=R.choice([0.0, 0.9])))
-
-
-class Lion:  # Chen et al. 2023, algorithm 2
-    def __init__(self, params, o):
-        self.p, self.o, self.m = params[0], o, torch.zeros_like(params[0])
-
-    def step(self):
-        (b1, b2), lr, g = self.o["betas"], self.o["lr"], self.p.grad
-        with torch.no_grad():
-            self.p.mul_(1 - lr * self.o["weight_decay"]).sub_(lr * (b1 * self.m + (1 - b1) * g).sign())
-        self.m = b2 * self.m + (1 - b2) * g
-
-
-optimizer("Lion", Lion, lambda: dict(lr=0.01, betas=[0.9, 0.99], weight_decay=decay()))
+# Factors are compared by what they make, for their signs are free.
+def symmetric(n):
+    a = normal(n, n)
+    return a + a.T
 
 
 @op
-def ema():
-    s, k, d = shape(2), R.randrange(1, 6), R.choice([0.5, 0.9, 0.999])
-
-    def f(p, g):
-        average = p.clone()
-        for row in g:
-            average = d * average + (1 - d) * row
-        return average
-    return dict(x=[normal(*s), normal(k, *s)], f=f, o=dict(decay=d), no_gradient=True)
+def eigh():
+    return dict(x=[symmetric(R.randrange(1, 9))], f=lambda a: torch.cat([torch.linalg.eigvalsh(a), a.flatten()]),
+                no_gradient=True, tolerance=1e-4)
 
 
 @op
-def clip_grad_norm():
-    s, most = shape(2), R.choice([0.1, 1.0, 100.0])
-    return dict(x=[normal(*s)], f=lambda g: g * min(1.0, most / (float(g.norm()) + 1e-6)), o=dict(most=most),
-                no_gradient=True)
+def qr():
+    a = normal(R.randrange(1, 9), R.randrange(1, 9))
+    k = min(a.shape)
+    return dict(x=[a], f=lambda a: torch.cat([a.flatten(), torch.eye(k, dtype=torch.double).flatten()]),
+                no_gradient=True, tolerance=1e-4)
 
 
-# Streams: the same bits as PyTorch's generator on CPU.
-def stream(name):
-    def case():
-        seed, n = R.randrange(1 << 31), R.choice([1, 3, 15, 16, 17, 100, 1000])
-        torch.manual_seed(seed)
-        y = getattr(torch, name)(n).double()
-        return dict(x=[], f=lambda: y, o=dict(seed=seed, n=n), no_gradient=True, tolerance=1e-6)
-    OPS[name] = case
+@op
+def lu():
+    return dict(x=[normal(*[R.randrange(1, 9)] * 2)], f=lambda a: a + 0, no_gradient=True, tolerance=1e-4)
 
 
-stream("rand")
-stream("randn")
+@op
+def frechet():
+    d = R.randrange(1, 6)
+    a, b = normal(R.randrange(d + 2, 30), d), normal(R.randrange(d + 2, 30), d) * 1.5 + 1
+
+    def f(a, b):
+        s, t = (torch.atleast_2d(torch.cov(x.T)) for x in (a, b))
+        root = torch.linalg.eigvals(s @ t).real.clamp(min=0).sqrt().sum()
+        return ((a.mean(0) - b.mean(0)) ** 2).sum() + s.trace() + t.trace() - 2 * root
+    return dict(x=[a, b], f=f, no_gradient=True, tolerance=1e-4)
 
 
 def write(path, tensors, metadata):
     header, data, at = {"__metadata__": metadata}, [], 0
     for name, t in tensors.items():
         code, kind = ("i", "I32") if name.split(".")[1][0] == "i" else ("f", "F32")
-        values = t.detach().reshape(-1).tolist()
+        values = (t.detach().float() if code == "f" else t).reshape(-1).tolist()
         packed = struct.pack("<%d%s" % (len(values), code), *values)
         header[name] = dict(dtype=kind, shape=list(t.shape), data_offsets=[at, at + len(packed)])
         at += len(packed)
@@ -435,6 +432,51 @@ def write(path, tensors, metadata):
         file.write(struct.pack("<Q", len(text)) + text + b"".join(data))
 
 
+# The second derivative, where PyTorch has it: that of the sum of all gradients, each times a random tensor "v:NAME".
+def second(y, g, leaves):
+    try:
+        grads = torch.autograd.grad(y, list(leaves.values()), g, create_graph=True, allow_unused=True)
+        recorded = {n: d for n, d in zip(leaves, grads) if d is not None and d.requires_grad}
+        if not recorded:
+            return {}
+        out = {"v:" + n: normal(*d.shape) for n, d in recorded.items()}
+        total = sum((d * out["v:" + n]).sum() for n, d in recorded.items())
+        twice = torch.autograd.grad(total, list(leaves.values()), retain_graph=True, allow_unused=True)
+    except RuntimeError:
+        return {}
+    out.update({"s:" + n: torch.zeros_like(t) if d is None else d for (n, t), d in zip(leaves.items(), twice)})
+    return out
+
+
+# Tensors of a case by the letters of their names: what the library gets, and what is right. The module of a case keeps
+# its parameters under PyTorch's names, which `rename` may turn into the library's.
+def solved(c):
+    x, m, rename = [t.clone() for t in c["x"]], c.get("m"), c.get("rename")
+    named = [(rename[n] if rename else n, p) for n, p in m.named_parameters() if not rename or n in rename] if m else []
+    out = {"p:" + n: p.detach().clone() for n, p in named}
+    buffers = [(n, b) for n, b in m.named_buffers() if b.dtype.is_floating_point] if m and not rename else []
+    out.update({"p:" + n: b.clone() for n, b in buffers})
+    out.update({"p:" + n: t for n, t in c.get("before", {}).items()})
+    for t in x:
+        t.requires_grad_(not c.get("no_gradient"))
+    y = c["f"](*x)
+    for letter, list_ in (("x", x), ("i", [t + 1 for t in c.get("i", [])]), ("c", c.get("c", []))):
+        out.update({"%s%d" % (letter, k + 1): t for k, t in enumerate(list_)})
+    out["y"] = y
+    if y.requires_grad:
+        out["g"] = g = normal(*y.shape)
+        if c.get("part"):  # running statistics have no gradient
+            g[x[0].numel():] = 0
+        if c.get("twice") and y.numel() > 0:
+            out.update(second(y, g, {**{str(k + 1): t for k, t in enumerate(x)}, **dict(named)}))
+        y.backward(g)
+        grads = [("d%d" % (k + 1), t) for k, t in enumerate(x)] + [("q:" + n, p) for n, p in named]
+        out.update({n: t.grad if t.grad is not None else torch.zeros_like(t) for n, t in grads})
+    out.update({"b:" + n: b for n, b in buffers})
+    out.update({"b:" + n: b for n, b in c["after"]().items()} if "after" in c else {})
+    return out
+
+
 def main(path, seed, count):
     R.seed(seed)
     torch.manual_seed(seed)
@@ -442,24 +484,10 @@ def main(path, seed, count):
     for n in range(1, count + 1):
         name = names[(n - 1 + seed) % len(names)]
         c = OPS[name]()
-        x = [t.clone().requires_grad_(not c.get("no_gradient")) for t in c["x"]]
-        y = c["f"](*x)
-        for k, t in enumerate(c["x"]):
-            tensors["%d.x%d" % (n, k + 1)] = t
-        for k, t in enumerate(c.get("i", [])):
-            tensors["%d.i%d" % (n, k + 1)] = t + 1
-        for k, t in enumerate(c.get("c", [])):
-            tensors["%d.c%d" % (n, k + 1)] = t
-        tensors["%d.y" % n] = y
-        if y.requires_grad:
-            g = normal(*y.shape)
-            if c.get("part"):  # running statistics have no gradient
-                g[x[0].numel():] = 0
-            y.backward(g)
-            tensors["%d.g" % n] = g
-            for k, t in enumerate(x):
-                tensors["%d.d%d" % (n, k + 1)] = t.grad if t.grad is not None else torch.zeros_like(t)
-        cases.append(dict(op=name, options=c.get("o", {}), inputs=len(c["x"]), tolerance=c.get("tolerance", 2e-5)))
+        c["twice"] = R.random() < 0.5 and not c.get("once")
+        tensors.update({"%d.%s" % (n, key): t for key, t in solved(c).items()})
+        cases.append(dict(op=name, options=c.get("o", {}), inputs=len(c["x"]), tolerance=c.get("tolerance", 2e-5),
+                          each=bool(c.get("each"))))
     write(path, tensors, {"cases": json.dumps(cases)})
 
 

@@ -228,12 +228,53 @@ describe("a lying checkpoint #slow", function()
       try("step " .. text, "step", text)
     end
     for key in pairs(metadata) do
-      try(key .. " is gone", key, nil)
+      if key ~= "clock" then try(key .. " is gone", key, nil) end -- that is a run that counted steps
       try(key .. " has a neighbour", key .. "x", "1")
       try(key .. " is empty", key, "")
       try(key .. " is nonsense", key, "{i1;")
     end
     assert.is_true(count > 300 and refused > count / 2, ("%d of %d refused"):format(refused, count))
+  end)
+end)
+
+describe("a run that counted steps", function()
+  it("goes on by time, with all of its budget, and the other way round", function()
+    child.remove(folder)
+    local stderr, said = io.stderr, {}
+    local function sitting(steps, last)
+      core.manual_seed(1)
+      local model = lt.nn.Linear(1, 1)
+      local opt = lt.optim.SGD(model:parameters())
+      io.stderr = { write = function(_, ...) said[#said + 1] = table.concat { ... } end } -- luacheck: ignore
+      local ok, run = pcall(lt.train.run, { save = folder, model = model, optimizer = opt, steps = steps, resume = true,
+        label = "x" })
+      io.stderr = stderr -- luacheck: ignore
+      assert(ok, run)
+      run.progress = false
+      local first
+      for step in run:steps() do
+        first = first or step
+        run:log(opt:update(model(core.ones(1, 1)):sum()))
+        if step == last then
+          run:save()
+          break
+        end
+      end
+      return first, run
+    end
+    local now = 0
+    local function clock() now = now + 60 return now end
+    assert.equal(1, (sitting(2)))
+    local budget = lt.train.budget(1e3, { now = clock })
+    assert.equal(3, (sitting(budget, 5)))
+    assert.matches("counts steps and no time: the budget of 1000 minutes begins now\n$", table.concat(said))
+    local used = budget:minutes()
+    assert.is_true(used > 0)
+    local again = lt.train.budget(1e3, { now = clock })
+    assert.equal(6, (sitting(again, 6)))
+    assert.is_true(again:minutes() > used)
+    local first, run = sitting(7)
+    assert.same({ 7, 7 }, { first, run.step })
   end)
 end)
 

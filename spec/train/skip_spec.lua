@@ -50,6 +50,19 @@ local function run(make, with_bad, options)
   return left_by(model, optimizers, ema)
 end
 
+-- The same without a run: a plain loop, in which the optimizers know to refuse.
+local function plain(make, with_bad)
+  core.manual_seed(2)
+  local model, optimizers, body = make()
+  local ema, good = optim.Ema(model, 0.9, { warmup = false }), core.generator(7)
+  for _, opt in pairs(optimizers) do opt.skip_nonfinite = true end
+  for step = 1, with_bad and STEPS or STEPS - 1 do
+    local bad = with_bad and step == BAD
+    body(not bad and good or nil, { log = function() return not bad end }, ema)
+  end
+  return left_by(model, optimizers, ema)
+end
+
 local function same(make, options)
   local with, without = run(make, true, options), run(make, false, options)
   for name, v in pairs(without) do assert.same(v, with[name], name) end
@@ -181,6 +194,54 @@ describe("a refused batch", function()
       end
     end)
     assert.near(0.1, bn.running_mean[1]:item(), 1e-6)
+  end)
+end)
+
+describe("a refused batch of a loop without a run", function()
+  local function same_in_plain(make)
+    local with, without = plain(make, true), plain(make, false)
+    for name, v in pairs(without) do assert.same(v, with[name], name) end
+  end
+
+  it("leaves no trace in norms, spectral vectors, optimizer and average", function()
+    same_in_plain(function()
+      local net = nn.Sequential(nn.spectral_norm(nn.Linear(3, 4)), nn.BatchNorm2d(4), nn.Linear(4, 1))
+      local opt = optim.AdamW(net:parameters())
+      return net, { main = opt }, function(good, r, ema)
+        r:log(opt:update(net(batch(good, 6, 3)):square():mean()))
+        ema:update()
+      end
+    end)
+  end)
+
+  it("leaves none in what is computed twice", function()
+    same_in_plain(function()
+      local net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm2d(4))
+      local opt = optim.SGD(net:parameters())
+      return net, { main = opt }, function(good, _, ema)
+        opt:zero_grad()
+        lt.recompute(net, batch(good, 6, 3)):square():mean():backward()
+        opt:step()
+        ema:update()
+      end
+    end)
+  end)
+
+  it("is taken back to the last step of any optimizer", function()
+    local one, other = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+    local a, b = optim.SGD(one:parameters()), optim.SGD(other:parameters())
+    b.skip_nonfinite = true
+    a:update(one(core.ones(4, 2)):sum())
+    b:update(other(core.full({ 4, 2 }, NAN)):sum())
+    assert.near(0.1, one.running_mean[1]:item(), 1e-6)
+    assert.equal(0, other.running_mean[1]:item())
+  end)
+
+  it("is none of an optimizer that does not refuse", function()
+    local bn = nn.BatchNorm2d(2)
+    local opt = optim.SGD(bn:parameters())
+    opt:update(bn(core.full({ 4, 2 }, NAN)):sum())
+    assert.is_true(bn.running_mean[1]:item() ~= bn.running_mean[1]:item())
   end)
 end)
 

@@ -5,9 +5,11 @@
 local check = require "laterna.check"
 local noise = require "laterna.noise"
 local schedules = require "laterna.schedule"
+local spelling = require "laterna.spelling"
 
 local Resampling = {}
 Resampling.__index = Resampling
+setmetatable(Resampling, { __index = spelling.methods("a sampler", Resampling) })
 
 -- The inner sampler, afresh for the steps of one stretch of times.
 local function begin(self)

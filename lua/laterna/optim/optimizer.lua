@@ -4,6 +4,7 @@ local check = require "laterna.check"
 local core = require "laterna.core"
 local finite = require "laterna.finite"
 local guard = require "laterna.guard"
+local journal = require "laterna.journal"
 
 local Optimizer = {}
 Optimizer.__index = Optimizer
@@ -143,14 +144,29 @@ local function gradients_finite(self)
   return norm == norm and norm < math.huge
 end
 
+-- A new field. One that is like an option is a slip: nothing would ever read it. What forward passes write down is
+-- noted from where skip_nonfinite is set for the first time.
+function Optimizer:__newindex(key, value)
+  if key == "skip_nonfinite" and value then journal.want(self) end
+  if key ~= "skip_nonfinite" and value ~= nil then
+    local names = { "skip_nonfinite" }
+    for name in pairs(self.known) do names[#names + 1] = name end
+    local meant = check.meant(key, names)
+    if meant ~= "" then check.raise("%s has no option %s; %s", self.name, check.describe(key), meant) end
+  end
+  rawset(self, key, value)
+end
+
 --- One step. With the field `skip_nonfinite = true`, gradients with NaN or infinity leave everything as it is: weights,
--- the optimizer's own numbers, and averages, which pass over the step. In a run (lt.train.run) what the forward pass
--- wrote down is taken back too, such as batch norm's statistics.
+-- the optimizer's own numbers, averages, which pass over the step, and what forward passes wrote down since the last
+-- step that was taken, such as batch norm's statistics. Layers of a script's own take part in that if they say what
+-- they write, by laterna.journal; in a run (lt.train.run with nonfinite = "skip") all buffers do.
 -- @treturn boolean whether the step was taken
 function Optimizer:step()
+  local written = self.written or journal.plain()
   if self.skip_nonfinite and not gradients_finite(self) then
     mark(self, true)
-    if self.written then self.written:undo() end
+    if written then written:undo() end
     return false
   end
   local step = self.taken + 1
@@ -172,7 +188,7 @@ function Optimizer:step()
   end)
   self.taken = step
   if next(refused) then mark(self, nil) end
-  if self.written then self.written:commit() end
+  if written then written:commit() end
   return true
 end
 

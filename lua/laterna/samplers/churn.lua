@@ -3,6 +3,7 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 local schedule = require "laterna.schedule"
+local spelling = require "laterna.spelling"
 
 local MOST = math.sqrt(2) - 1
 
@@ -13,6 +14,7 @@ local OPTIONS = {
 
 local Churned = {}
 Churned.__index = Churned
+setmetatable(Churned, { __index = spelling.methods("a sampler", Churned) })
 
 -- Lifts x, which is at the end of a step, to the beginning of the next: z by which x alpha^/alpha falls short of
 -- sigma^.

@@ -189,9 +189,11 @@ local function prepare_place(pending, run, metadata)
   if place ~= nil then prepare_part(pending, data, "the data", place) end
 end
 
+-- A run that counted steps may go on by time: its budget is all there, and runs from now on.
 local function prepare_clock(pending, run, metadata)
   if run.budget and not metadata.clock then
-    read.refuse "it holds no time that was used, so its run had no budget, and this one has"
+    pending.budget_begins = true
+    return
   end
   local clock = metadata.clock and decode(metadata, "clock")
   if run.budget then prepare_part(pending, run.budget, "the budget", clock) end
@@ -299,7 +301,7 @@ end
 --- Reads a checkpoint and checks it against a run, of which nothing is changed.
 -- @tparam string path
 -- @tparam table run as for save
--- @treturn Pending step; try, undo, commit
+-- @treturn Pending step; budget_begins: whether it knows of no time that was used; try, undo, commit
 -- @raise one sentence: the path and what does not fit
 function checkpoint.prepare(path, run)
   local ok, result = pcall(prepared, path, run)

@@ -9,8 +9,11 @@
 -- `pictures` counts what was kept, `files` all that lies below the folder, `layout` says how captions were found.
 -- `warnings` is a list of `{ what =, names = }`: pictures that were kept and may spoil a training.
 -- @module laterna.data.folder.report
+local spelling = require "laterna.spelling"
+
 local Report = {}
 Report.__index = Report
+setmetatable(Report, { __index = spelling.methods("a report", Report) })
 
 local GROUPS <const>, NAMES <const> = 30, 3
 
