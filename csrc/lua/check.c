@@ -214,6 +214,21 @@ static void read_number(lua_State *L, int arg, const lt_option *o, double *out)
     *out = v;
 }
 
+static void read_colour(lua_State *L, int arg, const lt_option *o, double *out)
+{
+    const bool list = lua_istable(L, -1);
+    if (list && lua_rawlen(L, -1) != 3)
+        lt_bad_argument(L, arg, "%s: expected number or {red, green, blue}", o->key);
+    for (int i = 0; i < 3; i++) {
+        if (list)
+            lua_rawgeti(L, -1, i + 1);
+        else
+            lua_pushvalue(L, -1);
+        read_number(L, arg, o, &out[i]);
+        lua_pop(L, 1);
+    }
+}
+
 // The value on top of the stack into o->out.
 static void read_option(lua_State *L, int arg, const lt_option *o)
 {
@@ -234,6 +249,9 @@ static void read_option(lua_State *L, int arg, const lt_option *o)
         return;
     case LT_OPTION_PAIR:
         read_pair(L, arg, o, o->out);
+        return;
+    case LT_OPTION_COLOUR:
+        read_colour(L, arg, o, o->out);
         return;
     case LT_OPTION_STRING:
         if (lua_type(L, -1) != LUA_TSTRING)

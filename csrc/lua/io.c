@@ -19,12 +19,12 @@ static lt_picture_options picture_options(lua_State *L, int arg)
 {
     const char *dtype = "uint8";
     int64_t channels = 0;
-    lt_picture_options o = {.max_pixels = LT_PICTURE_MAX_PIXELS, .background = 1.0};
+    lt_picture_options o = {.max_pixels = LT_PICTURE_MAX_PIXELS, .background = {1, 1, 1}};
     const lt_option options[] = {
         {"channels", LT_OPTION_INTEGER, &channels, 1, 4},
         {"dtype", LT_OPTION_STRING, &dtype, 0, 0},
         {"max_pixels", LT_OPTION_INTEGER, &o.max_pixels, 1, 0x1p40},
-        {"background", LT_OPTION_NUMBER, &o.background, -1, 1},
+        {"background", LT_OPTION_COLOUR, o.background, -1, 1},
         {NULL, 0, NULL, 0, 0},
     };
     lt_arg_options(L, arg, options);
@@ -62,7 +62,8 @@ missing alpha is opaque; alpha that is not wanted is composed over `background`.
 @tparam[opt] table options
  `channels` 1 to 4 (as in the file);
  `dtype` `"uint8"`: 0 to 255, 16 bits are rounded to 8 (the default), or `"float32"`: -1 to 1, with all that 16 bits
-hold; `max_pixels` larger pictures are refused from their header (2^26); `background` grey from -1 to 1 (1: white)
+hold; `max_pixels` larger pictures are refused from their header (2^26); `background` what transparent pixels lie on
+when alpha is dropped: a grey from -1 to 1, or {red, green, blue} (1: white)
 @treturn Tensor (h,w,c)
 @raise the path, and what is wrong: no such file, damage (checksums are verified), more than `max_pixels` */
 static int load_png(lua_State *L)

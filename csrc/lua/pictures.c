@@ -1,5 +1,6 @@
-// Pictures that are data: scenes drawn from numbers, batches gathered from bytes, one picture cut to a size.
+// Pictures that are data: scenes drawn from numbers, batches gathered from bytes, one picture brought to a size.
 #include "data/pictures.h"
+#include "data/fit.h"
 #include "data/scene.h"
 #include "lua/check.h"
 
@@ -47,22 +48,35 @@ static int take_pictures(lua_State *L)
     return 1;
 }
 
-/*** Cuts and resizes one picture: the largest centred part of the wanted proportions, averaged over areas where it
-shrinks, interpolated linearly where it grows. Of 2 and 4 channels the last is alpha, and not multiplied into the
-colours: those are weighted by area x alpha, so that the colour behind a transparent pixel shows at no edge (Porter and
-Duff 1984, "Compositing digital images"; Pillow, GIMP and ImageMagick do the same). A pixel whose alpha is 0 in the
-result is 0 in every channel, at any size, its own too.
+/*** Brings one picture to a size, averaged over areas where it shrinks, interpolated linearly where it grows: of other
+proportions, the largest centred part (`fit = "crop"`), or the whole picture in the middle, as large as it fits, with a
+background around it (`fit = "pad"`). With 2 and 4 channels that background is transparent: 0 in all channels. Of 2 and
+4 channels the last is alpha, and not multiplied into the colours: those are weighted by area x alpha, so that the
+colour behind a transparent pixel shows at no edge (Porter and Duff 1984, "Compositing digital images"; Pillow, GIMP and
+ImageMagick do the same). A pixel whose alpha is 0 in the result is 0 in every channel, at any size, its own too.
 @function fit_picture
 @tparam Tensor picture (h,w,c) uint8; c = 2: grey and alpha, c = 4: colour and alpha
 @tparam integer height of the result, 1 to 32768
 @tparam integer width
+@tparam[opt] table options
+ `fit` `"crop"` (the default) or `"pad"`; `background` for `"pad"`: a grey from -1 to 1, or {red, green, blue} (1:
+white, as in `load_picture`)
 @treturn Tensor (height,width,c) uint8 */
 static int fit_picture(lua_State *L)
 {
     lt_tensor *picture = lt_arg_tensor(L, 1, "picture");
-    int64_t height = lt_arg_integer(L, 2, "height", 1, 1 << 15);
-    int64_t width = lt_arg_integer(L, 3, "width", 1, 1 << 15);
-    LT_PUSH(L, lt_fit_picture(picture, height, width));
+    int64_t height = lt_arg_integer(L, 2, "height", 1, LT_FIT_MOST);
+    int64_t width = lt_arg_integer(L, 3, "width", 1, LT_FIT_MOST);
+    const char *way = "crop";
+    lt_fit_options o = {.background = {1, 1, 1}};
+    const lt_option options[] = {
+        {"fit", LT_OPTION_STRING, &way, 0, 0},
+        {"background", LT_OPTION_COLOUR, o.background, -1, 1},
+        {NULL, 0, NULL, 0, 0},
+    };
+    lt_arg_options(L, 4, options);
+    o.way = lt_one_of(L, 4, "fit", way, 2, (const char *[]){"crop", "pad"}) ? LT_FIT_PAD : LT_FIT_CROP;
+    LT_PUSH(L, lt_fit_picture(picture, &o, height, width));
     return 1;
 }
 
