@@ -8,7 +8,7 @@ local WIDTH, LINES = 100, 24
 local PRIVATE = {
   steps = "adam_update sgd_update lion_update muon_update rmsprop_update ema_update clip_grad_norm clip_grad_value",
   inner_kernels = "attention_qkv spline combine threshold hold randn_each frechet",
-  data = "draw_scenes gather_pictures take_pictures",
+  data = "draw_scenes gather_pictures take_pictures picture_rows load_pictures",
   files = "load_safetensors save_safetensors inspect_safetensors load_idx decode_idx hash_strings limit_memory "
     .. "replace_file append_file sync_file",
   naming = "nearest set_home",

@@ -1,6 +1,7 @@
 --- Pictures of one's own: a folder of pictures with captions, laid out as people have them.
 -- @module laterna.data.folder
 local account = require "laterna.data.folder.account"
+local bar = require "laterna.data.folder.bar"
 local captions = require "laterna.data.folder.captions"
 local check = require "laterna.check"
 local classes = require "laterna.data.folder.classes"
@@ -13,6 +14,7 @@ local names = require "laterna.data.folder.names"
 local need = require "laterna.need"
 local new_report = require "laterna.data.folder.report"
 local read = require "laterna.data.folder.read"
+local room = require "laterna.data.folder.room"
 local splits = require "laterna.data.folder.splits"
 local tables = require "laterna.data.folder.tables"
 local tree = require "laterna.data.folder.tree"
@@ -26,14 +28,26 @@ local function is_size(v)
   return ok, ("an integer from 1 to %d or {height, width}"):format(MOST)
 end
 
+local function sides(size)
+  if type(size) == "table" then return size[1], size[2] end
+  return size, size
+end
+
 local function is_list_of_names(v)
   local ok = type(v) == "table"
   for i = 1, ok and #v or 0 do ok = ok and type(v[i]) == "string" end
   return ok, "a list of names"
 end
 
+local function is_background(v)
+  local list, ok = type(v) == "table" and v or { v, v, v }, true
+  for i = 1, 3 do ok = ok and type(list[i]) == "number" and list[i] >= -1 and list[i] <= 1 end
+  return ok and #list == 3, "a number from -1 to 1 or {red, green, blue}"
+end
+
 local KNOWN = {
-  size = { is_size, 32 }, channels = { "integer", 3, min = 1, max = 4 }, max_pixels = { "integer", nil, min = 1 },
+  size = { is_size, 32 }, fit = { "string", "crop", one_of = { "crop", "pad" } }, background = { is_background, 1 },
+  channels = { "integer", 3, min = 1, max = 4 }, max_pixels = { "integer", nil, min = 1 },
   captions = { "string", "auto",
     one_of = { "auto", "txt", "jsonl", "csv", "coco", "folders", "names", "none" } },
   key = "string", split = { "string", nil, one_of = { "train", "test", "validation", "all" } },
@@ -161,6 +175,15 @@ local function find_captions(set, kind, o)
   return (o.split == nil or known) and list or {}
 end
 
+-- The pictures of a list of files, or nil, and those of the list that were read.
+local function pictures_of(root, list, o, report)
+  if #list == 0 then return nil, {} end
+  local sink <const> = room(#list, o)
+  local shown <close> = bar(#list, { label = "pictures", quiet = o.quiet })
+  local kept = read(root, list, o, report, sink, shown)
+  return sink:finish(), kept
+end
+
 -- Why there is nothing to read.
 local function nothing(set, kind)
   local all = names_of(set.there)
@@ -216,6 +239,7 @@ end
 return function(path, options)
   check.type("folder", 1, "path", path, "string")
   local o = check.options("folder", 2, options, KNOWN)
+  o.height, o.width = sides(o.size)
   local lfs = need("lfs", "lua-filesystem", "luafilesystem")
   local mode, why = lfs.attributes(path, "mode")
   if mode ~= "directory" then
@@ -226,10 +250,10 @@ return function(path, options)
   local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
   local list, missing = find_captions(set, kind, o)
   table.sort(list, function(a, b) return a.file.path < b.file.path end)
-  local images, kept = read(path, list, o, report)
+  local images, kept = pictures_of(path, list, o, report)
   account(set, report)
   report.pictures = #kept
-  if images then look(report, kept, images) end
+  if images then look(report, kept, o) end
   if not images then error(("%s\n%s"):format(report, missing or nothing(set, kind)), 2) end
   if o.bad == "error" and not report:complete() then error(tostring(report), 2) end
   if not o.quiet then io.stderr:write(tostring(report), "\n") end
