@@ -1,10 +1,24 @@
 // Pictures and arrays in files: PNG, JPEG, WebP, GIF and IDX.
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/idx.h"
 #include "io/picture.h"
 #include "lua/io.h"
+
+#define FOLDER_TYPE "laterna.Folder"
+
+#ifdef __APPLE__
+#define MODIFIED(s) ((s).st_mtimespec)
+#else
+#define MODIFIED(s) ((s).st_mtim)
+#endif
 
 const char *lt_arg_path(lua_State *L, int arg)
 {
@@ -228,15 +242,130 @@ static int sync_file(lua_State *L)
     return 0;
 }
 
+// A file's bytes as a tensor: on the way to a Lua string they need an owner that survives an error.
+static lt_tensor *whole_file(const char *path, uint64_t most)
+{
+    lt_bytes file = {0};
+    if (lt_file_read(path, most, &file) != LT_OK)
+        return NULL;
+    lt_tensor *out = lt_tensor_new(LT_UINT8, 1, (int64_t[]){(int64_t)file.size});
+    if (out)
+        memcpy(out->data, file.data, file.size);
+    lt_bytes_free(&file);
+    return out;
+}
+
+/*** Reads a whole file; quick where it is small.
+@function read_file
+@tparam string path
+@tparam integer most bytes
+@treturn string
+@raise the path and the system's reason, or how large it is */
+static int read_file(lua_State *L)
+{
+    char room[4096];
+    uint64_t size;
+    const char *path = lt_arg_path(L, 1);
+    const uint64_t most = (uint64_t)lt_arg_integer(L, 2, "most", 0, INT64_MAX);
+    const int fd = lt_file_open(path, &size);
+    if (fd < 0)
+        return lt_raise(L);
+    const bool small = size <= most && size <= sizeof room;
+    const int status = small ? lt_file_read_at(fd, path, 0, room, size) : LT_OK;
+    close(fd);
+    if (status != LT_OK)
+        return lt_raise(L);
+    if (small) {
+        lua_pushlstring(L, room, size);
+        return 1;
+    }
+    LT_PUSH(L, whole_file(path, most));
+    const lt_tensor *bytes = lt_arg_tensor(L, -1, "bytes");
+    lua_pushlstring(L, bytes->data, (size_t)bytes->size);
+    return 1;
+}
+
+static int close_folder(lua_State *L)
+{
+    DIR **folder = luaL_checkudata(L, 1, FOLDER_TYPE);
+    if (*folder)
+        closedir(*folder);
+    *folder = NULL;
+    return 0;
+}
+
+static int fail_to_list(lua_State *L, const char *path)
+{
+    char reason[128];
+    const int number = errno;
+    if (strerror_r(number, reason, sizeof reason) != 0)
+        snprintf(reason, sizeof reason, "error %d", number);
+    lt_fail("cannot list '%s': %s", lt_shown(path, strlen(path)), reason);
+    return lt_raise(L);
+}
+
+static const char *kind_of(mode_t mode)
+{
+    return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISLNK(mode) ? "link" : "other";
+}
+
+/*** What lies in a folder, in no order, without . and ..: four lists.
+@function list_folder
+@tparam string path
+@treturn {string,...} names
+@treturn {string,...} kinds, of the entries themselves: "file", "directory", "link" or "other"; "gone" where it is no
+longer there
+@treturn {integer,...} sizes in bytes
+@treturn {integer,...} times of the last change, in nanoseconds since 1970
+@raise the path and the system's reason */
+static int list_folder(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    lua_settop(L, 1);
+    DIR **folder = lua_newuserdatauv(L, sizeof *folder, 0);
+    *folder = NULL;
+    luaL_setmetatable(L, FOLDER_TYPE);
+    for (int i = 0; i < 4; i++)
+        lua_newtable(L); // 3 to 6
+    if (!(*folder = opendir(path)))
+        return fail_to_list(L, path);
+    struct dirent *entry;
+    for (lua_Integer i = 1; (errno = 0, entry = readdir(*folder)) != NULL;) {
+        struct stat s = {0};
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+            continue;
+        const bool there = fstatat(dirfd(*folder), entry->d_name, &s, AT_SYMLINK_NOFOLLOW) == 0;
+        lua_pushstring(L, entry->d_name);
+        lua_rawseti(L, 3, i);
+        lua_pushstring(L, there ? kind_of(s.st_mode) : "gone");
+        lua_rawseti(L, 4, i);
+        lua_pushinteger(L, (lua_Integer)s.st_size);
+        lua_rawseti(L, 5, i);
+        lua_pushinteger(L, (lua_Integer)MODIFIED(s).tv_sec * 1000000000 + MODIFIED(s).tv_nsec);
+        lua_rawseti(L, 6, i++);
+    }
+    if (errno != 0)
+        return fail_to_list(L, path);
+    closedir(*folder);
+    *folder = NULL;
+    return 4;
+}
+
 void lt_open_io(lua_State *L)
 {
+    if (luaL_newmetatable(L, FOLDER_TYPE)) {
+        lua_pushcfunction(L, close_folder);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
     static const lt_function functions[] = {
         {"load_png", load_png, LT_IN_MODULE},         {"decode_png", decode_png, LT_IN_MODULE},
         {"load_picture", load_picture, LT_IN_MODULE}, {"decode_picture", decode_picture, LT_IN_MODULE},
         {"save_png", save_png, LT_IN_MODULE},         {"encode_png", encode_png, LT_IN_MODULE},
         {"replace_file", replace_file, LT_IN_MODULE}, {"append_file", append_file, LT_IN_MODULE},
         {"sync_file", sync_file, LT_IN_MODULE},       {"load_idx", load_idx, LT_IN_MODULE},
-        {"decode_idx", decode_idx, LT_IN_MODULE},     {NULL, NULL, 0},
+        {"decode_idx", decode_idx, LT_IN_MODULE},     {"read_file", read_file, LT_IN_MODULE},
+        {"list_folder", list_folder, LT_IN_MODULE},   {NULL, NULL, 0},
     };
     lt_register(L, functions);
 }

@@ -1,17 +1,21 @@
 --- Text out of files that nobody checked, in bounded pieces.
 -- @module laterna.data.folder.files
 local check = require "laterna.check"
+local core = require "laterna.core"
 
 local files = {}
 
-local MOST = 64 * 1024
+local MOST <const> = 64 * 1024
+local TOO_LONG <const> = ("caption: longer than %d bytes"):format(MOST)
 
 --- A caption as it is kept: valid UTF-8, one line, no blanks around it.
 -- @tparam string text
 -- @treturn string|nil nil where it is no text
 -- @treturn string the reason
 function files.caption(text)
-  if #text > MOST then return nil, ("caption: longer than %d bytes"):format(MOST) end
+  local plain = text:match "^([!-~][ -~]*)\n?$" -- what most captions are
+  if plain and not plain:find("  ", 1, true) and plain:byte(-1) ~= 32 and #plain < MOST then return plain end
+  if #text > MOST then return nil, TOO_LONG end
   if text:find "^\xff\xfe" or text:find "^\xfe\xff" then return nil, "caption: UTF-16; save it as UTF-8" end
   if not utf8.len(text) then return nil, "caption: not valid UTF-8" end
   return (text:gsub("^\u{feff}", ""):gsub("[%s%c]+", " "):gsub("^ ", ""):gsub(" $", ""))
@@ -21,12 +25,10 @@ end
 -- @tparam string path
 -- @treturn string|nil the caption, or nil and the reason
 function files.read_caption(path)
-  local f, reason = io.open(path, "rb")
-  if not f then return nil, reason end
-  local text, why = f:read(MOST + 1)
-  f:close()
-  if not text and why then return nil, why end
-  return files.caption(text or "")
+  local ok, text = pcall(core.read_file, path, MOST)
+  if ok then return files.caption(text) end
+  local reason = check.reason(text, path)
+  return nil, reason:find "more than the limit" and TOO_LONG or reason
 end
 
 --- Reads a whole file of at most so many bytes.

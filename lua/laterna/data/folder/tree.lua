@@ -1,5 +1,6 @@
 --- All that lies below a folder, in a fixed order. Nothing is passed over, so that whatever is not used can be counted.
 -- @module laterna.data.folder.tree
+local core = require "laterna.core"
 local need = require "laterna.need"
 
 local tree = {}
@@ -23,12 +24,12 @@ local LEFT_BEHIND = { ["thumbs.db"] = true, ["desktop.ini"] = true, __macosx = t
 function tree.join(a, b) return a == "" and b or a .. "/" .. b end
 
 -- One file: `path` inside root = `folder`/`name`, `name` = `stem`.`ending` (in small letters), `kind`, and `aside`: why
--- it is put aside, where it is.
-local function entry(folder, name, aside)
+-- it is put aside, where it is. `size` and `time` are those of a link where it is one.
+local function entry(folder, name, aside, size, time)
   local stem, ending = name:match "^(.+)%.([^.]+)$"
   ending = ending and ending:lower() or ""
   return { path = tree.join(folder, name), folder = folder, name = name, stem = stem or name, ending = ending,
-    kind = KINDS[ending] or "other", aside = aside }
+    kind = KINDS[ending] or "other", size = size, time = time, aside = aside }
 end
 
 -- A link counts as bad where following it would have given something to read.
@@ -39,18 +40,17 @@ local function add_link(self, file, mode)
   self.report:add(file.aside and "apart" or wanted and "bad" or "unused", file.path, reason)
 end
 
-local function names_in(self, folder)
-  local names = {}
-  local ok, reason = pcall(function()
-    for name in self.lfs.dir(tree.join(self.root, folder)) do
-      if name ~= "." and name ~= ".." then names[#names + 1] = name end
-    end
-  end)
+-- The names of what lies in a folder, sorted; by name a place, and for each place what it is, its size and its time.
+local function list(self, folder)
+  local ok, names, kinds, sizes, times = pcall(core.list_folder, tree.join(self.root, folder))
   if not ok then
-    self.report:add("bad", folder == "" and "." or folder, "cannot be listed: " .. tostring(reason):gsub("^.*: ", ""))
+    self.report:add("bad", folder == "" and "." or folder, "cannot be listed: " .. tostring(names):gsub("^.*: ", ""))
+    return {}
   end
+  local at = {}
+  for i, name in ipairs(names) do at[name] = i end
   table.sort(names)
-  return names
+  return names, at, kinds, sizes, times
 end
 
 local walk
@@ -67,15 +67,21 @@ local function enter(self, file, attributes, depth)
   end
 end
 
-local function visit(self, file, depth)
-  local path = self.root .. "/" .. file.path
-  local mode = self.lfs.symlinkattributes(path, "mode")
+-- What a link leads to; nil where that is nothing.
+local function follow(self, file)
+  local at = self.lfs.attributes(self.root .. "/" .. file.path)
+  if not at then return nil end
+  file.size, file.time = at.size, math.floor(at.modification) * 1000000000
+  return at.mode
+end
+
+local function visit(self, file, mode, depth)
   local link = mode == "link"
-  if link then mode = self.lfs.attributes(path, "mode") end
+  if link then mode = follow(self, file) end
   if link and (not self.follow or not mode or file.aside) then
     add_link(self, file, mode)
   elseif mode == "directory" then
-    enter(self, file, self.lfs.attributes(path) or {}, depth + 1)
+    enter(self, file, self.lfs.attributes(self.root .. "/" .. file.path) or {}, depth + 1)
   elseif mode == "file" then
     self.files[#self.files + 1] = file
     if #self.files > MOST then error(("folder: more than %d files"):format(MOST), 0) end
@@ -92,22 +98,34 @@ local function is_ignored(self, path, name)
 end
 
 function walk(self, folder, depth, aside)
-  for _, name in ipairs(names_in(self, folder)) do
+  local names, at, kinds, sizes, times = list(self, folder)
+  for _, name in ipairs(names) do
+    local i = at[name]
     local why = aside or (name:sub(1, 1) == "." or LEFT_BEHIND[name:lower()]) and "hidden" or
-      is_ignored(self, tree.join(folder, name), name) and "ignored" or nil
-    visit(self, entry(folder, name, why), depth)
+      #self.ignored > 0 and is_ignored(self, tree.join(folder, name), name) and "ignored" or nil
+    visit(self, entry(folder, name, why, sizes[i], times[i]), kinds[i], depth)
   end
 end
 
 -- "*.md" as a pattern of Lua's.
 local function pattern_of(name) return "^" .. name:gsub("[^%w%*]", "%%%0"):gsub("%*+", ".*") .. "$" end
 
+-- By path; they are in that order already where no folder lies beside files.
+local function sort(list)
+  for i = 2, #list do
+    if list[i].path < list[i - 1].path then
+      return table.sort(list, function(a, b) return a.path < b.path end)
+    end
+  end
+end
+
 --- Walks a folder. Symbolic links are reported unless they are followed; a folder that several lead to is read once, so
 -- that a ring of links comes to an end.
 -- @tparam string root
 -- @tparam table o `symlinks`: follow them; `ignore`: names, in which * stands for anything, of what is put aside
 -- @tparam Report report
--- @treturn table `root`; `files`, all of them; of those that are not put aside `picture`, `text`, `table` and `other`;
+-- @treturn table `root`; `files`, all of them, with `path`, `size` in bytes and
+-- `time` of the last change in nanoseconds; of those that are not put aside `picture`, `text`, `table` and `other`;
 -- and `links`, the paths that are symbolic links, as keys
 function tree.walk(root, o, report)
   local self = { root = root, follow = o.symlinks, ignored = {}, report = report, files = {}, links = {}, visited = {},
@@ -116,7 +134,7 @@ function tree.walk(root, o, report)
   local top = self.lfs.attributes(root) or {}
   if top.ino and top.ino ~= 0 then self.visited[top.dev .. ":" .. top.ino] = "." end
   walk(self, "", 0, nil)
-  table.sort(self.files, function(a, b) return a.path < b.path end)
+  sort(self.files)
   for _, file in ipairs(self.files) do
     if not file.aside then table.insert(self[file.kind], file) end
   end
