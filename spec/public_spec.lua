@@ -10,7 +10,8 @@ local PRIVATE = {
   inner_kernels = "attention_qkv spline combine threshold hold randn_each frechet",
   data = "draw_scenes gather_pictures take_pictures picture_rows load_pictures",
   files = "load_safetensors save_safetensors inspect_safetensors load_idx decode_idx hash_strings limit_memory "
-    .. "replace_file append_file sync_file read_file list_folder",
+    .. "replace_file append_file sync_file read_file list_folder "
+    .. "begin_stream append_stream finish_stream",
   naming = "nearest set_home",
   machinery = "backward_inside catch_interrupt interrupted isatty terminal_size profile_rows debug_fail_allocation",
 }

@@ -13,6 +13,7 @@ local look = require "laterna.data.folder.look"
 local names = require "laterna.data.folder.names"
 local need = require "laterna.need"
 local new_report = require "laterna.data.folder.report"
+local open_cache = require "laterna.data.folder.cache"
 local read = require "laterna.data.folder.read"
 local room = require "laterna.data.folder.room"
 local splits = require "laterna.data.folder.splits"
@@ -39,6 +40,10 @@ local function is_list_of_names(v)
   return ok, "a list of names"
 end
 
+local function is_path(v)
+  return type(v) == "string" and v ~= "" and not v:find "%z", "the path of a file"
+end
+
 local function is_background(v)
   local list, ok = type(v) == "table" and v or { v, v, v }, true
   for i = 1, 3 do ok = ok and type(list[i]) == "number" and list[i] >= -1 and list[i] <= 1 end
@@ -53,7 +58,7 @@ local KNOWN = {
   key = "string", split = { "string", nil, one_of = { "train", "test", "validation", "all" } },
   repeats = { "boolean", true }, ignore = is_list_of_names,
   bad = { "string", "skip", one_of = { "skip", "error" } }, quiet = { "boolean", false },
-  symlinks = { "boolean", false },
+  symlinks = { "boolean", false }, cache = is_path,
 }
 
 local function names_of(there)
@@ -102,10 +107,10 @@ local function parse_all(set, index)
 end
 
 -- All that the ways of finding captions have to know of a folder.
-local function describe(path, o, report)
-  local found = tree.walk(path, o, report)
+local function describe(found, o, report)
   local there = splits.find(found)
-  local set = { tree = found, root = path, report = report, key = o.key, there = there, split = choose(o.split, there) }
+  local set = { tree = found, root = found.root, report = report, key = o.key, there = there }
+  set.split = choose(o.split, there)
   set.pictures, set.tables = wanted(found.picture, set.split), wanted(found.table, set.split)
   set.classes = classes.find(set.pictures, report)
   set.pictures = set.classes.pictures
@@ -144,10 +149,11 @@ local function labels_of(kept, kind)
   for i, name in ipairs(list) do number[name] = i end
   local labels = {}
   for i, picture in ipairs(kept) do labels[i] = number[files.caption(picture.class)] end
-  return list, core.tensor(labels, { dtype = "int32" })
+  return list, labels
 end
 
-local function assemble(images, kept, kind, report)
+-- All that is known of the pictures, as a plain table.
+local function assemble(kept, kind)
   local text, lists = {}, { names = {} }
   for i, picture in ipairs(kept) do
     text[i], lists.names[i] = picture.captions[1], picture.file.path
@@ -161,8 +167,7 @@ local function assemble(images, kept, kind, report)
     if lists.metadata then lists.metadata[i] = picture.metadata or {} end
   end
   local names_of_classes, labels = labels_of(kept, kind)
-  return dataset.new { images = images, captions = text, lists = lists, classes = names_of_classes, labels = labels,
-    report = report }
+  return { captions = text, lists = lists, classes = names_of_classes, labels = labels }
 end
 
 -- The pictures and their captions; or none, and the reason where it is known here.
@@ -175,15 +180,6 @@ local function find_captions(set, kind, o)
   return (o.split == nil or known) and list or {}
 end
 
--- The pictures of a list of files, or nil, and those of the list that were read.
-local function pictures_of(root, list, o, report)
-  if #list == 0 then return nil, {} end
-  local sink <const> = room(#list, o)
-  local shown <close> = bar(#list, { label = "pictures", quiet = o.quiet })
-  local kept = read(root, list, o, report, sink, shown)
-  return sink:finish(), kept
-end
-
 -- Why there is nothing to read.
 local function nothing(set, kind)
   local all = names_of(set.there)
@@ -194,6 +190,37 @@ local function nothing(set, kind)
   if kind then return "no picture with a caption is left" end
   return ("nothing says what its %d pictures show: no texts, no table, no folders as classes; captions = \"names\" "
     .. "takes the files' names, captions = \"none\" leaves them empty"):format(#set.pictures)
+end
+
+-- With bad = "error" nothing may be left over.
+local function refuse(o, report)
+  if o.bad == "error" and not report:complete() then check.raise("%s", report) end
+end
+
+-- Reads what tree.walk found: all that is known of the pictures, and the pictures, in memory or in the cache.
+local function read_anew(path, o, report, found, cache)
+  local _ <close> = cache and cache:begin(o)
+  local set = describe(found, o, report)
+  local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
+  local list, missing = find_captions(set, kind, o)
+  table.sort(list, function(a, b) return a.file.path < b.file.path end)
+  local sink, kept = cache or #list > 0 and room(#list, o), {}
+  if #list > 0 then
+    local shown <close> = bar(#list, { label = "pictures", quiet = o.quiet })
+    kept = read(path, list, o, report, sink, shown)
+  end
+  account(set, report)
+  report.pictures = #kept
+  if #kept == 0 then check.raise("%s\n%s", report, missing or nothing(set, kind)) end
+  look(report, kept, o)
+  refuse(o, report)
+  local value = assemble(kept, kind)
+  value.report = report:kept()
+  local images = sink:finish(value)
+  if cache then
+    report.cache = cache.why and ("%s is made anew: %s"):format(o.cache, cache.why) or "written to " .. o.cache
+  end
+  return value, images
 end
 
 --- Loads a folder of pictures with captions, in the order of their names, whatever it is called that holds them. With
@@ -245,17 +272,18 @@ return function(path, options)
   if mode ~= "directory" then
     check.fail("folder", 1, "path: %s", mode and path .. " is not a folder" or why)
   end
+  local cache = o.cache and open_cache(o.cache) or nil
   local report = new_report(path)
-  local set = describe(path, o, report)
-  local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
-  local list, missing = find_captions(set, kind, o)
-  table.sort(list, function(a, b) return a.file.path < b.file.path end)
-  local images, kept = pictures_of(path, list, o, report)
-  account(set, report)
-  report.pictures = #kept
-  if images then look(report, kept, o) end
-  if not images then error(("%s\n%s"):format(report, missing or nothing(set, kind)), 2) end
-  if o.bad == "error" and not report:complete() then error(tostring(report), 2) end
+  local found = tree.walk(path, o, report, cache)
+  local kept = cache and cache:read(found, report, o)
+  if kept then
+    report = new_report(path, kept.report)
+    report.cache = "read from " .. o.cache
+    refuse(o, report)
+  end
+  local value, images = kept, kept and kept.images
+  if not kept then value, images = read_anew(path, o, report, found, cache) end
   if not o.quiet then io.stderr:write(tostring(report), "\n") end
-  return assemble(images, kept, kind, report)
+  return dataset.new { images = images, captions = value.captions, lists = value.lists, classes = value.classes,
+    labels = value.labels and core.tensor(value.labels, { dtype = "int32" }), report = report }
 end

@@ -16,9 +16,8 @@ function Room:rows(_) return self.images, self.count + 1 end
 function Room:keep(n) self.count = self.count + n end
 
 --- What was kept.
--- @treturn Tensor|nil (n,height,width,channels) uint8, a view where some files were no pictures; nil where all were none
+-- @treturn Tensor (n,height,width,channels) uint8, a view where some files were no pictures
 function Room:finish()
-  if self.count == 0 then return nil end
   return self.count == #self.images and self.images or self.images[{ 1, self.count }]
 end
 

@@ -41,7 +41,7 @@ local function add_link(self, file, mode)
 end
 
 -- The names of what lies in a folder, sorted; by name a place, and for each place what it is, its size and its time.
-local function list(self, folder)
+local function entries(self, folder)
   local ok, names, kinds, sizes, times = pcall(core.list_folder, tree.join(self.root, folder))
   if not ok then
     self.report:add("bad", folder == "" and "." or folder, "cannot be listed: " .. tostring(names):gsub("^.*: ", ""))
@@ -82,6 +82,8 @@ local function visit(self, file, mode, depth)
     add_link(self, file, mode)
   elseif mode == "directory" then
     enter(self, file, self.lfs.attributes(self.root .. "/" .. file.path) or {}, depth + 1)
+  elseif mode == "file" and self.cache and self.cache:is(self.root .. "/" .. file.path, file.name) then
+    return -- not a part of the set that it holds
   elseif mode == "file" then
     self.files[#self.files + 1] = file
     if #self.files > MOST then error(("folder: more than %d files"):format(MOST), 0) end
@@ -98,7 +100,7 @@ local function is_ignored(self, path, name)
 end
 
 function walk(self, folder, depth, aside)
-  local names, at, kinds, sizes, times = list(self, folder)
+  local names, at, kinds, sizes, times = entries(self, folder)
   for _, name in ipairs(names) do
     local i = at[name]
     local why = aside or (name:sub(1, 1) == "." or LEFT_BEHIND[name:lower()]) and "hidden" or
@@ -124,14 +126,16 @@ end
 -- @tparam string root
 -- @tparam table o `symlinks`: follow them; `ignore`: names, in which * stands for anything, of what is put aside
 -- @tparam Report report
+-- @tparam[opt] Cache cache which does not count where it lies in the folder
 -- @treturn table `root`; `files`, all of them, with `path`, `size` in bytes and
 -- `time` of the last change in nanoseconds; of those that are not put aside `picture`, `text`, `table` and `other`;
 -- and `links`, the paths that are symbolic links, as keys
-function tree.walk(root, o, report)
-  local self = { root = root, follow = o.symlinks, ignored = {}, report = report, files = {}, links = {}, visited = {},
-    lfs = need("lfs", "lua-filesystem", "luafilesystem"), picture = {}, text = {}, table = {}, other = {} }
+function tree.walk(root, o, report, cache)
+  local lfs = need("lfs", "lua-filesystem", "luafilesystem")
+  local self = { root = root, follow = o.symlinks, ignored = {}, report = report, cache = cache, lfs = lfs, files = {},
+    links = {}, visited = {}, picture = {}, text = {}, table = {}, other = {} }
   for i, name in ipairs(o.ignore or {}) do self.ignored[i] = pattern_of(name) end
-  local top = self.lfs.attributes(root) or {}
+  local top = lfs.attributes(root) or {}
   if top.ino and top.ino ~= 0 then self.visited[top.dev .. ":" .. top.ino] = "." end
   walk(self, "", 0, nil)
   sort(self.files)
