@@ -237,9 +237,18 @@ end
 --
 -- With "txt" and tables the top folders are classes as well, where there are several. kohya's folders `10_name` repeat
 -- their pictures (see `Dataset:batches`). Folders train/, test/ and validation/, tables with these words in their names
--- and a column `split` hold parts of the set, of which one is read. Every picture is cut to the largest centred part
--- of the wanted proportions and resized, as lt.fit_picture does: with 2 and 4 channels colours are weighted by alpha,
--- and a pixel with alpha 0 has no colour of its own (all its channels are 0).
+-- and a column `split` hold parts of the set, of which one is read. Every picture is brought to its size as
+-- lt.fit_picture does: with 2 and 4 channels colours are weighted by alpha, and a pixel with alpha 0 has no colour of
+-- its own (all its channels are 0). All threads read; what is read does not depend on their number. On a terminal a bar
+-- is shown after half a second.
+--
+-- With `cache` the pictures at their final size, and all else that is known, are written to a file of safetensors; the
+-- next call maps it, without a look into the folder's files: pages are read when they are needed, so that a set may be
+-- larger than memory, also while it is written. The cache is used as long as options, paths, sizes and times (to the
+-- nanosecond) of all pictures, texts and tables are what they were, and the names of all other files; else it is made
+-- anew, and a line of the report says why. So is one that is damaged; its pictures themselves are under no checksum. A
+-- file that is no cache is never replaced. Sets that came out of a cache may be changed: nothing reaches the file. It
+-- must not be changed in place while they live.
 --
 -- `dataset.report`, printed once on stderr, names the layout and every file below the folder that was not used, by
 -- reason: see `laterna.data.folder.report`. It warns of pictures that are nearly blank, tiny, of extreme proportions or
@@ -249,6 +258,11 @@ end
 -- @tparam[opt] table options
 -- @tparam[opt=32] integer|table options.size a side, or {height, width}
 -- @tparam[opt=3] integer options.channels 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha
+-- @tparam[opt="crop"] string options.fit "crop": of other proportions the largest centred part; "pad": the whole
+-- picture, with the background around it, which with 2 and 4 channels is transparent
+-- @tparam[opt=1] number|table options.background for "pad" and for alpha that is dropped: a grey from -1 to 1, or
+-- {red, green, blue}
+-- @tparam[opt] string options.cache path of a file that holds the set from then on; its folder has to be there
 -- @tparam[opt="auto"] string options.captions "txt", "jsonl", "csv", "coco", "folders"; "names": the files' names,
 -- `a red star_001.png` -> "a red star"; "none": empty ones; or "auto": found out
 -- @tparam[opt] string options.key which field or column of a table is the caption
@@ -263,6 +277,8 @@ end
 -- @treturn Dataset with `names` (paths inside the folder) and `report`; where there are classes `labels` and `classes`;
 -- where tables say more `metadata`, for each picture a table; where pictures have several captions `all_captions`, for
 -- each a list; with kohya's folders `repeats`
+-- @raise what is wrong with an option; a folder out of which nothing can be read, or with bad = "error" not all; not
+-- enough memory for all pictures, without a cache; a cache that cannot be written, or would replace another file
 return function(path, options)
   check.type("folder", 1, "path", path, "string")
   local o = check.options("folder", 2, options, KNOWN)
