@@ -231,7 +231,9 @@ static int begin_stream(lua_State *L)
 
 static lt_st_stream *open_stream(lua_State *L)
 {
-    lt_st_stream *s = luaL_checkudata(L, 1, STREAM_TYPE);
+    lt_st_stream *s = luaL_testudata(L, 1, STREAM_TYPE);
+    if (!s)
+        lt_bad_argument(L, 1, "stream: expected one from begin_stream, got %s", lt_type_name(L, 1));
     if (s->file.fd < 0)
         lt_bad_argument(L, 1, "stream: it is closed");
     return s;
@@ -288,8 +290,9 @@ static int finish_stream(lua_State *L)
     lt_st_item items[MOST];
     lt_st_pair metadata[MOST];
     lt_tensor shapes[MOST];
-    luaL_checktype(L, 2, LUA_TTABLE);
-    luaL_checktype(L, 3, LUA_TTABLE);
+    for (int arg = 2; arg <= 3; arg++)
+        if (!lua_istable(L, arg))
+            lt_bad_argument(L, arg, "expected table, got %s", lt_type_name(L, arg));
     const int count = (int)lua_rawlen(L, 2), pairs = (int)lua_rawlen(L, 3);
     if (count > MOST || pairs > MOST)
         lt_bad_argument(L, count > MOST ? 2 : 3, "more than %d", MOST);
