@@ -301,6 +301,23 @@ describe("the cache of a folder", function()
     assert.equal(2, files_in(top))
   end)
 
+  it("is written piece by piece: no more pictures are in memory than a few", function()
+    for i = 1, 9 do png(("%d.png"):format(i), i) end
+    local rows, peak = core.picture_rows, 0
+    core.picture_rows = function(n, ...)
+      local out = rows(n, ...)
+      peak = math.max(peak, out:numel())
+      return out
+    end
+    local ok, set = pcall(load, { size = 2048, captions = "none" })
+    core.picture_rows = rows
+    assert(ok, set)
+    assert.is_true(peak > 0 and peak <= 1 << 25, peak)
+    assert.equal(9 * 2048 * 2048 * 3, set.images:numel())
+    local last = core.fit_picture(core.load_picture(root .. "/9.png", { channels = 3 }), 2048, 2048)
+    assert.equal(core.hash_strings { last:to_string() }, core.hash_strings { set.images[9]:to_string() })
+  end)
+
   it("stays what it is while sets that came out of it are changed", function()
     make_folder()
     load()

@@ -39,14 +39,14 @@ end
 -- @tparam table o `height`, `width`, `channels`, `max_pixels`, `fit`, `background`
 -- @tparam Report report
 -- @tparam table sink where pictures go: `sink:rows(n)` gives a tensor and a first row with room for n pictures,
--- `sink:keep(n)` takes the first n of them
+-- `sink:keep(n)` takes the first n of them; `sink.most`, the largest n, where there is a limit
 -- @tparam function progress called with the number of files that are done
 -- @treturn {table,...} those of the list that were read
 return function(root, list, o, report, sink, progress)
   local options = { max_pixels = o.max_pixels, fit = o.fit, background = o.background }
-  local kept, first, size = {}, 1, FIRST
+  local kept, first, size, most = {}, 1, FIRST, math.min(sink.most or MOST, MOST)
   while first <= #list do
-    local n, paths, started = math.min(size, #list - first + 1), {}, core.clock()
+    local n, paths, started = math.min(size, most, #list - first + 1), {}, core.clock()
     for k = 1, n do paths[k] = list[first + k - 1].file.path end
     local rows, row = sink:rows(n)
     local count, found = core.load_pictures(rows, row, root, paths, options)
@@ -55,7 +55,7 @@ return function(root, list, o, report, sink, progress)
     first = first + n
     progress(first - 1)
     local pace = PACE / math.max(core.clock() - started, 1e-3)
-    size = math.max(1, math.min(MOST, math.floor(n * math.min(4, pace))))
+    size = math.max(1, math.min(most, math.floor(n * math.min(4, pace))))
   end
   lonely_texts(list, report)
   return kept

@@ -7,7 +7,8 @@
 --  - empty: kept, with an empty caption
 --
 -- `pictures` counts what was kept, `files` all that lies below the folder, `layout` says how captions were found.
--- `cache`, where there is one, says in words what became of it. `warnings` is a list of `{ what =, names = }`: pictures that were kept and may spoil a training.
+-- `cache`, where there is one, says in words what became of it. `warnings` is a list of `{ what =, names = }`: pictures
+-- that were kept and may spoil a training.
 -- @module laterna.data.folder.report
 local Report = {}
 Report.__index = Report
