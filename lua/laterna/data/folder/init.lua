@@ -203,7 +203,7 @@ local function read_anew(path, o, report, found, cache)
   local set = describe(found, o, report)
   local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
   local list, missing = find_captions(set, kind, o)
-  table.sort(list, function(a, b) return a.file.path < b.file.path end)
+  tree.sort(list, function(picture) return picture.file end)
   local sink, kept = cache or #list > 0 and room(#list, o), {}
   if #list > 0 then
     local shown <close> = bar(#list, { label = "pictures", quiet = o.quiet })

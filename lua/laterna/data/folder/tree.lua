@@ -112,12 +112,16 @@ end
 -- "*.md" as a pattern of Lua's.
 local function pattern_of(name) return "^" .. name:gsub("[^%w%*]", "%%%0"):gsub("%*+", ".*") .. "$" end
 
--- By path; they are in that order already where no folder lies beside files.
-local function sort(list)
+--- Sorts files by path; most lists are in that order already.
+-- @tparam {table,...} list
+-- @tparam[opt] function file_of what in the list is a file, where its values are none
+function tree.sort(list, file_of)
+  local function before(a, b)
+    if file_of then a, b = file_of(a), file_of(b) end
+    return a.path < b.path
+  end
   for i = 2, #list do
-    if list[i].path < list[i - 1].path then
-      return table.sort(list, function(a, b) return a.path < b.path end)
-    end
+    if before(list[i], list[i - 1]) then return table.sort(list, before) end
   end
 end
 
@@ -138,7 +142,7 @@ function tree.walk(root, o, report, cache)
   local top = lfs.attributes(root) or {}
   if top.ino and top.ino ~= 0 then self.visited[top.dev .. ":" .. top.ino] = "." end
   walk(self, "", 0, nil)
-  sort(self.files)
+  tree.sort(self.files)
   for _, file in ipairs(self.files) do
     if not file.aside then table.insert(self[file.kind], file) end
   end
