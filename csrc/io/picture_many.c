@@ -47,7 +47,8 @@ static void load_one(const lt_pictures *p, int64_t i)
     const int64_t channels = p->options->channels, size = p->height * p->width * channels;
     uint8_t *row = p->rows + i * size;
     found->height = found->width = 0;
-    found->no_memory = false;
+    found->hash = 0;
+    found->blank = found->no_memory = false;
     lt_tensor *whole = lt_picture_load(p->paths[i], p->options);
     if (whole && lt_fit_into(whole, p->fit, row, p->height, p->width) == LT_OK) {
         found->height = whole->shape[0];

@@ -8,7 +8,7 @@
 // What became of one file.
 typedef struct {
     int64_t height, width; // of the picture in it; 0: it could not be read, and `reason` says why
-    uint64_t hash;         // of its bytes at the size that it was brought to
+    uint64_t hash;         // of its bytes at the size that it was brought to; 0 where it was not read
     bool blank;            // at that size no channel has a variance of 4 or more
     bool no_memory;
     char reason[512];
