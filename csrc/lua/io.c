@@ -242,49 +242,6 @@ static int sync_file(lua_State *L)
     return 0;
 }
 
-// A file's bytes as a tensor: on the way to a Lua string they need an owner that survives an error.
-static lt_tensor *whole_file(const char *path, uint64_t most)
-{
-    lt_bytes file = {0};
-    if (lt_file_read(path, most, &file) != LT_OK)
-        return NULL;
-    lt_tensor *out = lt_tensor_new(LT_UINT8, 1, (int64_t[]){(int64_t)file.size});
-    if (out)
-        memcpy(out->data, file.data, file.size);
-    lt_bytes_free(&file);
-    return out;
-}
-
-/*** Reads a whole file; quick where it is small.
-@function read_file
-@tparam string path
-@tparam integer most bytes
-@treturn string
-@raise the path and the system's reason, or how large it is */
-static int read_file(lua_State *L)
-{
-    char room[4096];
-    uint64_t size;
-    const char *path = lt_arg_path(L, 1);
-    const uint64_t most = (uint64_t)lt_arg_integer(L, 2, "most", 0, INT64_MAX);
-    const int fd = lt_file_open(path, &size);
-    if (fd < 0)
-        return lt_raise(L);
-    const bool small = size <= most && size <= sizeof room;
-    const int status = small ? lt_file_read_at(fd, path, 0, room, size) : LT_OK;
-    close(fd);
-    if (status != LT_OK)
-        return lt_raise(L);
-    if (small) {
-        lua_pushlstring(L, room, size);
-        return 1;
-    }
-    LT_PUSH(L, whole_file(path, most));
-    const lt_tensor *bytes = lt_arg_tensor(L, -1, "bytes");
-    lua_pushlstring(L, bytes->data, (size_t)bytes->size);
-    return 1;
-}
-
 static int close_folder(lua_State *L)
 {
     DIR **folder = luaL_checkudata(L, 1, FOLDER_TYPE);
@@ -309,9 +266,23 @@ static const char *kind_of(mode_t mode)
     return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISLNK(mode) ? "link" : "other";
 }
 
+// NULL where the folder alone does not say it.
+static const char *kind_without_stat(const struct dirent *entry)
+{
+#ifdef DT_REG
+    return entry->d_type == DT_REG   ? "file"
+           : entry->d_type == DT_DIR ? "directory"
+           : entry->d_type == DT_LNK ? "link"
+                                     : NULL;
+#else
+    return NULL;
+#endif
+}
+
 /*** What lies in a folder, in no order, without . and ..: four lists.
 @function list_folder
 @tparam string path
+@tparam[opt=false] boolean names_only do not ask for sizes and times, which are 0 then
 @treturn {string,...} names
 @treturn {string,...} kinds, of the entries themselves: "file", "directory", "link" or "other"; "gone" where it is no
 longer there
@@ -321,6 +292,7 @@ longer there
 static int list_folder(lua_State *L)
 {
     const char *path = lt_arg_path(L, 1);
+    const bool names_only = lt_arg_boolean_or(L, 2, "names_only", false);
     lua_settop(L, 1);
     DIR **folder = lua_newuserdatauv(L, sizeof *folder, 0);
     *folder = NULL;
@@ -334,10 +306,12 @@ static int list_folder(lua_State *L)
         struct stat s = {0};
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
-        const bool there = fstatat(dirfd(*folder), entry->d_name, &s, AT_SYMLINK_NOFOLLOW) == 0;
+        const char *kind = names_only ? kind_without_stat(entry) : NULL;
+        if (!kind)
+            kind = fstatat(dirfd(*folder), entry->d_name, &s, AT_SYMLINK_NOFOLLOW) == 0 ? kind_of(s.st_mode) : "gone";
         lua_pushstring(L, entry->d_name);
         lua_rawseti(L, 3, i);
-        lua_pushstring(L, there ? kind_of(s.st_mode) : "gone");
+        lua_pushstring(L, kind);
         lua_rawseti(L, 4, i);
         lua_pushinteger(L, (lua_Integer)s.st_size);
         lua_rawseti(L, 5, i);
@@ -359,13 +333,19 @@ void lt_open_io(lua_State *L)
     }
     lua_pop(L, 1);
     static const lt_function functions[] = {
-        {"load_png", load_png, LT_IN_MODULE},         {"decode_png", decode_png, LT_IN_MODULE},
-        {"load_picture", load_picture, LT_IN_MODULE}, {"decode_picture", decode_picture, LT_IN_MODULE},
-        {"save_png", save_png, LT_IN_MODULE},         {"encode_png", encode_png, LT_IN_MODULE},
-        {"replace_file", replace_file, LT_IN_MODULE}, {"append_file", append_file, LT_IN_MODULE},
-        {"sync_file", sync_file, LT_IN_MODULE},       {"load_idx", load_idx, LT_IN_MODULE},
-        {"decode_idx", decode_idx, LT_IN_MODULE},     {"read_file", read_file, LT_IN_MODULE},
-        {"list_folder", list_folder, LT_IN_MODULE},   {NULL, NULL, 0},
+        {"load_png", load_png, LT_IN_MODULE},
+        {"decode_png", decode_png, LT_IN_MODULE},
+        {"load_picture", load_picture, LT_IN_MODULE},
+        {"decode_picture", decode_picture, LT_IN_MODULE},
+        {"save_png", save_png, LT_IN_MODULE},
+        {"encode_png", encode_png, LT_IN_MODULE},
+        {"replace_file", replace_file, LT_IN_MODULE},
+        {"append_file", append_file, LT_IN_MODULE},
+        {"sync_file", sync_file, LT_IN_MODULE},
+        {"load_idx", load_idx, LT_IN_MODULE},
+        {"decode_idx", decode_idx, LT_IN_MODULE},
+        {"list_folder", list_folder, LT_IN_MODULE},
+        {NULL, NULL, 0},
     };
     lt_register(L, functions);
 }

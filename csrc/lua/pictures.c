@@ -1,9 +1,11 @@
-// Pictures that are data: scenes drawn from numbers, batches gathered from bytes, one picture brought to a size.
+// Pictures that are data: scenes drawn from numbers, batches gathered from bytes, one picture brought to a size, many
+// read from files, with the texts beside them.
 #include "data/pictures.h"
 
 #include <string.h>
 
 #include "data/scene.h"
+#include "io/file_many.h"
 #include "io/picture_many.h"
 #include "lua/io.h"
 
@@ -151,6 +153,83 @@ static void push_reason(lua_State *L, const lt_picture_found *f)
         lua_pushstring(L, f->reason);
 }
 
+#define FILES_TYPE "laterna.Files"
+
+// Files that were read, as a userdata: on the way to Lua strings they need an owner that survives an error.
+typedef struct {
+    lua_Integer n;
+    lt_file_found found[];
+} files;
+
+static int free_files(lua_State *L)
+{
+    files *f = luaL_checkudata(L, 1, FILES_TYPE);
+    for (lua_Integer i = 0; i < f->n; i++)
+        lt_bytes_free(&f->found[i].bytes);
+    f->n = 0;
+    return 0;
+}
+
+static const char **split_paths(lua_State *L, const char *text, lua_Integer n)
+{
+    const char **paths = lua_newuserdatauv(L, (size_t)n * sizeof *paths, 0);
+    for (lua_Integer i = 0; i < n; i++, text += strlen(text) + 1)
+        paths[i] = text;
+    return paths;
+}
+
+/*** Reads many small files, by all threads.
+@function read_files
+@tparam string root folder of all paths
+@tparam {string,...} paths 4096 at most
+@tparam integer most bytes of each
+@treturn table for each path what the file holds, or false
+@treturn table for each path why it could not be read, or false
+@raise not enough memory */
+static int read_files(lua_State *L)
+{
+    const char *root = lt_arg_path(L, 1);
+    if (!lua_istable(L, 2))
+        lt_bad_argument(L, 2, "paths: expected table, got %s", lt_type_name(L, 2));
+    const lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+    if (n > 4096)
+        lt_bad_argument(L, 2, "paths: more than 4096");
+    const uint64_t most = (uint64_t)lt_arg_integer(L, 3, "most", 0, INT64_MAX);
+    lua_settop(L, 3);
+    const char **paths = split_paths(L, push_paths(L, root, 2), n);
+    files *f = lua_newuserdatauv(L, sizeof *f + (size_t)n * sizeof *f->found, 0);
+    memset(f, 0, sizeof *f + (size_t)n * sizeof *f->found);
+    f->n = n;
+    luaL_setmetatable(L, FILES_TYPE);
+    lua_createtable(L, (int)n, 0); // 7
+    lua_createtable(L, (int)n, 0);
+    if (!lt_files_read(paths, n, most, f->found)) {
+        lua_gc(L, LUA_GCCOLLECT);
+        lt_memory_trim();
+        if (!lt_files_read(paths, n, most, f->found)) {
+            lt_fail_memory((size_t)most);
+            return lt_raise(L);
+        }
+    }
+    for (lua_Integer i = 0; i < n; i++) {
+        const lt_file_found *one = &f->found[i];
+        if (one->failed)
+            lua_pushboolean(L, false);
+        else
+            lua_pushlstring(L, (const char *)one->bytes.data, one->bytes.size);
+        lua_rawseti(L, 7, i + 1);
+        if (one->failed)
+            lua_pushstring(L, one->reason);
+        else
+            lua_pushboolean(L, false);
+        lua_rawseti(L, 8, i + 1);
+    }
+    for (lua_Integer i = 0; i < n; i++)
+        lt_bytes_free(&f->found[i].bytes);
+    f->n = 0;
+    return 2;
+}
+
 /*** Room for pictures: a tensor of bytes that are not set.
 @function picture_rows
 @tparam integer n how many
@@ -199,11 +278,8 @@ static int load_pictures(lua_State *L)
     const lt_fit_options fit = fit_options(L, 5, &options.max_pixels);
     memcpy(options.background, fit.background, sizeof options.background);
     lua_settop(L, 5);
-    const char *text = push_paths(L, root, 4);
-    const char **paths = lua_newuserdatauv(L, (size_t)n * sizeof *paths, 0);
+    const char **paths = split_paths(L, push_paths(L, root, 4), n);
     lt_picture_found *found = lua_newuserdatauv(L, (size_t)n * sizeof *found, 0);
-    for (int64_t i = 0; i < n; i++, text += strlen(text) + 1)
-        paths[i] = text;
     lt_pictures p = {.paths = paths, .options = &options, .fit = &fit, .found = found};
     p.height = out->shape[1];
     p.width = out->shape[2];
@@ -227,13 +303,15 @@ static int load_pictures(lua_State *L)
 void lt_open_pictures(lua_State *L)
 {
     static const lt_function functions[] = {
-        {"draw_scenes", draw_scenes, LT_IN_MODULE},
-        {"gather_pictures", gather_pictures, LT_IN_MODULE},
-        {"take_pictures", take_pictures, LT_IN_MODULE},
-        {"fit_picture", fit_picture, LT_IN_MODULE},
-        {"picture_rows", picture_rows, LT_IN_MODULE},
-        {"load_pictures", load_pictures, LT_IN_MODULE},
-        {NULL, NULL, 0},
+        {"draw_scenes", draw_scenes, LT_IN_MODULE},     {"gather_pictures", gather_pictures, LT_IN_MODULE},
+        {"take_pictures", take_pictures, LT_IN_MODULE}, {"fit_picture", fit_picture, LT_IN_MODULE},
+        {"picture_rows", picture_rows, LT_IN_MODULE},   {"load_pictures", load_pictures, LT_IN_MODULE},
+        {"read_files", read_files, LT_IN_MODULE},       {NULL, NULL, 0},
     };
+    if (luaL_newmetatable(L, FILES_TYPE)) {
+        lua_pushcfunction(L, free_files);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
     lt_register(L, functions);
 }

@@ -148,7 +148,7 @@ describe("load_safetensors with map", function()
   end)
 end)
 
-describe("list_folder and read_file", function()
+describe("list_folder and read_files", function()
   it("name what is there", function()
     child.write(folder, "a.txt", "abc")
     child.write(folder, "sub/b", "")
@@ -165,16 +165,56 @@ describe("list_folder and read_file", function()
     fails("Not a directory", core.list_folder, folder .. "/a.txt")
   end)
 
-  it("read small files and large ones, and none that is too large", function()
-    for _, n in ipairs { 0, 1, 4096, 4097, 100000 } do
-      local text = ("x"):rep(n)
-      child.write(folder, "f", text)
-      assert.equal(text, core.read_file(folder .. "/f", n))
-      local words = ("%d bytes are more than the limit of %d"):format(n, n - 1)
-      if n > 0 then fails(words, core.read_file, folder .. "/f", n - 1) end
+  it("say of sizes and times only to who asks", function()
+    child.write(folder, "a.txt", "abc")
+    local names, kinds, sizes, times = core.list_folder(folder, true)
+    assert.same({ "a.txt", "file" }, { names[1], kinds[1] })
+    assert.is_true(sizes[1] == 0 and times[1] == 0 or sizes[1] == 3) -- a file system may give them unasked
+  end)
+
+  it("read many files, at any number of threads, and say of each why not", function()
+    local paths, expected, before = {}, {}, core.threads()
+    for i = 1, 300 do
+      paths[i], expected[i] = "f" .. i, ("x"):rep(i * i % 977)
+      child.write(folder, paths[i], expected[i])
     end
-    fails("No such file", core.read_file, folder .. "/none", 10)
-    fails("it is a directory", core.read_file, folder, 10)
-    fails("most: expected", core.read_file, folder .. "/f", -1)
+    paths[40], paths[50], paths[60] = "none", "a/b", "."
+    expected[40], expected[50], expected[60] = false, false, false
+    child.write(folder, "f70", ("y"):rep(1000))
+    expected[70] = false
+    for _, threads in ipairs { 1, 2, 5 } do
+      core.threads(threads)
+      local texts, reasons = core.read_files(folder, paths, 977)
+      core.threads(before)
+      assert.same(expected, texts)
+      assert.equal(("cannot open '%s/none': No such file or directory"):format(folder), reasons[40])
+      assert.matches("it is a directory", reasons[60], 1, true)
+      assert.matches("1000 bytes are more than the limit of 977", reasons[70], 1, true)
+      assert.is_false(reasons[1])
+    end
+    fails("most: expected", core.read_files, folder, {}, -1)
+    fails("paths[2]: expected string, got number", core.read_files, folder, { "a", 1 }, 10)
+    local many = {}
+    for i = 1, 4097 do many[i] = "x" end
+    fails("more than 4096", core.read_files, folder, many, 10)
+  end)
+
+  it("lose nothing, and no file, when an allocation fails #slow", function()
+    local paths, expected = {}, {}
+    for i = 1, 20 do
+      paths[i], expected[i] = "f" .. i, ("x"):rep(i)
+      child.write(folder, paths[i], expected[i])
+    end
+    core.read_files(folder, paths, 100)
+    collectgarbage()
+    local blocks = core.memory().count
+    for n = 1, 25 do
+      core.debug_fail_allocation(n)
+      local texts = core.read_files(folder, paths, 100)
+      core.debug_fail_allocation(0)
+      assert.same(expected, texts)
+    end
+    collectgarbage()
+    assert.equal(blocks, core.memory().count)
   end)
 end)

@@ -21,14 +21,28 @@ function files.caption(text)
   return (text:gsub("^\u{feff}", ""):gsub("[%s%c]+", " "):gsub("^ ", ""):gsub(" $", ""))
 end
 
---- Reads a caption file.
--- @tparam string path
--- @treturn string|nil the caption, or nil and the reason
-function files.read_caption(path)
-  local ok, text = pcall(core.read_file, path, MOST)
-  if ok then return files.caption(text) end
-  local reason = check.reason(text, path)
-  return nil, reason:find "more than the limit" and TOO_LONG or reason
+local AT_ONCE <const> = 1024 -- files
+
+--- Reads caption files, by all threads.
+-- @tparam string root
+-- @tparam {string,...} paths inside root
+-- @treturn table by path the caption; what is no caption is not there
+-- @treturn table by path the reason
+function files.read_captions(root, paths)
+  local captions, reasons = {}, {}
+  for first = 1, #paths, AT_ONCE do
+    local part = table.move(paths, first, math.min(first + AT_ONCE - 1, #paths), 1, {})
+    local texts, faults = core.read_files(root, part, MOST)
+    for i, path in ipairs(part) do
+      if texts[i] then
+        captions[path], reasons[path] = files.caption(texts[i])
+      else
+        local reason = check.reason(faults[i], root .. "/" .. path)
+        reasons[path] = reason:find "more than the limit" and TOO_LONG or reason
+      end
+    end
+  end
+  return captions, reasons
 end
 
 --- Reads a whole file of at most so many bytes.

@@ -97,7 +97,8 @@ end
 local function parse_all(set, index)
   local out, count = {}, 0
   for _, file in ipairs(set.tables) do
-    if file.ending == "json" and not index.by_path_stem[tree.join(file.folder, file.stem)] and count < MOST_JSON then
+    if file.ending == "json" and count < MOST_JSON and
+      index.by_path_stem[tree.join(file.folder, file.stem)] == nil then
       local rows, reason = coco.parse(file, index, set)
       if reason then set.report:add(reason:find "^larger" and "unused" or "bad", file.path, reason) end
       out[file], count = rows, count + 1
@@ -118,7 +119,8 @@ local function describe(found, o, report)
   local index, lists, texts = names.index(found, report), {}, {}
   set.index = index
   for _, text in ipairs(wanted(found.text, set.split)) do
-    local list = not index.by_path_stem[tree.join(text.folder, text.stem)] and tables.is_csv(text, index, set)
+    local lonely = index.by_path_stem[tree.join(text.folder, text.stem)] == nil
+    local list = lonely and tables.is_csv(text, index, set)
     table.insert(list and lists or texts, text)
   end
   set.texts = texts

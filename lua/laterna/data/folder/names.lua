@@ -20,7 +20,9 @@ function names.index(found, report)
     if file.kind == "picture" and not file.aside and not report.noted[file.path] then
       index.exact[file.path] = file
       index.list[#index.list + 1] = file
-      put(index.by_path_stem, join(file.folder, file.stem), file)
+      local key = join(file.folder, file.stem)
+      local other = index.by_path_stem[key]
+      index.by_path_stem[key] = other == nil and file or false -- false: there are several
     else
       index.others[file.path] = true
     end
@@ -58,7 +60,7 @@ end
 
 local function as_written(index, below, name)
   local file = index.exact[join(below, name)] or index.exact[name] or
-    only(index.by_path_stem[join(below, name)]) or only(index.by_path_stem[name])
+    index.by_path_stem[join(below, name)] or index.by_path_stem[name] or nil
   local rest = name
   while not file and rest:find "/.*/" do -- data/images/a.png -> images/a.png
     rest = rest:gsub("^[^/]*/", "")

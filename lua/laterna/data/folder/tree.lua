@@ -5,6 +5,7 @@ local need = require "laterna.need"
 
 local tree = {}
 
+local DOT <const> = ("."):byte()
 local DEEPEST <const>, MOST <const> = 32, 1 << 22
 
 local KINDS = { txt = "text", caption = "text", csv = "table", tsv = "table", jsonl = "table", json = "table" }
@@ -42,7 +43,7 @@ end
 
 -- The names of what lies in a folder, sorted; by name a place, and for each place what it is, its size and its time.
 local function entries(self, folder)
-  local ok, names, kinds, sizes, times = pcall(core.list_folder, tree.join(self.root, folder))
+  local ok, names, kinds, sizes, times = pcall(core.list_folder, tree.join(self.root, folder), not self.cache)
   if not ok then
     self.report:add("bad", folder == "" and "." or folder, "cannot be listed: " .. tostring(names):gsub("^.*: ", ""))
     return {}
@@ -103,7 +104,7 @@ function walk(self, folder, depth, aside)
   local names, at, kinds, sizes, times = entries(self, folder)
   for _, name in ipairs(names) do
     local i = at[name]
-    local why = aside or (name:sub(1, 1) == "." or LEFT_BEHIND[name:lower()]) and "hidden" or
+    local why = aside or (name:byte() == DOT or LEFT_BEHIND[name:lower()]) and "hidden" or
       #self.ignored > 0 and is_ignored(self, tree.join(folder, name), name) and "ignored" or nil
     visit(self, entry(folder, name, why, sizes[i], times[i]), kinds[i], depth)
   end
@@ -131,9 +132,9 @@ end
 -- @tparam table o `symlinks`: follow them; `ignore`: names, in which * stands for anything, of what is put aside
 -- @tparam Report report
 -- @tparam[opt] Cache cache which does not count where it lies in the folder
--- @treturn table `root`; `files`, all of them, with `path`, `size` in bytes and
--- `time` of the last change in nanoseconds; of those that are not put aside `picture`, `text`, `table` and `other`;
--- and `links`, the paths that are symbolic links, as keys
+-- @treturn table `root`; `files`, all of them, with `path` and, for a cache, `size` in bytes and `time` of the last
+-- change in nanoseconds; of those that are not put aside `picture`, `text`, `table` and `other`; and `links`, the paths
+-- that are symbolic links, as keys
 function tree.walk(root, o, report, cache)
   local lfs = need("lfs", "lua-filesystem", "luafilesystem")
   local self = { root = root, follow = o.symlinks, ignored = {}, report = report, cache = cache, lfs = lfs, files = {},
