@@ -192,10 +192,7 @@ recipe("load_pictures", function()
   return U(3, 4, 4, 3), 2, ".", { "picture.png", "none" }, { fit = "pad", background = 0, max_pixels = 100 }
 end)
 recipe("list_folder", function() return "." end)
-recipe("read_files", function()
-  core.save_png("picture.png", U(4, 4, 3))
-  return ".", { "picture.png", "none" }, 1000
-end)
+recipe("read_files", function() return ".", { "last", "none" }, 1000 end)
 recipe("begin_stream", function() return "stream.safetensors" end)
 recipe("append_stream", function() return core.begin_stream "stream.safetensors", U(2, 3) end)
 recipe("finish_stream", function()
