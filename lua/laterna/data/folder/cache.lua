@@ -83,6 +83,7 @@ end
 -- What a file holds, or nil and why it is no use.
 local function load(path)
   local ok, tensors, metadata = pcall(core.load_safetensors, path, { map = true })
+  if not ok and tensors:find("not enough memory", 1, true) then error(tensors, 0) end
   if not ok then return nil, "it is damaged: " .. check.reason(tensors, path) end
   if metadata.cache ~= FORMAT or metadata.version ~= version then return nil, "another version of laterna wrote it" end
   local images, files, rest = tensors.images, tensors.files, tensors.rest
