@@ -301,6 +301,13 @@ int lt_replace_write(lt_replacement *r, const void *data, size_t n)
     return write_all(r->fd, data, n) == 0 ? LT_OK : fail_errno("write", r->path);
 }
 
+int lt_replace_write_at(lt_replacement *r, uint64_t offset, const void *data, size_t n)
+{
+    if (lseek(r->fd, (off_t)offset, SEEK_SET) < 0)
+        return fail_errno("write", r->path);
+    return lt_replace_write(r, data, n);
+}
+
 void lt_replace_abort(lt_replacement *r)
 {
     if (r->fd < 0)

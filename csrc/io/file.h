@@ -44,6 +44,7 @@ typedef struct {
 
 int lt_replace_begin(lt_replacement *r, const char *path);
 int lt_replace_write(lt_replacement *r, const void *data, size_t n);
+int lt_replace_write_at(lt_replacement *r, uint64_t offset, const void *data, size_t n); // over what is there
 int lt_replace_commit(lt_replacement *r); // on failure nothing is left behind
 void lt_replace_abort(lt_replacement *r); // removes the temporary file; keeps the message of what failed
 

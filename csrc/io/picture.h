@@ -14,10 +14,10 @@
 #define LT_PICTURE_MAX_PIXELS ((int64_t)1 << 26)
 
 typedef struct {
-    int channels;       // 1..4; 0: as many as the file has (palettes count as colour, transparency as alpha)
-    lt_dtype dtype;     // LT_UINT8 or LT_FLOAT32
-    int64_t max_pixels; // larger pictures are refused from their header
-    double background;  // in [-1,1]: the grey that transparent pixels lie on when alpha is dropped
+    int channels;         // 1..4; 0: as many as the file has (palettes count as colour, transparency as alpha)
+    lt_dtype dtype;       // LT_UINT8 or LT_FLOAT32
+    int64_t max_pixels;   // larger pictures are refused from their header
+    double background[3]; // red, green, blue in [-1,1]: what transparent pixels lie on when alpha is dropped
 } lt_picture_options;
 
 // Any format, known by its first bytes.

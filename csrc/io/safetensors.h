@@ -52,6 +52,10 @@ typedef struct {
 lt_safetensors *lt_safetensors_open(const char *path);
 // F32 F16 BF16 F64 -> float32; U8 BOOL -> uint8; I32 I64 -> int32. Finite numbers that do not fit are errors.
 lt_tensor *lt_safetensors_read(const lt_safetensors *f, size_t i);
+// The same, without reading where F32, U8 and I32 lie in the file as they do in memory: their pages are read when they
+// are looked at, and shared by all processes that do. What is written to the tensor does not reach the file. The file
+// must not be made shorter or changed while the tensor lives; one that is replaced stays.
+lt_tensor *lt_safetensors_map(const lt_safetensors *f, size_t i);
 void lt_safetensors_close(lt_safetensors *f);
 
 typedef struct {
@@ -60,6 +64,10 @@ typedef struct {
     bool halved; // set by lt_safetensors_save
 } lt_st_item;
 
+// Length, JSON, and spaces up to `room` bytes in all, or to a multiple of 8 where `room` is 0.
+int lt_st_header_build(lt_bytes *out, const lt_st_item *items, size_t count, const lt_st_pair *metadata, size_t pairs,
+                       size_t room);
+
 // Replaces the file as a whole (io/file.h). Sorts items and pairs in place: first by width of their type, widest
 // first, so that all values are aligned; then by name. The same content is the same file, byte for byte. Names and
 // keys must differ from each other (the caller's table sees to that), be UTF-8, and not be "__metadata__". With `halve`
@@ -67,5 +75,19 @@ typedef struct {
 // numbers and stay as they are.
 int lt_safetensors_save(const char *path, lt_st_item *items, size_t count, lt_st_pair *metadata, size_t pairs,
                         bool halve);
+
+// The same for data that comes piece by piece, of tensors whose sizes are known only at the end. Items and pairs are
+// written as they come: `tensor` is looked at for type and shape alone, and the header has to fit into its room.
+#define LT_ST_STREAM_ROOM 4096u
+typedef struct {
+    lt_replacement file; // fd -1: it is finished or aborted
+    uint64_t bytes;
+} lt_st_stream;
+
+int lt_st_stream_begin(lt_st_stream *s, const char *path);
+int lt_st_stream_append(lt_st_stream *s, const void *data, size_t n);
+int lt_st_stream_finish(lt_st_stream *s, const lt_st_item *items, size_t count, const lt_st_pair *metadata,
+                        size_t pairs);
+void lt_st_stream_abort(lt_st_stream *s);
 
 #endif

@@ -2,6 +2,7 @@
 // Tensors out of a safetensors file whose header has been accepted.
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "io/safetensors.h"
@@ -139,12 +140,34 @@ static int read_values(const lt_safetensors *f, const lt_st_entry *e, lt_tensor 
     return LT_OK;
 }
 
+static lt_dtype dtype_of(lt_st_type type)
+{
+    return type == LT_ST_U8 || type == LT_ST_BOOL   ? LT_UINT8
+           : type == LT_ST_I32 || type == LT_ST_I64 ? LT_INT32
+                                                    : LT_FLOAT32;
+}
+
+lt_tensor *lt_safetensors_map(const lt_safetensors *f, size_t i)
+{
+    const lt_st_entry *e = &f->header.entries[i];
+    const bool as_it_is = e->type == LT_ST_F32 || e->type == LT_ST_U8 || e->type == LT_ST_I32;
+    const uint64_t start = f->data_start + e->begin, page = (uint64_t)sysconf(_SC_PAGESIZE), before = start % page;
+    const size_t bytes = (size_t)(e->end - e->begin);
+    if (!as_it_is || bytes == 0 || start % lt_dtype_size(dtype_of(e->type)) != 0)
+        return lt_safetensors_read(f, i);
+    uint8_t *map =
+        mmap(NULL, bytes + before, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, f->fd, (off_t)(start - before));
+    if (map == MAP_FAILED) {
+        lt_fail_memory(bytes);
+        return NULL;
+    }
+    return lt_tensor_of_map(dtype_of(e->type), e->ndim, e->shape, map, bytes + before, map + before);
+}
+
 lt_tensor *lt_safetensors_read(const lt_safetensors *f, size_t i)
 {
     const lt_st_entry *e = &f->header.entries[i];
-    const lt_dtype dtype = e->type == LT_ST_U8 || e->type == LT_ST_BOOL   ? LT_UINT8
-                           : e->type == LT_ST_I32 || e->type == LT_ST_I64 ? LT_INT32
-                                                                          : LT_FLOAT32;
+    const lt_dtype dtype = dtype_of(e->type);
     lt_tensor *out = lt_tensor_new(dtype, e->ndim, e->shape);
     if (out && read_values(f, e, out) != LT_OK) {
         lt_release(out);

@@ -60,35 +60,6 @@ static int append_item(lt_bytes *out, const lt_st_item *item, uint64_t *offset)
     return append_text(out, text);
 }
 
-// Length, JSON and padding to a multiple of 8.
-static int build_header(lt_bytes *out, const lt_st_item *items, size_t count, const lt_st_pair *metadata, size_t pairs)
-{
-    uint64_t length = 0, offset = 0;
-    int status = lt_bytes_append(out, &length, 8);
-    if (status == LT_OK)
-        status = append_text(out, "{");
-    if (status == LT_OK && pairs)
-        status = append_metadata(out, metadata, pairs);
-    for (size_t i = 0; status == LT_OK && i < count; i++) {
-        if (i || pairs)
-            status = append_text(out, ",");
-        if (status == LT_OK)
-            status = append_item(out, &items[i], &offset);
-    }
-    if (status == LT_OK)
-        status = append_text(out, "}");
-    while (status == LT_OK && out->size % 8)
-        status = append_text(out, " ");
-    if (status != LT_OK)
-        return LT_FAIL;
-    length = out->size - 8;
-    if (length > LT_SAFETENSORS_MAX_HEADER)
-        return lt_fail("safetensors: a header of %" PRIu64 " bytes is longer than the format allows (%u)", length,
-                       LT_SAFETENSORS_MAX_HEADER);
-    memcpy(out->data, &length, 8);
-    return LT_OK;
-}
-
 static int check_names(const lt_st_item *items, size_t count, const lt_st_pair *metadata, size_t pairs)
 {
     static const char reserved[] = "__metadata__";
@@ -102,6 +73,39 @@ static int check_names(const lt_st_item *items, size_t count, const lt_st_pair *
     for (size_t i = 0; i < pairs; i++)
         if (!lt_utf8_valid(metadata[i].key) || !lt_utf8_valid(metadata[i].value))
             return lt_fail("metadata '%s' is not UTF-8", lt_shown(metadata[i].key.text, metadata[i].key.length));
+    return LT_OK;
+}
+
+int lt_st_header_build(lt_bytes *out, const lt_st_item *items, size_t count, const lt_st_pair *metadata, size_t pairs,
+                       size_t room)
+{
+    uint64_t length = 0, offset = 0;
+    int status = check_names(items, count, metadata, pairs);
+    if (status == LT_OK)
+        status = lt_bytes_append(out, &length, 8);
+    if (status == LT_OK)
+        status = append_text(out, "{");
+    if (status == LT_OK && pairs)
+        status = append_metadata(out, metadata, pairs);
+    for (size_t i = 0; status == LT_OK && i < count; i++) {
+        if (i || pairs)
+            status = append_text(out, ",");
+        if (status == LT_OK)
+            status = append_item(out, &items[i], &offset);
+    }
+    if (status == LT_OK)
+        status = append_text(out, "}");
+    if (status == LT_OK && room && out->size > room)
+        return lt_fail("safetensors: a header of %zu bytes, where there is room for %zu", out->size, room);
+    while (status == LT_OK && (room ? out->size < room : out->size % 8 != 0))
+        status = append_text(out, " ");
+    if (status != LT_OK)
+        return LT_FAIL;
+    length = out->size - 8;
+    if (length > LT_SAFETENSORS_MAX_HEADER)
+        return lt_fail("safetensors: a header of %" PRIu64 " bytes is longer than the format allows (%u)", length,
+                       LT_SAFETENSORS_MAX_HEADER);
+    memcpy(out->data, &length, 8);
     return LT_OK;
 }
 
@@ -144,9 +148,7 @@ int lt_safetensors_save(const char *path, lt_st_item *items, size_t count, lt_st
         qsort(items, count, sizeof *items, by_width_and_name);
     if (pairs > 1)
         qsort(metadata, pairs, sizeof *metadata, by_key);
-    int status = check_names(items, count, metadata, pairs);
-    if (status == LT_OK)
-        status = build_header(&header, items, count, metadata, pairs);
+    int status = lt_st_header_build(&header, items, count, metadata, pairs, 0);
     if (status == LT_OK && (status = lt_replace_begin(&r, path)) == LT_OK) {
         status = lt_replace_write(&r, header.data, header.size);
         for (size_t i = 0; status == LT_OK && i < count; i++)

@@ -187,6 +187,12 @@ void lt_arg_axes(lua_State *L, int arg, const lt_tensor *t, int *axes, int *n)
 
 // ---- option tables -------------------------------------------------------------------------------------------------
 
+static void want(lua_State *L, int arg, const lt_option *o, bool right, const char *what)
+{
+    if (!right)
+        lt_bad_argument(L, arg, "%s: expected %s, got %s", o->key, what, lt_type_name(L, -1));
+}
+
 static void read_pair(lua_State *L, int arg, const lt_option *o, int64_t *out)
 {
     int64_t min = o->min == 0 && o->max == 0 ? INT64_MIN : (int64_t)o->min;
@@ -206,19 +212,29 @@ static void read_pair(lua_State *L, int arg, const lt_option *o, int64_t *out)
 
 static void read_number(lua_State *L, int arg, const lt_option *o, double *out)
 {
-    if (lua_type(L, -1) != LUA_TNUMBER)
-        lt_bad_argument(L, arg, "%s: expected number, got %s", o->key, lt_type_name(L, -1));
+    want(L, arg, o, lua_type(L, -1) == LUA_TNUMBER, "number");
     double v = lua_tonumber(L, -1);
     if ((o->min != 0 || o->max != 0) && !(v >= o->min && v <= o->max))
         lt_bad_argument(L, arg, "%s: expected %f to %f, got %f", o->key, o->min, o->max, v);
     *out = v;
 }
 
+static void read_colour(lua_State *L, int arg, const lt_option *o, double *out)
+{
+    const bool list = lua_istable(L, -1);
+    if (list && lua_rawlen(L, -1) != 3)
+        lt_bad_argument(L, arg, "%s: expected number or {red, green, blue}", o->key);
+    for (int i = 0; i < 3; i++) {
+        list ? (void)lua_rawgeti(L, -1, i + 1) : lua_pushvalue(L, -1);
+        read_number(L, arg, o, &out[i]);
+        lua_pop(L, 1);
+    }
+}
+
 // The value on top of the stack into o->out.
 static void read_option(lua_State *L, int arg, const lt_option *o)
 {
     bool any = o->min == 0 && o->max == 0;
-    void *found;
     switch (o->kind) {
     case LT_OPTION_INTEGER:
         *(int64_t *)o->out = integer_at(L, -1, arg, o->key, any ? INT64_MIN : (int64_t)o->min,
@@ -228,29 +244,24 @@ static void read_option(lua_State *L, int arg, const lt_option *o)
         read_number(L, arg, o, o->out);
         return;
     case LT_OPTION_BOOLEAN:
-        if (!lua_isboolean(L, -1))
-            lt_bad_argument(L, arg, "%s: expected boolean, got %s", o->key, lt_type_name(L, -1));
+        want(L, arg, o, lua_isboolean(L, -1), "boolean");
         *(bool *)o->out = lua_toboolean(L, -1);
         return;
     case LT_OPTION_PAIR:
         read_pair(L, arg, o, o->out);
         return;
+    case LT_OPTION_COLOUR:
+        read_colour(L, arg, o, o->out);
+        return;
     case LT_OPTION_STRING:
-        if (lua_type(L, -1) != LUA_TSTRING)
-            lt_bad_argument(L, arg, "%s: expected string, got %s", o->key, lt_type_name(L, -1));
+        want(L, arg, o, lua_type(L, -1) == LUA_TSTRING, "string");
         *(const char **)o->out = lua_tostring(L, -1);
         return;
     case LT_OPTION_TENSOR:
-        found = lt_test_tensor(L, -1);
-        if (!found)
-            lt_bad_argument(L, arg, "%s: expected tensor, got %s", o->key, lt_type_name(L, -1));
-        *(lt_tensor **)o->out = found;
+        want(L, arg, o, (*(lt_tensor **)o->out = lt_test_tensor(L, -1)) != NULL, "tensor");
         return;
     case LT_OPTION_GENERATOR:
-        found = lt_test_generator(L, -1);
-        if (!found)
-            lt_bad_argument(L, arg, "%s: expected generator, got %s", o->key, lt_type_name(L, -1));
-        *(lt_random **)o->out = found;
+        want(L, arg, o, (*(lt_random **)o->out = lt_test_generator(L, -1)) != NULL, "generator");
         return;
     }
 }

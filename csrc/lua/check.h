@@ -37,6 +37,7 @@ typedef enum {
     LT_OPTION_NUMBER,    // double, within min..max
     LT_OPTION_BOOLEAN,   // bool
     LT_OPTION_PAIR,      // int64_t[2]: a number for both, or {h, w}; within min..max
+    LT_OPTION_COLOUR,    // double[3]: a number for all, a grey, or {red, green, blue}; within min..max
     LT_OPTION_STRING,    // const char *, kept alive by the table
     LT_OPTION_TENSOR,    // lt_tensor *, kept alive by the table
     LT_OPTION_GENERATOR, // lt_random *, kept alive by the table

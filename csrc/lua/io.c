@@ -1,10 +1,24 @@
 // Pictures and arrays in files: PNG, JPEG, WebP, GIF and IDX.
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/idx.h"
 #include "io/picture.h"
 #include "lua/io.h"
+
+#define FOLDER_TYPE "laterna.Folder"
+
+#ifdef __APPLE__
+#define MODIFIED(s) ((s).st_mtimespec)
+#else
+#define MODIFIED(s) ((s).st_mtim)
+#endif
 
 const char *lt_arg_path(lua_State *L, int arg)
 {
@@ -19,12 +33,12 @@ static lt_picture_options picture_options(lua_State *L, int arg)
 {
     const char *dtype = "uint8";
     int64_t channels = 0;
-    lt_picture_options o = {.max_pixels = LT_PICTURE_MAX_PIXELS, .background = 1.0};
+    lt_picture_options o = {.max_pixels = LT_PICTURE_MAX_PIXELS, .background = {1, 1, 1}};
     const lt_option options[] = {
         {"channels", LT_OPTION_INTEGER, &channels, 1, 4},
         {"dtype", LT_OPTION_STRING, &dtype, 0, 0},
         {"max_pixels", LT_OPTION_INTEGER, &o.max_pixels, 1, 0x1p40},
-        {"background", LT_OPTION_NUMBER, &o.background, -1, 1},
+        {"background", LT_OPTION_COLOUR, o.background, -1, 1},
         {NULL, 0, NULL, 0, 0},
     };
     lt_arg_options(L, arg, options);
@@ -62,7 +76,8 @@ missing alpha is opaque; alpha that is not wanted is composed over `background`.
 @tparam[opt] table options
  `channels` 1 to 4 (as in the file);
  `dtype` `"uint8"`: 0 to 255, 16 bits are rounded to 8 (the default), or `"float32"`: -1 to 1, with all that 16 bits
-hold; `max_pixels` larger pictures are refused from their header (2^26); `background` grey from -1 to 1 (1: white)
+hold; `max_pixels` larger pictures are refused from their header (2^26); `background` what transparent pixels lie on
+when alpha is dropped: a grey from -1 to 1, or {red, green, blue} (1: white)
 @treturn Tensor (h,w,c)
 @raise the path, and what is wrong: no such file, damage (checksums are verified), more than `max_pixels` */
 static int load_png(lua_State *L)
@@ -227,15 +242,110 @@ static int sync_file(lua_State *L)
     return 0;
 }
 
+static int close_folder(lua_State *L)
+{
+    DIR **folder = luaL_checkudata(L, 1, FOLDER_TYPE);
+    if (*folder)
+        closedir(*folder);
+    *folder = NULL;
+    return 0;
+}
+
+static int fail_to_list(lua_State *L, const char *path)
+{
+    char reason[128];
+    const int number = errno;
+    if (strerror_r(number, reason, sizeof reason) != 0)
+        snprintf(reason, sizeof reason, "error %d", number);
+    lt_fail("cannot list '%s': %s", lt_shown(path, strlen(path)), reason);
+    return lt_raise(L);
+}
+
+static const char *kind_of(mode_t mode)
+{
+    return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISLNK(mode) ? "link" : "other";
+}
+
+// NULL where the folder alone does not say it.
+static const char *kind_without_stat(const struct dirent *entry)
+{
+#ifdef DT_REG
+    return entry->d_type == DT_REG   ? "file"
+           : entry->d_type == DT_DIR ? "directory"
+           : entry->d_type == DT_LNK ? "link"
+                                     : NULL;
+#else
+    return NULL;
+#endif
+}
+
+/*** What lies in a folder, in no order, without . and ..: four lists.
+@function list_folder
+@tparam string path
+@tparam[opt=false] boolean names_only do not ask for sizes and times, which are 0 then
+@treturn {string,...} names
+@treturn {string,...} kinds, of the entries themselves: "file", "directory", "link" or "other"; "gone" where it is no
+longer there
+@treturn {integer,...} sizes in bytes
+@treturn {integer,...} times of the last change, in nanoseconds since 1970
+@raise the path and the system's reason */
+static int list_folder(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    const bool names_only = lt_arg_boolean_or(L, 2, "names_only", false);
+    lua_settop(L, 1);
+    DIR **folder = lua_newuserdatauv(L, sizeof *folder, 0);
+    *folder = NULL;
+    luaL_setmetatable(L, FOLDER_TYPE);
+    for (int i = 0; i < 4; i++)
+        lua_newtable(L); // 3 to 6
+    if (!(*folder = opendir(path)))
+        return fail_to_list(L, path);
+    struct dirent *entry;
+    for (lua_Integer i = 1; (errno = 0, entry = readdir(*folder)) != NULL;) {
+        struct stat s = {0};
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+            continue;
+        const char *kind = names_only ? kind_without_stat(entry) : NULL;
+        if (!kind)
+            kind = fstatat(dirfd(*folder), entry->d_name, &s, AT_SYMLINK_NOFOLLOW) == 0 ? kind_of(s.st_mode) : "gone";
+        lua_pushstring(L, entry->d_name);
+        lua_rawseti(L, 3, i);
+        lua_pushstring(L, kind);
+        lua_rawseti(L, 4, i);
+        lua_pushinteger(L, (lua_Integer)s.st_size);
+        lua_rawseti(L, 5, i);
+        lua_pushinteger(L, (lua_Integer)MODIFIED(s).tv_sec * 1000000000 + MODIFIED(s).tv_nsec);
+        lua_rawseti(L, 6, i++);
+    }
+    if (errno != 0)
+        return fail_to_list(L, path);
+    closedir(*folder);
+    *folder = NULL;
+    return 4;
+}
+
 void lt_open_io(lua_State *L)
 {
+    if (luaL_newmetatable(L, FOLDER_TYPE)) {
+        lua_pushcfunction(L, close_folder);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
     static const lt_function functions[] = {
-        {"load_png", load_png, LT_IN_MODULE},         {"decode_png", decode_png, LT_IN_MODULE},
-        {"load_picture", load_picture, LT_IN_MODULE}, {"decode_picture", decode_picture, LT_IN_MODULE},
-        {"save_png", save_png, LT_IN_MODULE},         {"encode_png", encode_png, LT_IN_MODULE},
-        {"replace_file", replace_file, LT_IN_MODULE}, {"append_file", append_file, LT_IN_MODULE},
-        {"sync_file", sync_file, LT_IN_MODULE},       {"load_idx", load_idx, LT_IN_MODULE},
-        {"decode_idx", decode_idx, LT_IN_MODULE},     {NULL, NULL, 0},
+        {"load_png", load_png, LT_IN_MODULE},
+        {"decode_png", decode_png, LT_IN_MODULE},
+        {"load_picture", load_picture, LT_IN_MODULE},
+        {"decode_picture", decode_picture, LT_IN_MODULE},
+        {"save_png", save_png, LT_IN_MODULE},
+        {"encode_png", encode_png, LT_IN_MODULE},
+        {"replace_file", replace_file, LT_IN_MODULE},
+        {"append_file", append_file, LT_IN_MODULE},
+        {"sync_file", sync_file, LT_IN_MODULE},
+        {"load_idx", load_idx, LT_IN_MODULE},
+        {"decode_idx", decode_idx, LT_IN_MODULE},
+        {"list_folder", list_folder, LT_IN_MODULE},
+        {NULL, NULL, 0},
     };
     lt_register(L, functions);
 }

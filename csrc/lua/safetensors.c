@@ -88,7 +88,10 @@ static int inspect_safetensors(lua_State *L)
 The header is checked before memory is taken, each tensor is read straight into its place.
 @function load_safetensors
 @tparam string path
-@tparam[opt] table options prefix: only the tensors whose names begin so, under what is left of their names
+@tparam[opt] table options `prefix`: only the tensors whose names begin so, under what is left of their names; `map`:
+do not read F32, U8 and I32 but map them, so that their pages are read when they are looked at and shared by all
+processes that do. What is written to such a tensor does not reach the file, which must not be changed or made shorter
+as long as the tensor lives; it may be replaced
 @treturn table name -> Tensor
 @treturn table the file's metadata, string -> string
 @raise the path, and what is wrong: a header that is not strictly as specified (with the byte), a tensor (with its name)
@@ -96,7 +99,9 @@ The header is checked before memory is taken, each tensor is read straight into 
 static int load_safetensors(lua_State *L)
 {
     const char *path = lt_arg_path(L, 1), *text = "";
-    const lt_option options[] = {{"prefix", LT_OPTION_STRING, &text, 0, 0}, {NULL, 0, NULL, 0, 0}};
+    bool map = false;
+    const lt_option options[] = {
+        {"prefix", LT_OPTION_STRING, &text, 0, 0}, {"map", LT_OPTION_BOOLEAN, &map, 0, 0}, {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, 2, options);
     const lt_text prefix = {text, strlen(text)};
     lua_settop(L, 2);
@@ -109,7 +114,7 @@ static int load_safetensors(lua_State *L)
         if (!begins_with(name, prefix))
             continue;
         lua_pushlstring(L, name.text + prefix.length, name.length - prefix.length);
-        LT_PUSH(L, lt_safetensors_read(*file, i));
+        LT_PUSH(L, map ? lt_safetensors_map(*file, i) : lt_safetensors_read(*file, i));
         lua_rawset(L, 4);
     }
     push_metadata(L, header);
@@ -200,17 +205,142 @@ static int save_safetensors(lua_State *L)
     return status == LT_OK ? 0 : lt_raise(L);
 }
 
+#define STREAM_TYPE "laterna.SafetensorsStream"
+
+static int abort_stream(lua_State *L)
+{
+    lt_st_stream_abort(luaL_checkudata(L, 1, STREAM_TYPE));
+    return 0;
+}
+
+/*** Begins a safetensors file whose tensors come piece by piece. What stood under the path stays until it is finished;
+a stream that is closed or collected before that leaves nothing behind.
+@function begin_stream
+@tparam string path
+@return the stream, which can be closed: `local s <close> = begin_stream(path)`
+@raise the path and the system's reason when it cannot be written */
+static int begin_stream(lua_State *L)
+{
+    const char *path = lt_arg_path(L, 1);
+    lt_st_stream *s = lua_newuserdatauv(L, sizeof *s, 0);
+    s->file.fd = -1;
+    luaL_setmetatable(L, STREAM_TYPE);
+    LT_TRY(L, lt_st_stream_begin(s, path));
+    return 1;
+}
+
+static lt_st_stream *open_stream(lua_State *L)
+{
+    lt_st_stream *s = luaL_testudata(L, 1, STREAM_TYPE);
+    if (!s)
+        lt_bad_argument(L, 1, "stream: expected one from begin_stream, got %s", lt_type_name(L, 1));
+    if (s->file.fd < 0)
+        lt_bad_argument(L, 1, "stream: it is closed");
+    return s;
+}
+
+/*** The next values of a stream.
+@function append_stream
+@param stream
+@tparam Tensor values, or a string of bytes
+@raise the path and the system's reason when they cannot be written; the stream is closed then */
+static int append_stream(lua_State *L)
+{
+    lt_st_stream *s = open_stream(L);
+    const lt_tensor *t = lt_test_tensor(L, 2);
+    size_t n = t ? (size_t)t->size * lt_dtype_size(t->dtype) : 0;
+    const void *data = t ? t->data : lt_arg_string(L, 2, "values", &n);
+    if (lt_st_stream_append(s, data, n) == LT_OK)
+        return 0;
+    lt_st_stream_abort(s);
+    return lt_raise(L);
+}
+
+// The shape of part i, which is on top of the stack: {name, sizes ...}.
+static lt_tensor shape_of_part(lua_State *L, int i)
+{
+    lt_tensor t = {.dtype = LT_UINT8, .size = 1};
+    t.ndim = (int)lua_rawlen(L, -1) - 1;
+    if (t.ndim < 0 || t.ndim > LT_MAX_DIM)
+        lt_bad_argument(L, 2, "parts[%d]: expected a name and up to %d sizes", i, LT_MAX_DIM);
+    for (int d = 0; d < t.ndim; d++) {
+        lua_rawgeti(L, -1, d + 2);
+        if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 0)
+            lt_bad_argument(L, 2, "parts[%d]: sizes are integers from 0 on", i);
+        t.shape[d] = lua_tointeger(L, -1);
+        if (__builtin_mul_overflow(t.size, t.shape[d], &t.size))
+            lt_bad_argument(L, 2, "parts[%d]: its shape is too large", i);
+        lua_pop(L, 1);
+    }
+    return t;
+}
+
+/*** Ends a stream: the file takes its place. Its tensors are uint8.
+@function finish_stream
+@param stream
+@tparam {table,...} parts of what was appended, in its order: `{ name, size, ... }` with the sizes of its axes; 16 at
+most
+@tparam {table,...} metadata pairs `{ key, text }`, in the order in which the file has them
+@raise sizes that are not those of what was appended; names and texts that do not fit into 4096 bytes; the path and the
+system's reason when it cannot be written */
+static int finish_stream(lua_State *L)
+{
+    enum { MOST = 16 };
+    lt_st_stream *s = open_stream(L);
+    lt_st_item items[MOST];
+    lt_st_pair metadata[MOST];
+    lt_tensor shapes[MOST];
+    for (int arg = 2; arg <= 3; arg++)
+        if (!lua_istable(L, arg))
+            lt_bad_argument(L, arg, "expected table, got %s", lt_type_name(L, arg));
+    const int count = (int)lua_rawlen(L, 2), pairs = (int)lua_rawlen(L, 3);
+    if (count > MOST || pairs > MOST)
+        lt_bad_argument(L, count > MOST ? 2 : 3, "more than %d", MOST);
+    for (int i = 0; i < count + pairs; i++) {
+        const bool part = i < count;
+        if (lua_rawgeti(L, part ? 2 : 3, part ? i + 1 : i - count + 1) != LUA_TTABLE)
+            lt_bad_argument(L, part ? 2 : 3, "expected a list of tables, got %s in it", lt_type_name(L, -1));
+        lua_rawgeti(L, -1, 1); // texts are kept by the tables that they are in
+        lua_rawgeti(L, -2, 2);
+        if (lua_type(L, -2) != LUA_TSTRING || (!part && lua_type(L, -1) != LUA_TSTRING))
+            lt_bad_argument(L, part ? 2 : 3, "expected text, got %s", lt_type_name(L, part ? -2 : -1));
+        if (part)
+            items[i].name = text_at(L, -2);
+        else
+            metadata[i - count] = (lt_st_pair){text_at(L, -2), text_at(L, -1)};
+        lua_pop(L, 2);
+        if (part) {
+            shapes[i] = shape_of_part(L, i + 1);
+            items[i].tensor = &shapes[i];
+            items[i].halved = false;
+        }
+        lua_pop(L, 1);
+    }
+    LT_TRY(L, lt_st_stream_finish(s, items, (size_t)count, metadata, (size_t)pairs));
+    return 0;
+}
+
 void lt_open_safetensors(lua_State *L)
 {
     static const lt_function functions[] = {
         {"load_safetensors", load_safetensors, LT_IN_MODULE},
         {"inspect_safetensors", inspect_safetensors, LT_IN_MODULE},
         {"save_safetensors", save_safetensors, LT_IN_MODULE},
+        {"begin_stream", begin_stream, LT_IN_MODULE},
+        {"append_stream", append_stream, LT_IN_MODULE},
+        {"finish_stream", finish_stream, LT_IN_MODULE},
         {NULL, NULL, 0},
     };
     if (luaL_newmetatable(L, FILE_TYPE)) {
         lua_pushcfunction(L, close_file);
         lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
+    if (luaL_newmetatable(L, STREAM_TYPE)) {
+        lua_pushcfunction(L, abort_stream);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, "__gc");
+        lua_setfield(L, -2, "__close");
     }
     lua_pop(L, 1);
     lt_register(L, functions);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tensor/tape.h"
 
@@ -100,6 +101,27 @@ lt_tensor *lt_tensor_scalar(float value)
     return t;
 }
 
+lt_tensor *lt_tensor_of_map(lt_dtype dtype, int ndim, const int64_t *shape, void *map, size_t map_bytes, void *data)
+{
+    int64_t size;
+    lt_tensor *t = NULL;
+    lt_storage *s = malloc(sizeof *s);
+    if (!s)
+        lt_fail_memory(sizeof *s);
+    else if (count(ndim, shape, lt_dtype_size(dtype), &size) == LT_OK)
+        t = header(dtype, ndim, shape, size);
+    if (!t) {
+        free(s);
+        munmap(map, map_bytes);
+        return NULL;
+    }
+    *s = (lt_storage){.refs = 1, .data = data, .map = map, .map_bytes = map_bytes};
+    s->bytes = (size_t)size * lt_dtype_size(dtype);
+    t->storage = s;
+    t->data = data;
+    return t;
+}
+
 lt_tensor *lt_tensor_window(const lt_tensor *t, int64_t offset, int ndim, const int64_t *shape)
 {
     int64_t size;
@@ -126,7 +148,10 @@ void lt_release(lt_tensor *t)
     if (!t || --t->refs > 0)
         return;
     if (--t->storage->refs == 0) {
-        lt_free(t->storage->data);
+        if (t->storage->map)
+            munmap(t->storage->map, t->storage->map_bytes);
+        else
+            lt_free(t->storage->data);
         free(t->storage);
     }
     lt_leave_tape(t);

@@ -19,6 +19,8 @@ typedef struct lt_storage {
     uint32_t version;
     size_t bytes;
     void *data;
+    void *map; // NULL: data is from lt_alloc; else a range of a file in memory, `map_bytes` long, with data in it
+    size_t map_bytes;
 } lt_storage;
 
 struct lt_node; // tensor/tape.h
@@ -43,6 +45,8 @@ lt_tensor *lt_tensor_new(lt_dtype dtype, int ndim,
 lt_tensor *lt_tensor_zeros(lt_dtype dtype, int ndim, const int64_t *shape);
 lt_tensor *lt_tensor_like(const lt_tensor *t); // same type and shape, uninitialised
 lt_tensor *lt_tensor_scalar(float value);
+// On memory at `data` inside a range from mmap, which the tensor owns from here on, also after a failure.
+lt_tensor *lt_tensor_of_map(lt_dtype dtype, int ndim, const int64_t *shape, void *map, size_t map_bytes, void *data);
 
 // Another tensor on the same memory, `offset` elements in; no tape node. Shape must fit (asserted by the caller).
 lt_tensor *lt_tensor_window(const lt_tensor *t, int64_t offset, int ndim, const int64_t *shape);

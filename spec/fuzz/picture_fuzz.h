@@ -9,8 +9,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 // The length chooses what is asked for.
 static inline lt_picture_options fuzzed_options(size_t n)
 {
-    return (lt_picture_options){
-        .channels = (int)(n % 5), .max_pixels = 1 << 14, .background = 1.0, .dtype = n / 5 % 2 ? LT_FLOAT32 : LT_UINT8};
+    return (lt_picture_options){.channels = (int)(n % 5),
+                                .max_pixels = 1 << 14,
+                                .background = {1, 1, 1},
+                                .dtype = n / 5 % 2 ? LT_FLOAT32 : LT_UINT8};
 }
 
 // Any bytes are a picture or an error. A picture has numbers everywhere: what a library left out would be read here.

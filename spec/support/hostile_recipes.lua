@@ -185,8 +185,22 @@ end)
 recipe("draw_scenes", function() return core.zeros(2, 21), 16, 3 end)
 recipe("gather_pictures", function() return U(4, 4, 4, 3), I(1, 2), core.zeros(2, { dtype = "uint8" }) end)
 recipe("take_pictures", function() return U(4, 4, 4, 3), I(1, 2) end)
-recipe("fit_picture", function() return U(4, 4, 3), 8, 6 end)
 recipe("warp_pictures", function() return T(2, 4, 4, 3), T(2, 6) end)
+recipe("fit_picture", function() return U(4, 4, 3), 8, 6, { fit = "pad", background = { 0, 1, -1 } } end)
+recipe("picture_rows", function() return 2, 4, 4, 3 end)
+recipe("load_pictures", function()
+  core.save_png("picture.png", U(4, 4, 3))
+  return U(3, 4, 4, 3), 2, ".", { "picture.png", "none" }, { fit = "pad", background = 0, max_pixels = 100 }
+end)
+recipe("list_folder", function() return "." end)
+recipe("read_files", function() return ".", { "last", "none" }, 1000 end)
+recipe("begin_stream", function() return "stream.safetensors" end)
+recipe("append_stream", function() return core.begin_stream "stream.safetensors", U(2, 3) end)
+recipe("finish_stream", function()
+  local stream = core.begin_stream "stream.safetensors"
+  core.append_stream(stream, U(2, 3))
+  return stream, { { "a", 2, 3 } }, { { "key", "text" } }
+end)
 
 -- ---- sampling ----------
 recipe("combine", function() return { T(2, 3), T(2, 3) }, { 1, 2 } end)

@@ -3,6 +3,7 @@
 -- few lines.
 local lt = require "laterna"
 local core = require "laterna.core"
+local child = require "spec.support.child"
 local models = require "spec.support.models"
 
 local number = ...
@@ -87,6 +88,18 @@ local function read_and_write()
   note("scenes", digest { lt.data.scenes { n = 3, size = 8, objects = 2, seed = number }.images })
 end
 
+local function read_folder()
+  local folder = child.folder()
+  for i = 1, 40 do
+    child.write(folder, ("%02d.png"):format(i), i % 9 == 4 and "damaged" or lt.encode_png(lt.rand(6, 8, 3) * 2 - 1))
+  end
+  local options = { size = 4, captions = "none", fit = "pad", quiet = true, cache = folder .. "/set.safetensors" }
+  local first, second = lt.data.folder(folder, options), lt.data.folder(folder, options)
+  note("folder", ("%d %d %s"):format(#first, #first.report.bad, digest { first.images }))
+  assert(digest { second.images } == digest { first.images } and second.report.cache:find "^read from")
+  child.remove(folder)
+end
+
 for round = 1, 3 do
   lt.manual_seed(100 * round + number)
   chain()
@@ -95,6 +108,7 @@ end
 local list = names()
 for i = 0, 1 do train(list[(2 * number + i) % #list + 1]) end
 read_and_write()
+read_folder()
 local symmetric = lt.randn(12, 12)
 note("eigenvalues", digest { (lt.eigh(symmetric + symmetric:transpose())) })
 note("settings", ("%d %s %s"):format(lt.threads(), lt.precision(), lt.convolution()))

@@ -83,26 +83,36 @@ local function lone_text(report, text)
   report:add("orphans", text.path, ("no %s.png"):format(text.stem), "no picture of that name")
 end
 
+-- The captions of all texts that pictures have, by path; and by path why a text is none.
+local function read_texts(set, text_of)
+  local paths, known = {}, {}
+  for _, file in ipairs(set.pictures) do
+    local text = text_of[file]
+    if text and not known[text] then paths[#paths + 1], known[text] = text.path, true end
+  end
+  return files.read_captions(set.root, paths)
+end
+
 --- name.png beside name.txt or name.caption, at any depth.
 -- @tparam table set as captions.find makes it
 -- @treturn table the list
 -- @treturn string
 function captions.txt(set)
   local text_of, taken = pairs_of(set)
-  local out, read = {}, {}
+  local out, reported, texts, reasons = {}, {}, read_texts(set, text_of)
   for _, file in ipairs(set.pictures) do
     local text = text_of[file]
     if not text then
       set.report:add("orphans", file.path, ("no %s.txt"):format(file.stem), "no text of that name")
     else
-      if read[text] == nil then
-        local caption, reason = files.read_caption(set.root .. "/" .. text.path)
-        if not caption then set.report:add("bad", text.path, reason) end
+      local caption = texts[text.path]
+      if not reported[text] then
+        if not caption then set.report:add("bad", text.path, reasons[text.path]) end
         if caption == "" then set.report:add("empty", text.path, "an empty caption") end
-        read[text] = caption or false
+        reported[text] = true
       end
-      if read[text] then
-        out[#out + 1] = one(set, file, read[text])
+      if caption then
+        out[#out + 1] = one(set, file, caption)
         out[#out].text = text
       else
         set.report:add("orphans", file.path, text.name .. " is bad", "its text is bad")

@@ -1,32 +1,48 @@
 --- Text out of files that nobody checked, in bounded pieces.
 -- @module laterna.data.folder.files
 local check = require "laterna.check"
+local core = require "laterna.core"
 
 local files = {}
 
-local MOST = 64 * 1024
+local MOST <const> = 64 * 1024
+local TOO_LONG <const> = ("caption: longer than %d bytes"):format(MOST)
 
 --- A caption as it is kept: valid UTF-8, one line, no blanks around it.
 -- @tparam string text
 -- @treturn string|nil nil where it is no text
 -- @treturn string the reason
 function files.caption(text)
-  if #text > MOST then return nil, ("caption: longer than %d bytes"):format(MOST) end
+  local plain = text:match "^([!-~][ -~]*)\n?$" -- what most captions are
+  if plain and not plain:find("  ", 1, true) and plain:byte(-1) ~= 32 and #plain < MOST then return plain end
+  if #text > MOST then return nil, TOO_LONG end
   if text:find "^\xff\xfe" or text:find "^\xfe\xff" then return nil, "caption: UTF-16; save it as UTF-8" end
   if not utf8.len(text) then return nil, "caption: not valid UTF-8" end
   return (text:gsub("^\u{feff}", ""):gsub("[%s%c]+", " "):gsub("^ ", ""):gsub(" $", ""))
 end
 
---- Reads a caption file.
--- @tparam string path
--- @treturn string|nil the caption, or nil and the reason
-function files.read_caption(path)
-  local f, reason = io.open(path, "rb")
-  if not f then return nil, reason end
-  local text, why = f:read(MOST + 1)
-  f:close()
-  if not text and why then return nil, why end
-  return files.caption(text or "")
+local AT_ONCE <const> = 1024 -- files
+
+--- Reads caption files, by all threads.
+-- @tparam string root
+-- @tparam {string,...} paths inside root
+-- @treturn table by path the caption; what is no caption is not there
+-- @treturn table by path the reason
+function files.read_captions(root, paths)
+  local captions, reasons = {}, {}
+  for first = 1, #paths, AT_ONCE do
+    local part = table.move(paths, first, math.min(first + AT_ONCE - 1, #paths), 1, {})
+    local texts, faults = core.read_files(root, part, MOST)
+    for i, path in ipairs(part) do
+      if texts[i] then
+        captions[path], reasons[path] = files.caption(texts[i])
+      else
+        local reason = check.reason(faults[i], root .. "/" .. path)
+        reasons[path] = reason:find "more than the limit" and TOO_LONG or reason
+      end
+    end
+  end
+  return captions, reasons
 end
 
 --- Reads a whole file of at most so many bytes.

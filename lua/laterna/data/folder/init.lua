@@ -1,6 +1,7 @@
 --- Pictures of one's own: a folder of pictures with captions, laid out as people have them.
 -- @module laterna.data.folder
 local account = require "laterna.data.folder.account"
+local bar = require "laterna.data.folder.bar"
 local captions = require "laterna.data.folder.captions"
 local check = require "laterna.check"
 local classes = require "laterna.data.folder.classes"
@@ -12,7 +13,9 @@ local look = require "laterna.data.folder.look"
 local names = require "laterna.data.folder.names"
 local need = require "laterna.need"
 local new_report = require "laterna.data.folder.report"
+local open_cache = require "laterna.data.folder.cache"
 local read = require "laterna.data.folder.read"
+local room = require "laterna.data.folder.room"
 local splits = require "laterna.data.folder.splits"
 local tables = require "laterna.data.folder.tables"
 local tree = require "laterna.data.folder.tree"
@@ -26,20 +29,36 @@ local function is_size(v)
   return ok, ("an integer from 1 to %d or {height, width}"):format(MOST)
 end
 
+local function sides(size)
+  if type(size) == "table" then return size[1], size[2] end
+  return size, size
+end
+
 local function is_list_of_names(v)
   local ok = type(v) == "table"
   for i = 1, ok and #v or 0 do ok = ok and type(v[i]) == "string" end
   return ok, "a list of names"
 end
 
+local function is_path(v)
+  return type(v) == "string" and v ~= "" and not v:find "%z", "the path of a file"
+end
+
+local function is_background(v)
+  local list, ok = type(v) == "table" and v or { v, v, v }, true
+  for i = 1, 3 do ok = ok and type(list[i]) == "number" and list[i] >= -1 and list[i] <= 1 end
+  return ok and #list == 3, "a number from -1 to 1 or {red, green, blue}"
+end
+
 local KNOWN = {
-  size = { is_size, 32 }, channels = { "integer", 3, min = 1, max = 4 }, max_pixels = { "integer", nil, min = 1 },
+  size = { is_size, 32 }, fit = { "string", "crop", one_of = { "crop", "pad" } }, background = { is_background, 1 },
+  channels = { "integer", 3, min = 1, max = 4 }, max_pixels = { "integer", nil, min = 1 },
   captions = { "string", "auto",
     one_of = { "auto", "txt", "jsonl", "csv", "coco", "folders", "names", "none" } },
   key = "string", split = { "string", nil, one_of = { "train", "test", "validation", "all" } },
   repeats = { "boolean", true }, ignore = is_list_of_names,
   bad = { "string", "skip", one_of = { "skip", "error" } }, quiet = { "boolean", false },
-  symlinks = { "boolean", false },
+  symlinks = { "boolean", false }, cache = is_path,
 }
 
 local function names_of(there)
@@ -78,7 +97,8 @@ end
 local function parse_all(set, index)
   local out, count = {}, 0
   for _, file in ipairs(set.tables) do
-    if file.ending == "json" and not index.by_path_stem[tree.join(file.folder, file.stem)] and count < MOST_JSON then
+    if file.ending == "json" and count < MOST_JSON and
+      index.by_path_stem[tree.join(file.folder, file.stem)] == nil then
       local rows, reason = coco.parse(file, index, set)
       if reason then set.report:add(reason:find "^larger" and "unused" or "bad", file.path, reason) end
       out[file], count = rows, count + 1
@@ -88,10 +108,10 @@ local function parse_all(set, index)
 end
 
 -- All that the ways of finding captions have to know of a folder.
-local function describe(path, o, report)
-  local found = tree.walk(path, o, report)
+local function describe(found, o, report)
   local there = splits.find(found)
-  local set = { tree = found, root = path, report = report, key = o.key, there = there, split = choose(o.split, there) }
+  local set = { tree = found, root = found.root, report = report, key = o.key, there = there }
+  set.split = choose(o.split, there)
   set.pictures, set.tables = wanted(found.picture, set.split), wanted(found.table, set.split)
   set.classes = classes.find(set.pictures, report)
   set.pictures = set.classes.pictures
@@ -99,7 +119,8 @@ local function describe(path, o, report)
   local index, lists, texts = names.index(found, report), {}, {}
   set.index = index
   for _, text in ipairs(wanted(found.text, set.split)) do
-    local list = not index.by_path_stem[tree.join(text.folder, text.stem)] and tables.is_csv(text, index, set)
+    local lonely = index.by_path_stem[tree.join(text.folder, text.stem)] == nil
+    local list = lonely and tables.is_csv(text, index, set)
     table.insert(list and lists or texts, text)
   end
   set.texts = texts
@@ -130,10 +151,11 @@ local function labels_of(kept, kind)
   for i, name in ipairs(list) do number[name] = i end
   local labels = {}
   for i, picture in ipairs(kept) do labels[i] = number[files.caption(picture.class)] end
-  return list, core.tensor(labels, { dtype = "int32" })
+  return list, labels
 end
 
-local function assemble(images, kept, kind, report)
+-- All that is known of the pictures, as a plain table.
+local function assemble(kept, kind)
   local text, lists = {}, { names = {} }
   for i, picture in ipairs(kept) do
     text[i], lists.names[i] = picture.captions[1], picture.file.path
@@ -147,8 +169,7 @@ local function assemble(images, kept, kind, report)
     if lists.metadata then lists.metadata[i] = picture.metadata or {} end
   end
   local names_of_classes, labels = labels_of(kept, kind)
-  return dataset.new { images = images, captions = text, lists = lists, classes = names_of_classes, labels = labels,
-    report = report }
+  return { captions = text, lists = lists, classes = names_of_classes, labels = labels }
 end
 
 -- The pictures and their captions; or none, and the reason where it is known here.
@@ -173,6 +194,37 @@ local function nothing(set, kind)
     .. "takes the files' names, captions = \"none\" leaves them empty"):format(#set.pictures)
 end
 
+-- With bad = "error" nothing may be left over.
+local function refuse(o, report)
+  if o.bad == "error" and not report:complete() then check.raise("%s", report) end
+end
+
+-- Reads what tree.walk found: all that is known of the pictures, and the pictures, in memory or in the cache.
+local function read_anew(path, o, report, found, cache)
+  local _ <close> = cache and cache:begin(o)
+  local set = describe(found, o, report)
+  local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
+  local list, missing = find_captions(set, kind, o)
+  tree.sort(list, function(picture) return picture.file end)
+  local sink, kept = cache or #list > 0 and room(#list, o), {}
+  if #list > 0 then
+    local shown <close> = bar(#list, { label = "pictures", quiet = o.quiet })
+    kept = read(path, list, o, report, sink, shown)
+  end
+  account(set, report)
+  report.pictures = #kept
+  if #kept == 0 then check.raise("%s\n%s", report, missing or nothing(set, kind)) end
+  look(report, kept, o)
+  refuse(o, report)
+  local value = assemble(kept, kind)
+  value.report = report:kept()
+  local images = sink:finish(value)
+  if cache then
+    report.cache = cache.why and ("%s is made anew: %s"):format(o.cache, cache.why) or "written to " .. o.cache
+  end
+  return value, images
+end
+
 --- Loads a folder of pictures with captions, in the order of their names, whatever it is called that holds them. With
 -- captions = "auto" the first of these layouts that fits is taken; `report.layout` names it:
 --
@@ -187,9 +239,18 @@ end
 --
 -- With "txt" and tables the top folders are classes as well, where there are several. kohya's folders `10_name` repeat
 -- their pictures (see `Dataset:batches`). Folders train/, test/ and validation/, tables with these words in their names
--- and a column `split` hold parts of the set, of which one is read. Every picture is cut to the largest centred part
--- of the wanted proportions and resized, as lt.fit_picture does: with 2 and 4 channels colours are weighted by alpha,
--- and a pixel with alpha 0 has no colour of its own (all its channels are 0).
+-- and a column `split` hold parts of the set, of which one is read. Every picture is brought to its size as
+-- lt.fit_picture does: with 2 and 4 channels colours are weighted by alpha, and a pixel with alpha 0 has no colour of
+-- its own (all its channels are 0). All threads read; what is read does not depend on their number. On a terminal a bar
+-- is shown after half a second.
+--
+-- With `cache` the pictures at their final size, and all else that is known, are written to a file of safetensors; the
+-- next call maps it, without a look into the folder's files: pages are read when they are needed, so that a set may be
+-- larger than memory, also while it is written. The cache is used as long as options, paths, sizes and times (to the
+-- nanosecond) of all pictures, texts and tables are what they were, and the names of all other files; else it is made
+-- anew, and a line of the report says why. So is one that is damaged; its pictures themselves are under no checksum. A
+-- file that is no cache is never replaced. Sets that came out of a cache may be changed: nothing reaches the file. It
+-- must not be changed in place while they live.
 --
 -- `dataset.report`, printed once on stderr, names the layout and every file below the folder that was not used, by
 -- reason: see `laterna.data.folder.report`. It warns of pictures that are nearly blank, tiny, of extreme proportions or
@@ -199,6 +260,11 @@ end
 -- @tparam[opt] table options
 -- @tparam[opt=32] integer|table options.size a side, or {height, width}
 -- @tparam[opt=3] integer options.channels 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha
+-- @tparam[opt="crop"] string options.fit "crop": of other proportions the largest centred part; "pad": the whole
+-- picture, with the background around it, which with 2 and 4 channels is transparent
+-- @tparam[opt=1] number|table options.background for "pad" and for alpha that is dropped: a grey from -1 to 1, or
+-- {red, green, blue}
+-- @tparam[opt] string options.cache path of a file that holds the set from then on; its folder has to be there
 -- @tparam[opt="auto"] string options.captions "txt", "jsonl", "csv", "coco", "folders"; "names": the files' names,
 -- `a red star_001.png` -> "a red star"; "none": empty ones; or "auto": found out
 -- @tparam[opt] string options.key which field or column of a table is the caption
@@ -213,25 +279,29 @@ end
 -- @treturn Dataset with `names` (paths inside the folder) and `report`; where there are classes `labels` and `classes`;
 -- where tables say more `metadata`, for each picture a table; where pictures have several captions `all_captions`, for
 -- each a list; with kohya's folders `repeats`
+-- @raise what is wrong with an option; a folder out of which nothing can be read, or with bad = "error" not all; not
+-- enough memory for all pictures, without a cache; a cache that cannot be written, or would replace another file
 return function(path, options)
   check.type("folder", 1, "path", path, "string")
   local o = check.options("folder", 2, options, KNOWN)
+  o.height, o.width = sides(o.size)
   local lfs = need("lfs", "lua-filesystem", "luafilesystem")
   local mode, why = lfs.attributes(path, "mode")
   if mode ~= "directory" then
     check.fail("folder", 1, "path: %s", mode and path .. " is not a folder" or why)
   end
+  local cache = o.cache and open_cache(o.cache) or nil
   local report = new_report(path)
-  local set = describe(path, o, report)
-  local kind = o.captions == "auto" and captions.guess(set) or o.captions ~= "auto" and o.captions or nil
-  local list, missing = find_captions(set, kind, o)
-  table.sort(list, function(a, b) return a.file.path < b.file.path end)
-  local images, kept = read(path, list, o, report)
-  account(set, report)
-  report.pictures = #kept
-  if images then look(report, kept, images) end
-  if not images then error(("%s\n%s"):format(report, missing or nothing(set, kind)), 2) end
-  if o.bad == "error" and not report:complete() then error(tostring(report), 2) end
+  local found = tree.walk(path, o, report, cache)
+  local kept = cache and cache:read(found, report, o)
+  if kept then
+    report = new_report(path, kept.report)
+    report.cache = "read from " .. o.cache
+    refuse(o, report)
+  end
+  local value, images = kept, kept and kept.images
+  if not kept then value, images = read_anew(path, o, report, found, cache) end
   if not o.quiet then io.stderr:write(tostring(report), "\n") end
-  return assemble(images, kept, kind, report)
+  return dataset.new { images = images, captions = value.captions, lists = value.lists, classes = value.classes,
+    labels = value.labels and core.tensor(value.labels, { dtype = "int32" }), report = report }
 end

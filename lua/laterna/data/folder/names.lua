@@ -15,13 +15,14 @@ end
 -- @tparam Report report
 -- @treturn table
 function names.index(found, report)
-  local index = { exact = {}, by_name = {}, by_stem = {}, by_path_stem = {}, links = found.links, others = {} }
+  local index = { exact = {}, by_path_stem = {}, list = {}, links = found.links, others = {} }
   for _, file in ipairs(found.files) do
     if file.kind == "picture" and not file.aside and not report.noted[file.path] then
       index.exact[file.path] = file
-      put(index.by_name, file.name, file)
-      put(index.by_stem, file.stem, file)
-      put(index.by_path_stem, join(file.folder, file.stem), file)
+      index.list[#index.list + 1] = file
+      local key = join(file.folder, file.stem)
+      local other = index.by_path_stem[key]
+      index.by_path_stem[key] = other == nil and file or false -- false: there are several
     else
       index.others[file.path] = true
     end
@@ -59,7 +60,7 @@ end
 
 local function as_written(index, below, name)
   local file = index.exact[join(below, name)] or index.exact[name] or
-    only(index.by_path_stem[join(below, name)]) or only(index.by_path_stem[name])
+    index.by_path_stem[join(below, name)] or index.by_path_stem[name] or nil
   local rest = name
   while not file and rest:find "/.*/" do -- data/images/a.png -> images/a.png
     rest = rest:gsub("^[^/]*/", "")
@@ -68,9 +69,19 @@ local function as_written(index, below, name)
   return file
 end
 
+-- Pictures by their names alone, for who asks.
+local function index_names(index)
+  index.by_name, index.by_stem = {}, {}
+  for _, file in ipairs(index.list) do
+    put(index.by_name, file.name, file)
+    put(index.by_stem, file.stem, file)
+  end
+end
+
 local function look_up(index, below, name, split)
   local file = as_written(index, below, name)
   if not file and not name:find "/" then
+    if not index.by_name then index_names(index) end
     file = only(index.by_name[name], split) or only(index.by_stem[name], split)
   end
   return file

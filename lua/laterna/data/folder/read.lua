@@ -3,50 +3,60 @@
 local check = require "laterna.check"
 local core = require "laterna.core"
 
--- A picture of the wanted size, with the height and width that it had; or nil and the reason.
-local function load(path, o, height, width)
-  local ok, result, h, w = pcall(function()
-    local whole = core.load_picture(path, { channels = o.channels, max_pixels = o.max_pixels })
-    local h, w = whole:size(1), whole:size(2)
-    local fitted = core.fit_picture(whole, height, width)
-    whole:free()
-    return fitted, h, w
-  end)
-  if ok then return result, h, w end
-  if tostring(result):find "interrupted!" then error(result, 0) end
-  return nil, check.reason(result, path)
-end
+local FIRST <const>, MOST <const> = 16, 2048 -- files that are read at once
+local PACE <const> = 0.1 -- seconds that reading them is to take, so that a bar moves and Ctrl-C is heard
 
---- Reads the pictures of a list. What cannot be read is reported, as is a text that nobody else has.
--- @function read
--- @tparam string root
--- @tparam {table,...} list with `file`, and `text` where a picture has one; gets `h` and `w`
--- @tparam table o `size`, `channels`, `max_pixels`
--- @tparam Report report
--- @treturn Tensor|nil (n,height,width,channels) uint8; nil where none could be read
--- @treturn {table,...} those of the list that were read
-return function(root, list, o, report)
-  local height, width = o.size, o.size
-  if type(o.size) == "table" then height, width = o.size[1], o.size[2] end
-  local images, kept = nil, {}
-  for _, picture in ipairs(list) do
-    local x, h, w = load(root .. "/" .. picture.file.path, o, height, width)
-    if x then
-      images = images or core.zeros({ #list, height, width, o.channels }, { dtype = "uint8" })
-      kept[#kept + 1], picture.h, picture.w = picture, h, w
-      images[#kept] = x
-      x:free()
+-- Notes what became of the files list[first .. first + n - 1].
+local function note(list, first, n, found, kept, root, report)
+  for k = 1, n do
+    local picture, reason = list[first + k - 1], found.reason[k]
+    if reason then
+      reason = check.reason(reason, root .. "/" .. picture.file.path)
+      report:add("bad", picture.file.path, reason, "unreadable: " .. reason)
+    else
+      kept[#kept + 1] = picture
+      picture.h, picture.w, picture.hash, picture.blank = found.height[k], found.width[k], found.hash[k], found.blank[k]
       picture.file.used = true
       if picture.text then picture.text.used = true end
-    else
-      report:add("bad", picture.file.path, h, "unreadable: " .. h)
     end
   end
+end
+
+local function lonely_texts(list, report)
   for _, picture in ipairs(list) do
     local text = picture.text
     if text and not text.used and not report.noted[text.path] then
       report:add("orphans", text.path, picture.file.name .. " is bad", "the picture is bad")
     end
   end
-  return images and images[{ 1, #kept }], kept
+end
+
+--- Reads the pictures of a list, by all threads. What cannot be read is reported, as is a text that nobody else has.
+-- @function read
+-- @tparam string root
+-- @tparam {table,...} list with `file`, and `text` where a picture has one; gets `h` and `w`, the size that the picture
+-- had, and `hash` and `blank`, of its bytes (see core.load_pictures)
+-- @tparam table o `height`, `width`, `channels`, `max_pixels`, `fit`, `background`
+-- @tparam Report report
+-- @tparam table sink where pictures go: `sink:rows(n)` gives a tensor and a first row with room for n pictures,
+-- `sink:keep(n)` takes the first n of them; `sink.most`, the largest n, where there is a limit
+-- @tparam function progress called with the number of files that are done
+-- @treturn {table,...} those of the list that were read
+return function(root, list, o, report, sink, progress)
+  local options = { max_pixels = o.max_pixels, fit = o.fit, background = o.background }
+  local kept, first, size, most = {}, 1, FIRST, math.min(sink.most or MOST, MOST)
+  while first <= #list do
+    local n, paths, started = math.min(size, most, #list - first + 1), {}, core.clock()
+    for k = 1, n do paths[k] = list[first + k - 1].file.path end
+    local rows, row = sink:rows(n)
+    local count, found = core.load_pictures(rows, row, root, paths, options)
+    note(list, first, n, found, kept, root, report)
+    sink:keep(count)
+    first = first + n
+    progress(first - 1)
+    local pace = PACE / math.max(core.clock() - started, 1e-3)
+    size = math.max(1, math.min(most, math.floor(n * math.min(4, pace))))
+  end
+  lonely_texts(list, report)
+  return kept
 end

@@ -7,7 +7,8 @@
 --  - empty: kept, with an empty caption
 --
 -- `pictures` counts what was kept, `files` all that lies below the folder, `layout` says how captions were found.
--- `warnings` is a list of `{ what =, names = }`: pictures that were kept and may spoil a training.
+-- `cache`, where there is one, says in words what became of it. `warnings` is a list of `{ what =, names = }`: pictures
+-- that were kept and may spoil a training.
 -- @module laterna.data.folder.report
 local spelling = require "laterna.spelling"
 
@@ -98,11 +99,53 @@ function Report:__tostring()
   for _, warning in ipairs(self.warnings) do
     lines[#lines + 1] = ("  look: %d %s: %s"):format(#warning.names, printable(warning.what), some(warning.names))
   end
+  if self.cache then lines[#lines + 1] = "  cache: " .. printable(self.cache) end
   return table.concat(lines, "\n")
+end
+
+--- What is worth keeping of a report, as a plain table.
+-- @treturn table
+function Report:kept()
+  local out = { pictures = self.pictures, files = self.files, layout = self.layout, warnings = self.warnings }
+  for _, list in ipairs(LISTS) do out[list] = self[list] end
+  return out
 end
 
 --- Was everything used that is no bystander?
 -- @treturn boolean
 function Report:complete() return #self.orphans == 0 and #self.bad == 0 and #self.unused == 0 end
 
-return new
+local report = {}
+
+-- Lists of tables, of which each has texts under these names.
+local function are(list, ...)
+  local ok = type(list) == "table"
+  for i = 1, ok and #list or 0 do
+    for _, name in ipairs { ... } do ok = ok and type(list[i]) == "table" and type(list[i][name]) == "string" end
+  end
+  return ok
+end
+
+--- Is this what a report keeps of itself?
+-- @tparam table v
+-- @treturn boolean
+function report.is_kept(v)
+  local ok = are(v.warnings, "what") and math.type(v.pictures) == "integer" and math.type(v.files) == "integer"
+  for _, list in ipairs(LISTS) do ok = ok and are(v[list], "name", "reason", "general") end
+  for _, warning in ipairs(ok and v.warnings or {}) do
+    ok = ok and type(warning.names) == "table"
+    for _, name in ipairs(ok and warning.names or {}) do ok = ok and type(name) == "string" end
+  end
+  return ok and (v.layout == nil or type(v.layout) == "string")
+end
+
+--- A report of a folder, without anything in it.
+-- @function report
+-- @tparam string path
+-- @tparam[opt] table kept what another one kept
+-- @treturn Report
+return setmetatable(report, { __call = function(_, path, kept)
+  local self = new(path)
+  for name, v in pairs(kept or {}) do self[name] = v end
+  return self
+end })
