@@ -243,6 +243,7 @@ nightly:
 	@$(MAKE) --no-print-directory tsan
 	@$(MAKE) --no-print-directory attack MINUTES=$(MINUTES) SEED=$(SEED)
 	@LATERNA_LARGE=1 $(MAKE) --no-print-directory SPEC=spec/large_spec.lua specs
+	@LATERNA_VALGRIND=1 $(MAKE) --no-print-directory SPEC=spec/memory_spec.lua specs
 	@$(MAKE) --no-print-directory sanitized ATTACK=$(ATTACK)
 
 # The parsers of what nobody may trust, under libFuzzer (needs clang): those in C, and those in Lua, so many seconds each.

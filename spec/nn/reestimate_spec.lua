@@ -86,9 +86,10 @@ describe("reestimate", function()
     fails("model: expected a module, got 3", nn.reestimate, 3, {})
     fails("model: it has no batch norm", nn.reestimate, nn.Linear(1, 1), {})
     fails("data: expected a list of batches", nn.reestimate, nn.BatchNorm2d(1), 3)
-    fails("data: batch 1: expected a tensor, or a table with the tensor x, got 3", nn.reestimate, nn.BatchNorm2d(1), { 3 })
-    fails("data: batch 1: expected a tensor, or a table with the tensor x, got table", nn.reestimate, nn.BatchNorm2d(1),
-      { { x = 1 } })
+    for _, batch in ipairs { 3, { x = 1 } } do
+      fails("data: batch 1: expected a tensor, or a table with the tensor x, got", nn.reestimate, nn.BatchNorm2d(1),
+        { batch })
+    end
     fails("data: it has no batch", nn.reestimate, nn.BatchNorm2d(1), {})
     fails("unknown option", nn.reestimate, nn.BatchNorm2d(1), {}, { batch = 1 })
   end)
