@@ -98,6 +98,14 @@ describe("laterna.check", function()
     assert.same({}, check.options("f", 1, t, { a = "string" }))
   end)
 
+  it("takes lists as they are stored, whatever their metatables say of their length", function()
+    local known = { list = { function(v) return type(v) == "table", "a list" end } }
+    local list = setmetatable({ 1, 2 }, { __len = function() return "x" end })
+    assert.equal(2, #check.options("f", 1, { list = list }, known).list)
+    local object = setmetatable({ 1, 2 }, { __len = function() return 7 end, __index = {} })
+    assert.equal(object, check.options("f", 1, { list = object }, known).list)
+  end)
+
   it("points at the user's line", function()
     local line = debug.getinfo(1, "l").currentline + 1
     local _, err = pcall(function() check.type("f", 1, "x", nil, "number") return 1 end)

@@ -162,7 +162,18 @@ function check.unknown(what, key, known)
     table.concat(names, ", "))
 end
 
+-- A list whose metatable has a say in its length is taken as it is stored: `#v` may be anything. What can be indexed by
+-- its metatable is an object, and stays one.
+local function as_stored(v)
+  local meta = type(v) == "table" and debug.getmetatable(v)
+  if not meta or rawget(meta, "__len") == nil or rawget(meta, "__index") ~= nil then return v end
+  local out = {}
+  for key, value in next, v do out[key] = value end
+  return out
+end
+
 local function option(fname, i, key, v, rule)
+  v = as_stored(v)
   local kind = rule[1]
   if rule.one_of then return check.one_of(fname, i, key, v, rule.one_of) end
   if kind == "integer" then return check.integer(fname, i, key, v, rule.min, rule.max) end

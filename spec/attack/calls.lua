@@ -42,7 +42,8 @@ function calls.kind(err, on_self)
   for _, theirs in ipairs(THEIRS) do
     if err:find(theirs, 1, true) then return "callback" end
   end
-  local named = err:find "%([%w_%.%[%]' ]+: " -- (name: expected ..., got ...) is how the library's own begin
+  -- (name: expected ..., got ...) is how the library's own begin; and (unknown option ...
+  local named = err:find "%([%w_%.%[%]' ]+: " or err:find "%(unknown option "
   for _, word in ipairs(FOREIGN) do
     if not named and err:find(word, 1, true) then return on_self and "argument" or "finding" end
   end

@@ -258,6 +258,17 @@ describe("a judge of other families", function()
     assert.is_true(left > 40 and left < 160, left)
   end)
 
+  it("names who spoiled the critic's loss", function()
+    local model, its = vae(), critic()
+    local judge = gan.judge(model, { critic = its })
+    core.no_grad(its.net.score.bias.fill_, its.net.score.bias, 0 / 0)
+    fails("the loss of the critic is nan: parameter net.score.bias of the critic is not finite", judge.critic_loss, judge,
+      pictures(2), told(2))
+    core.no_grad(model.decoder.out.bias.fill_, model.decoder.out.bias, 0 / 0)
+    fails("the loss of the critic is nan: parameter decoder.out.bias of the generator is not finite", judge.critic_loss,
+      judge, pictures(2), told(2))
+  end)
+
   it("asks for what it needs", function()
     local model = vae()
     fails("bad argument #1 to 'judge' (model: expected a family with rsample, got 3)", gan.judge, 3)

@@ -101,7 +101,7 @@ end
 
 --- Looks at a loss: an error with step and reason where it is not finite, unless the run leaves such steps out, or so
 -- large that it has run away.
--- @tparam table gan calls and critic, and the module that paints
+-- @tparam table gan calls; critic and generator, modules
 -- @tparam string whose "generator" or "critic"
 -- @tparam Tensor loss
 -- @tparam {table,...} made what it was made of, in the order of the making: {name, tensor or nil}
@@ -109,7 +109,7 @@ end
 function gan_check.finite(gan, whose, loss, made)
   local v = check.type("gan", nil, "what the loss of the " .. whose .. " gave", loss, "tensor"):item()
   if math.abs(v) <= LARGEST or finite.skips() and v - v ~= 0 then return v end
-  local reason = culprit("generator", gan.generator or gan.model) or culprit("critic", gan.critic)
+  local reason = culprit("generator", gan.generator) or culprit("critic", gan.critic)
   for _, part in ipairs(made) do
     reason = reason or part[2] and blame(part[1], part[2])
   end

@@ -202,9 +202,10 @@ end
 -- @tparam Tensor x
 -- @tparam Tensor painted like x
 -- @tparam Condition cond text, negatives, generator
+-- @tparam[opt] module painter who painted, where it is not the player's own generator
 -- @treturn Tensor a scalar
 -- @treturn table
-function game.critic_loss(self, x, painted, cond)
+function game.critic_loss(self, x, painted, cond, painter)
   local call, lazy = begin(self)
   local r1, r2 = lazy and 0 or weight(self, "r1", call), lazy and 0 or weight(self, "r2", call)
   x, painted = leaf(x, r1 > 0), leaf(painted, r2 > 0)
@@ -217,7 +218,8 @@ function game.critic_loss(self, x, painted, cond)
   }, captions, call, cond.generator, log)
   if sum then loss = loss + sum end
   count(self, call)
-  log.critic_loss = gan_check.finite(self, "critic", loss, {
+  local players = { calls = self.calls, critic = self.critic, generator = painter or self.generator }
+  log.critic_loss = gan_check.finite(players, "critic", loss, {
     { "pictures x", x }, { "painted pictures", painted }, { "scores of real pictures", real },
     { "scores of painted pictures", fake }, { "scores of negatives", sides[1] and sides[1].negative },
     { "gradient penalties", sum },

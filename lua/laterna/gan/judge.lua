@@ -186,7 +186,7 @@ end
 function Judge:critic_loss(x, cond)
   condition.pictures("critic_loss", x)
   cond = condition.read("critic_loss", 2, cond, self:condition_keys "loss", x:size(1))
-  return game.critic_loss(self.play, x, core.no_grad(paint, self, cond), cond)
+  return game.critic_loss(self.play, x, core.no_grad(paint, self, cond), cond, self.model)
 end
 
 Judge.loss, Judge.critic_loss = journal.whole(Judge.loss), journal.whole(Judge.critic_loss)
