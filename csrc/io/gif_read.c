@@ -28,11 +28,13 @@ static int read_bytes(GifFileType *gif, GifByteType *out, int n)
     return (int)most;
 }
 
+// "No screen descriptor" is what giflib says where the file ends in it, and where there is no memory for its palette.
 static int fail(const reader *r, int code)
 {
-    if (code == D_GIF_ERR_NOT_ENOUGH_MEM)
+    const bool in_head = code == D_GIF_ERR_NO_SCRN_DSCR;
+    if (code == D_GIF_ERR_NOT_ENOUGH_MEM || (in_head && r->left > 0))
         return lt_fail_memory((size_t)(r->width * r->height));
-    if (code == D_GIF_ERR_READ_FAILED || code == D_GIF_ERR_EOF_TOO_SOON)
+    if (code == D_GIF_ERR_READ_FAILED || code == D_GIF_ERR_EOF_TOO_SOON || in_head)
         return lt_fail("not a sound GIF file: the file ends too early");
     const char *reason = GifErrorString(code);
     return lt_fail("not a sound GIF file: %s", reason ? reason : "damaged");

@@ -12,6 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (n < 8 || (memcpy(&length, data, 8), length > n - 8))
         return 0;
     char *json = lt_alloc(length);
+    if (!json)
+        return 0;
     memcpy(json, data + 8, length);
     if (lt_st_header_parse(&h, json, length, n - 8 - length) == LT_OK) {
         for (size_t i = 0; i < h.count; i++)
