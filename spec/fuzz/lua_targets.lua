@@ -14,7 +14,8 @@ local targets = {}
 
 -- A refusal in Lua's own words: nobody thought of what came. What a refusal quotes does not count.
 local OWN = { "%.lua:%d+: attempt to", "%.lua:%d+: assertion failed", "%.lua:%d+: bad argument #%d+ to '%w+' %(%w+ exp",
-              "^stack overflow", "%.lua:%d+: stack overflow", "invalid order function" }
+              "^stack overflow", "%.lua:%d+: stack overflow", "^invalid order function",
+              "%.lua:%d+: invalid order function" }
 
 local function check_words(err)
   assert(type(err) == "string", "the error is no text")
