@@ -106,6 +106,33 @@ describe("laterna.check", function()
     assert.equal(object, check.options("f", 1, { list = object }, known).list)
   end)
 
+  it("asks the length of a list once: where it is no number, nobody counts to it", function()
+    local function odd(...) return setmetatable({ ... }, { __len = function() return "x" end }) end
+    assert.equal("bad argument #1 to 'f' (x: expected table, got one whose length is \"x\")",
+      message(check.type, "f", 1, "x", odd(1), "string|table"))
+    local lt = require "laterna"
+    local set = lt.data.from(lt.rand(2, 2, 2, 1), { "a", "b" })
+    for name, f in pairs {
+      captions = function() lt.text.Tokenizer(odd "a") end,
+      ids = function() lt.text.Tokenizer { "a" }:decode(odd(5)) end,
+      repeated = function() lt.text.repeated(odd "a", 2) end,
+      from = function() lt.data.from(lt.rand(1, 2, 2, 1), odd "a") end,
+      several = function() lt.data.from(lt.rand(1, 2, 2, 1), { odd "a" }) end,
+      subset = function() set:subset(odd(1)) end,
+      concat = function() lt.data.concat(odd(set)) end,
+      Adam = function() lt.optim.Adam(odd(lt.zeros(2)), {}) end,
+      Muon = function() lt.optim.Muon(odd(lt.zeros(2)), {}) end,
+      clip = function() lt.optim.clip_norm(odd(lt.zeros(2)), 1) end,
+      spearman = function() lt.metrics.spearman(odd(1), { 1 }) end,
+      plot = function() lt.plot(odd(1)) end,
+      sequential = function() lt.nn.Sequential(odd(lt.nn.Linear(1, 1))) end,
+    } do
+      local ok, err = pcall(f)
+      assert.is_false(ok, name)
+      assert.matches("bad argument #%d to '[%w_]+' %(.*: expected .*, got ", err, name)
+    end
+  end)
+
   it("points at the user's line", function()
     local line = debug.getinfo(1, "l").currentline + 1
     local _, err = pcall(function() check.type("f", 1, "x", nil, "number") return 1 end)

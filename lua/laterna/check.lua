@@ -96,10 +96,22 @@ function check.is(v, kind)
   return type(v) == "function" or (mt ~= nil and mt.__call ~= nil)
 end
 
+-- A table's metatable may answer for its length, with anything; what counts to it would fail in Lua's own words.
+local function check_length(fname, i, name, v)
+  local meta = debug.getmetatable(v)
+  local n = meta and rawget(meta, "__len") ~= nil and #v or 0
+  if math.type(n) ~= "integer" then
+    check.fail(fname, i, "%s: expected table, got one whose length is %s", name, check.describe(n))
+  end
+end
+
 --- Checks a type: Lua's names, "tensor" (not freed), "integer" (3.0 is one), "callable"; or any of "number|nil".
 function check.type(fname, i, name, v, kinds)
   for kind in kinds:gmatch "[^|]+" do
-    if check.is(v, kind) then return v end
+    if check.is(v, kind) then
+      if type(v) == "table" then check_length(fname, i, name, v) end
+      return v
+    end
   end
   expected(fname, i, name, kinds:gsub("|", " or "), v)
 end

@@ -125,6 +125,7 @@ end)
 -- betas={0.9,0.999}, eps=1e-8}
 function optim.Muon(params, options)
   if type(params) ~= "table" or not check.is_tensor(rawget(params, 1)) then return muon(params, options) end
+  check.type("Muon", 1, "params", params, "table")
   local matrices, rest = { params = {}, rule = "muon" }, { params = {}, rule = "adamw" }
   for i = 1, #params do
     local p = check.type("Muon", 1, ("params[%d]"):format(i), params[i], "tensor")

@@ -81,6 +81,7 @@ function methods:subset(first, last)
   want_dataset("subset", self)
   local index = {}
   if type(first) == "table" then
+    check.type("subset", 1, "first", first, "table")
     if last ~= nil then check.fail("subset", 2, "last: expected nil after a list, got %s", check.describe(last)) end
     for k = 1, #first do index[k] = check.integer("subset", 1, "index[" .. k .. "]", first[k], 1, #self) end
   else

@@ -27,7 +27,7 @@ end
 
 -- A caption, or a list of several, of one picture.
 local function texts_of(v, i)
-  local list = type(v) == "table" and v or { v }
+  local list = type(v) == "table" and check.type("from", 2, ("captions[%d]"):format(i), v, "table") or { v }
   if #list == 0 then check.fail("from", 2, "captions[%d]: expected text or a list of texts, got an empty list", i) end
   local out = {}
   for k = 1, #list do out[k] = check.type("from", 2, ("captions[%d]"):format(i), list[k], "string") end
