@@ -154,7 +154,7 @@ strict:
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory -j$(JOBS) WERROR=-Werror build
 	@$(MAKE) --no-print-directory docstrings
-	@$(MAKE) --no-print-directory fuzz-seeds
+	@$(MAKE) --no-print-directory -j$(JOBS) fuzz-seeds
 	@$(MAKE) $(SANITIZED) build
 
 # The kernels for AMX on tile registers in plain C; needs AVX512-BF16.
@@ -252,20 +252,31 @@ FUZZED       ?= png $(FORMATS) idx safetensors
 FUZZED_LUA   ?= jsonl csv coco tokenizer metadata pack
 PARSERS      := png jpeg webp gif idx safetensors jsonl csv coco tokenizer metadata pack
 FUZZ_SOURCES := spec/fuzz/alone.c $(filter-out %_many.c,$(wildcard csrc/io/*.c)) csrc/base/error.c csrc/tensor/tensor.c
-FUZZ_LINK     = -g -O1 -std=gnu11 -fno-sanitize-recover=all -Icsrc $(EXTERNAL) $(FORMATS:%=-DLT_HAVE_%) $(FUZZ_SOURCES) \
-                -lpng -lz $(foreach format,$(FORMATS),$(LIBS_$(format))) -lm
+FUZZ_FLAGS    = -g -O1 -std=gnu11 -fno-sanitize-recover=all -Icsrc $(EXTERNAL) $(FORMATS:%=-DLT_HAVE_%)
+FUZZ_LIBS     = -lpng -lz $(foreach format,$(FORMATS),$(LIBS_$(format))) -lm
+FUZZ_LINK     = $(FUZZ_FLAGS) $(FUZZ_SOURCES) $(FUZZ_LIBS)
 seeds:
 	@mkdir -p $(foreach p,$(PARSERS),$(BUILD)/fuzz/seeds/$(p) $(BUILD)/fuzz/corpus/$(p))
 	@$(LUA) spec/fuzz/seeds.lua $(BUILD)/fuzz/seeds
 
 # The parsers in C take the seeds, whole and cut, and with memory that ends; any compiler will do. Not libwebp, which is
 # ended by a table that it gets no memory for (1.2.4), or calls the file damaged.
-fuzz-seeds: seeds
+ONCE         := -fsanitize=address,undefined
+seed_objects  = $(FUZZ_SOURCES:%.c=$(BUILD)/fuzz/$(1)/%.o) $(BUILD)/fuzz/$(1)/spec/fuzz/$(1).o
+SEED_OBJECTS := $(foreach way,once starved,$(call seed_objects,$(way)) $(FUZZED:%=$(BUILD)/fuzz/$(way)/spec/fuzz/%_fuzz.o))
+$(BUILD)/fuzz/once/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(FUZZ_FLAGS) $(ONCE) -MMD -MP -c $< -o $@
+$(BUILD)/fuzz/starved/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+-include $(SEED_OBJECTS:.o=.d)
+fuzz-seeds: seeds $(SEED_OBJECTS)
 	@for p in $(FUZZED); do \
-	  $(CC) -fsanitize=address,undefined spec/fuzz/$${p}_fuzz.c spec/fuzz/once.c $(FUZZ_LINK) -o $(BUILD)/fuzz/$${p}_once && \
+	  $(CC) $(ONCE) $(BUILD)/fuzz/once/spec/fuzz/$${p}_fuzz.o $(call seed_objects,once) $(FUZZ_LIBS) -o $(BUILD)/fuzz/$${p}_once && \
 	  $(BUILD)/fuzz/$${p}_once $(BUILD)/fuzz/seeds/$$p/* || exit; done
 	@for p in $(filter-out webp,$(FUZZED)); do \
-	  $(CC) spec/fuzz/$${p}_fuzz.c spec/fuzz/starved.c $(FUZZ_LINK) -o $(BUILD)/fuzz/$${p}_starved && \
+	  $(CC) $(BUILD)/fuzz/starved/spec/fuzz/$${p}_fuzz.o $(call seed_objects,starved) $(FUZZ_LIBS) -o $(BUILD)/fuzz/$${p}_starved && \
 	  $(BUILD)/fuzz/$${p}_starved $(BUILD)/fuzz/seeds/$$p/* || exit; done
 
 fuzz:
