@@ -162,7 +162,7 @@ test-amx:
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/amx EMULATE_AMX=1 build
 	@LATERNA_ISA=amx $(MAKE) --no-print-directory BUILD=$(BUILD)/amx SPEC=spec/kernel/precision_spec.lua specs
 
-C_FILES   := $(wildcard csrc/*/*.c csrc/*/*.h spec/*/*.c)
+C_FILES   := $(wildcard csrc/*/*.c csrc/*/*.h spec/*/*.c spec/*/*.h)
 lint:
 	.ci/format --dry-run -Werror $(C_FILES)
 	luacheck -q lua spec examples .ci/*.lua

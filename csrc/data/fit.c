@@ -166,12 +166,14 @@ static void copy_rows(const fit *f)
     }
 }
 
-uint8_t lt_fit_byte(double v)
+// A colour in [-1,1] as a byte.
+static uint8_t byte_of(double v)
 {
     return (uint8_t)lrintf(((float)v + 1.0f) / 2.0f * 255.0f);
 }
 
-double lt_fit_grey(const double colour[3])
+// The grey that a colour is (Rec. 601).
+static double grey_of(const double colour[3])
 {
     return colour[1] + 0.299 * (colour[0] - colour[1]) + 0.114 * (colour[2] - colour[1]);
 }
@@ -180,7 +182,7 @@ static void fill(const lt_fit_options *options, int64_t channels, uint8_t *out, 
 {
     uint8_t colour[3];
     for (int k = 0; k < 3; k++)
-        colour[k] = lt_fit_byte(channels == 3 ? options->background[k] : lt_fit_grey(options->background));
+        colour[k] = byte_of(channels == 3 ? options->background[k] : grey_of(options->background));
     if (channels == 2 || channels == 4)
         memset(out, 0, (size_t)(pixels * channels));
     else

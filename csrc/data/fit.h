@@ -13,10 +13,6 @@ typedef struct {
 
 enum { LT_FIT_MOST = 1 << 15 }; // of a side
 
-// Colours in [-1,1] as a byte, and as the grey that they are (Rec. 601).
-uint8_t lt_fit_byte(double v);
-double lt_fit_grey(const double colour[3]);
-
 // picture (h,w,c) uint8 -> height x width x c bytes at `out`, averaged over areas where it shrinks and interpolated
 // linearly where it grows. LT_FIT_CROP: of the picture the largest centred part of the wanted proportions. LT_FIT_PAD:
 // the whole picture, as large as it fits, in the middle; around it lies the background, which is grey where c = 1 and

@@ -2,6 +2,7 @@
 // holds one decoded picture at a time, so that memory does not grow with their number.
 #include "io/picture_many.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -56,10 +57,7 @@ static void load_one(const lt_pictures *p, int64_t i)
         found->hash = hash_of(row, (size_t)size);
         found->blank = is_blank(row, p->height * p->width, channels);
     } else {
-        const char *message = lt_error_message();
-        const size_t length = strlen(message), most = sizeof found->reason - 1;
-        memcpy(found->reason, message, length < most ? length : most);
-        found->reason[length < most ? length : most] = 0;
+        snprintf(found->reason, sizeof found->reason, "%s", lt_error_message());
         found->no_memory = lt_error_is_memory();
     }
     lt_release(whole);

@@ -1,12 +1,6 @@
 -- A picture brought to a size, against a twin that takes the definition at its word.
+local bytes = require "spec.support.bytes"
 local core = require "laterna.core"
-
-local function bytes(shape, f)
-  local n, list = 1, {}
-  for _, size in ipairs(shape) do n = n * size end
-  for i = 1, n do list[i] = string.char(f(i - 1)) end
-  return core.from_string(table.concat(list), shape, { dtype = "uint8" })
-end
 
 -- Weights of the source places of an axis for place i of the result, which begins at `start`, at `scale` places each.
 local function weights(i, start, scale, size)

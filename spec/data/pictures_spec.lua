@@ -1,12 +1,6 @@
+local bytes = require "spec.support.bytes"
 local core = require "laterna.core"
 local pillow = require "spec.golden.fit_pillow"
-
-local function bytes(shape, f)
-  local n, out = 1, {}
-  for _, s in ipairs(shape) do n = n * s end
-  for i = 1, n do out[i] = string.char(f(i - 1)) end
-  return core.from_string(table.concat(out), shape, { dtype = "uint8" })
-end
 
 local function ints(list) return core.tensor(list, { dtype = "int32" }) end
 

@@ -1,11 +1,9 @@
 // Where there is no libFuzzer: a target gets each file that is named, whole and cut at every place.
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+#include "files.h"
 
-enum { MOST = 4096 };
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 // What a sanitizer is to watch has the size that it is said to have.
 static void give(const uint8_t *bytes, size_t n)
@@ -19,19 +17,14 @@ static void give(const uint8_t *bytes, size_t n)
     free(copy);
 }
 
+static bool cut(const char *path, const uint8_t *bytes, size_t n)
+{
+    for (size_t length = 0; length <= n; length++)
+        give(bytes, length);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    static uint8_t bytes[MOST];
-    for (int i = 1; i < argc; i++) {
-        FILE *file = fopen(argv[i], "rb");
-        if (!file) {
-            perror(argv[i]);
-            return 1;
-        }
-        const size_t n = fread(bytes, 1, MOST, file);
-        fclose(file);
-        for (size_t length = 0; length <= n; length++)
-            give(bytes, length);
-    }
-    return argc > 1 ? 0 : 1;
+    return each_file(argc, argv, cut);
 }

@@ -8,12 +8,11 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 #ifdef __GLIBC__
-enum { MOST = 4096 };
-
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *p, size_t bytes);
@@ -88,19 +87,7 @@ static bool starve(const char *path, const uint8_t *bytes, size_t n)
 
 int main(int argc, char **argv)
 {
-    static uint8_t bytes[MOST];
-    bool good = argc > 1;
-    for (int i = 1; i < argc; i++) {
-        FILE *file = fopen(argv[i], "rb");
-        if (!file) {
-            perror(argv[i]);
-            return 1;
-        }
-        const size_t n = fread(bytes, 1, MOST, file);
-        fclose(file);
-        good = starve(argv[i], bytes, n) && good;
-    }
-    return good ? 0 : 1;
+    return each_file(argc, argv, starve);
 }
 #else
 int main(void)

@@ -102,4 +102,11 @@ function child.run(text, options)
   return ok or false, output, how == "exit" and code == 124 and "time is up" or ("%s %d"):format(how, code)
 end
 
+--- How many files and folders a folder holds.
+function child.count(folder)
+  local n = 0
+  for name in lfs.dir(folder) do n = n + (name:find "^%.%.?$" and 0 or 1) end
+  return n
+end
+
 return child

@@ -63,24 +63,32 @@ local function plain(make, with_bad)
   return left_by(model, optimizers, ema)
 end
 
-local function same(make, options)
-  local with, without = run(make, true, options), run(make, false, options)
+-- how(make, bad, options) trains, with a bad batch or without.
+local function same_by(how, make, options)
+  local with, without = how(make, true, options), how(make, false, options)
   for name, v in pairs(without) do assert.same(v, with[name], name) end
 end
 
+local function same(make, options) same_by(run, make, options) end
+
 local function batch(good, ...)
   return good and core.randn({ ... }, { generator = good }) or core.full({ ... }, NAN)
+end
+
+-- The usual training of a net of three numbers, for `same`.
+local function by_adamw(net)
+  local opt = optim.AdamW(net:parameters())
+  return net, { main = opt }, function(good, r, ema)
+    r:log(opt:update(net(batch(good, 6, 3)):square():mean()))
+    ema:update()
+  end
 end
 
 describe("a refused batch", function()
   it("leaves no trace in norms, spectral vectors, a script's own buffers, optimizer and average", function()
     same(function()
       local net = nn.Sequential(nn.spectral_norm(nn.Linear(3, 4)), nn.BatchNorm2d(4), Mean(4), nn.Linear(4, 1))
-      local opt = optim.AdamW(net:parameters())
-      return net, { main = opt }, function(good, r, ema)
-        r:log(opt:update(net(batch(good, 6, 3)):square():mean()))
-        ema:update()
-      end
+      return by_adamw(net)
     end)
   end)
 
@@ -198,19 +206,12 @@ describe("a refused batch", function()
 end)
 
 describe("a refused batch of a loop without a run", function()
-  local function same_in_plain(make)
-    local with, without = plain(make, true), plain(make, false)
-    for name, v in pairs(without) do assert.same(v, with[name], name) end
-  end
+  local function same_in_plain(make) same_by(plain, make) end
 
   it("leaves no trace in norms, spectral vectors, optimizer and average", function()
     same_in_plain(function()
       local net = nn.Sequential(nn.spectral_norm(nn.Linear(3, 4)), nn.BatchNorm2d(4), nn.Linear(4, 1))
-      local opt = optim.AdamW(net:parameters())
-      return net, { main = opt }, function(good, r, ema)
-        r:log(opt:update(net(batch(good, 6, 3)):square():mean()))
-        ema:update()
-      end
+      return by_adamw(net)
     end)
   end)
 

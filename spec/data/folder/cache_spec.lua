@@ -69,12 +69,6 @@ end
 -- A file with a time of its own, whatever the clock says.
 local function touch(path, seconds) assert(lfs.touch(root .. "/" .. path, seconds, seconds)) end
 
-local function files_in(folder)
-  local n = 0
-  for name in lfs.dir(folder) do n = n + (name:find "^%.%.?$" and 0 or 1) end
-  return n
-end
-
 describe("the cache of a folder", function()
   before_each(function()
     top = child.folder()
@@ -94,7 +88,7 @@ describe("the cache of a folder", function()
     assert.matches("\n  cache: read from .*set.safetensors$", tostring(second.report))
     assert.equal((tostring(first.report):gsub("\n  cache:.*", "")), (tostring(second.report):gsub("\n  cache:.*", "")))
     assert.is_false(second.report:complete())
-    assert.equal(2, files_in(top))
+    assert.equal(2, child.count(top))
     for _, set in ipairs { first, second } do
       local batch = set:batches(4, { seed = 3, flip = true }):next()
       assert.same({ 4, 4, 4, 3 }, batch.x.shape)
@@ -298,7 +292,7 @@ describe("the cache of a folder", function()
     fails("interrupted by Ctrl-C", load)
     core.load_pictures = read
     assert.equal(good, child.read(cache))
-    assert.equal(2, files_in(top))
+    assert.equal(2, child.count(top))
   end)
 
   it("is written piece by piece: no more pictures are in memory than a few", function()
@@ -352,7 +346,7 @@ describe("the cache of a folder", function()
       core.debug_fail_allocation(0)
       assert(ok or set:find("not enough memory", 1, true), set)
       if ok then assert.same(expected, content(set)) end
-      assert.equal(ok and 2 or 1, files_in(top))
+      assert.equal(ok and 2 or 1, child.count(top))
       if not ok then load() end
       core.debug_fail_allocation(n)
       local again, cached = pcall(load)
