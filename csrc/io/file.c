@@ -45,8 +45,7 @@ void lt_bytes_free(lt_bytes *b)
     *b = (lt_bytes){0};
 }
 
-// "cannot <verb> '<path>': <reason>"
-static int fail_errno(const char *verb, const char *path)
+int lt_fail_errno(const char *verb, const char *path)
 {
     char reason[128]; // strerror's own text may be of another thread by the time that it is read
     const int number = errno;
@@ -70,9 +69,9 @@ int lt_file_open(const char *path, uint64_t *size)
     struct stat s;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // without O_NONBLOCK a pipe would wait for a writer
     if (fd < 0)
-        return fail_errno("open", path);
+        return lt_fail_errno("open", path);
     if (fstat(fd, &s) != 0)
-        fail_errno("open", path);
+        lt_fail_errno("open", path);
     else if (want_regular(&s, "open", path) == LT_OK) {
         *size = (uint64_t)s.st_size;
         return fd;
@@ -88,7 +87,7 @@ int lt_file_read_at(int fd, const char *path, uint64_t offset, void *out, size_t
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return fail_errno("read", path);
+            return lt_fail_errno("read", path);
         if (got == 0)
             return lt_fail("cannot read '%s': it became shorter while it was read", lt_shown(path, strlen(path)));
         p += got;
@@ -170,17 +169,17 @@ int lt_file_append(const char *path, const void *data, size_t n)
     struct stat s;
     const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
     if (fd < 0)
-        return fail_errno("write", path);
-    int status = fstat(fd, &s) == 0 ? LT_OK : fail_errno("write", path);
+        return lt_fail_errno("write", path);
+    int status = fstat(fd, &s) == 0 ? LT_OK : lt_fail_errno("write", path);
     if (status == LT_OK)
         status = want_regular(&s, "write", path);
     if (status == LT_OK && write_all(fd, data, n) != 0) {
-        status = fail_errno("write", path);
+        status = lt_fail_errno("write", path);
         if (ftruncate(fd, s.st_size) != 0) // half of the bytes stay where not even this works
             status = LT_FAIL;
     }
     if (close(fd) != 0 && status == LT_OK)
-        status = fail_errno("write", path);
+        status = lt_fail_errno("write", path);
     return status;
 }
 
@@ -188,8 +187,8 @@ int lt_file_sync(const char *path)
 {
     const int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return fail_errno("write", path);
-    const int status = sync_retrying(fd) == 0 ? LT_OK : fail_errno("write", path);
+        return lt_fail_errno("write", path);
+    const int status = sync_retrying(fd) == 0 ? LT_OK : lt_fail_errno("write", path);
     close(fd);
     return status;
 }
@@ -276,7 +275,7 @@ int lt_replace_begin(lt_replacement *r, const char *path)
     if (!realpath(path, r->path)) { // a new file, or an error that opening will tell
         if (strlen(path) >= sizeof r->path) {
             errno = ENAMETOOLONG;
-            return fail_errno("write", path);
+            return lt_fail_errno("write", path);
         }
         strcpy(r->path, path);
     }
@@ -284,12 +283,12 @@ int lt_replace_begin(lt_replacement *r, const char *path)
     if (exists && want_regular(&s, "write", path) != LT_OK)
         return LT_FAIL;
     if (exists && access(r->path, W_OK) != 0) // rename would not care, the owner of a read-only file does
-        return fail_errno("write", path);
+        return lt_fail_errno("write", path);
     tidy(r->path);
     if ((r->fd = open_temporary(r)) < 0)
-        return fail_errno("write", path);
+        return lt_fail_errno("write", path);
     if (exists && fchmod(r->fd, s.st_mode & 0777) != 0) {
-        fail_errno("write", path);
+        lt_fail_errno("write", path);
         lt_replace_abort(r);
         return LT_FAIL;
     }
@@ -298,13 +297,13 @@ int lt_replace_begin(lt_replacement *r, const char *path)
 
 int lt_replace_write(lt_replacement *r, const void *data, size_t n)
 {
-    return write_all(r->fd, data, n) == 0 ? LT_OK : fail_errno("write", r->path);
+    return write_all(r->fd, data, n) == 0 ? LT_OK : lt_fail_errno("write", r->path);
 }
 
 int lt_replace_write_at(lt_replacement *r, uint64_t offset, const void *data, size_t n)
 {
     if (lseek(r->fd, (off_t)offset, SEEK_SET) < 0)
-        return fail_errno("write", r->path);
+        return lt_fail_errno("write", r->path);
     return lt_replace_write(r, data, n);
 }
 
@@ -339,17 +338,17 @@ int lt_replace_commit(lt_replacement *r)
         if (status == 0)
             status = rename(r->temporary, r->path);
         if (status != 0) {
-            fail_errno("write", r->path);
+            lt_fail_errno("write", r->path);
             unlink(r->temporary);
         }
         r->fd = -1;
     } else {
-        fail_errno("write", r->path);
+        lt_fail_errno("write", r->path);
         lt_replace_abort(r);
     }
     if (status != 0)
         return LT_FAIL;
-    return sync_folder(r->path) == LT_OK ? LT_OK : fail_errno("sync the folder of", r->path);
+    return sync_folder(r->path) == LT_OK ? LT_OK : lt_fail_errno("sync the folder of", r->path);
 }
 
 int lt_file_save(const char *path, const void *data, size_t n)

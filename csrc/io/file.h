@@ -54,6 +54,8 @@ int lt_file_save(const char *path, const void *data, size_t n);
 // Puts the path in front of the last message ("'a.png': bad CRC"); an allocation's failure stays as it is.
 // Always returns LT_FAIL.
 int lt_fail_in_file(const char *path);
+// "cannot <verb> '<path>': <reason of errno>". Always returns LT_FAIL.
+int lt_fail_errno(const char *verb, const char *path);
 
 // `text` as it may be printed: control characters become '?', long text is cut. One of a few rotating buffers.
 const char *lt_shown(const char *text, size_t n);

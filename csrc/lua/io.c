@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -253,11 +252,7 @@ static int close_folder(lua_State *L)
 
 static int fail_to_list(lua_State *L, const char *path)
 {
-    char reason[128];
-    const int number = errno;
-    if (strerror_r(number, reason, sizeof reason) != 0)
-        snprintf(reason, sizeof reason, "error %d", number);
-    lt_fail("cannot list '%s': %s", lt_shown(path, strlen(path)), reason);
+    lt_fail_errno("list", path);
     return lt_raise(L);
 }
 
