@@ -40,34 +40,61 @@ typedef struct {
     float beta;         // 0: C is not read
 } lt_tile;
 
-LT_INLINE void lt_tile_store(const lt_tile *t, lt_vec (*sum)[LT_NV_MAX], const int mr, const int nv)
+// The whole tile goes into C: no row or column of it lies outside.
+LT_INLINE void lt_tile_store_whole(const lt_tile *t, lt_vec (*sum)[LT_NV_MAX], const int mr, const int nv)
 {
-    if (t->columns == nv * LT_LANES) {
-        for (int i = 0; i < mr && i < t->m; i++) {
-            lt_vec_u *c = (lt_vec_u *)(t->out[i] + t->column);
-            for (int j = 0; j < nv; j++) {
-                lt_vec v = t->bias ? sum[i][j] + ((const lt_vec_u *)t->bias)[j] : sum[i][j];
-                c[j] = t->beta != 0 ? v + t->beta * c[j] : v;
-            }
-        }
-        return;
-    }
-    float flat[LT_MR_MAX][LT_NR_MAX];
+    lt_vec bias[LT_NV_MAX];
+    for (int j = 0; j < nv; j++)
+        bias[j] = t->bias ? (lt_vec)((const lt_vec_u *)t->bias)[j] : (lt_vec){0};
+    if (t->beta != 0)
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                sum[i][j] = sum[i][j] + bias[j] + t->beta * ((const lt_vec_u *)(t->out[i] + t->column))[j];
+    else if (t->bias)
+        for (int i = 0; i < mr; i++)
+            for (int j = 0; j < nv; j++)
+                sum[i][j] += bias[j];
     for (int i = 0; i < mr; i++)
         for (int j = 0; j < nv; j++)
-            ((lt_vec_u *)flat[i])[j] = sum[i][j];
-    for (int i = 0; i < t->m; i++) {
+            ((lt_vec_u *)(t->out[i] + t->column))[j] = sum[i][j];
+}
+
+// The rows and columns of the tile that are inside of C.
+static __attribute__((unused, noinline)) void lt_tile_store_part(const lt_tile *t, const float *flat, int64_t ld)
+{
+    for (int64_t i = 0; i < t->m; i++) {
         float *c = t->out[i] + t->column;
         for (int64_t j = 0; j < t->columns; j++) {
-            float v = t->bias ? flat[i][j] + t->bias[j] : flat[i][j];
+            float v = t->bias ? flat[i * ld + j] + t->bias[j] : flat[i * ld + j];
             c[j] = t->beta != 0 ? v + t->beta * c[j] : v;
         }
     }
 }
 
+LT_INLINE void lt_tile_store(const lt_tile *t, lt_vec (*sum)[LT_NV_MAX], const int mr, const int nv)
+{
+    if (t->columns == nv * LT_LANES && t->m == mr) {
+        lt_tile_store_whole(t, sum, mr, nv);
+        return;
+    }
+    float flat[LT_MR_MAX * LT_NR_MAX];
+    for (int i = 0; i < mr; i++)
+        for (int j = 0; j < nv; j++)
+            ((lt_vec_u *)(flat + i * LT_NR_MAX))[j] = sum[i][j];
+    lt_tile_store_part(t, flat, LT_NR_MAX);
+}
+
+// C is asked for while the sum runs: it may lie in memory, and a store waits for what it writes into.
+LT_INLINE void lt_tile_expect(const lt_tile *t, const int mr)
+{
+    for (int i = 0; i < mr && i < t->m; i++)
+        __builtin_prefetch(t->out[i] + t->column, 1);
+}
+
 // A by row pointers, one a row of C (all mr must be readable); B packed [tap][step][nv vectors].
 LT_INLINE void lt_tile_rows_body(const lt_tile *t, const int mr, const int nv)
 {
+    lt_tile_expect(t, mr);
     lt_vec sum[LT_MR_MAX][LT_NV_MAX];
     for (int i = 0; i < mr; i++)
         for (int j = 0; j < nv; j++)
@@ -93,6 +120,7 @@ LT_INLINE void lt_tile_rows_body(const lt_tile *t, const int mr, const int nv)
 // A packed [step][mr]; B by row pointers, one a step, read from `source` on (whole vectors). One tap.
 LT_INLINE void lt_tile_outer_body(const lt_tile *t, int64_t source, const int mr, const int nv)
 {
+    lt_tile_expect(t, mr);
     lt_vec sum[LT_MR_MAX][LT_NV_MAX];
     for (int i = 0; i < mr; i++)
         for (int j = 0; j < nv; j++)
