@@ -1,12 +1,12 @@
 // Matrix products on the tiles of tile.h.
 //
-// B is packed in panels, up to 3 MB of it at a time, shared by all threads: a panel of up to 768 x 64 (196 KB) streams
-// from the second-level cache, which feeds the tiles as fast as they multiply. A is read where it lies, in blocks of up
-// to 96 rows (96 x 768 floats: 288 KB of that cache); of a transposed A, blocks are packed in panels of a tile's
-// height. Threads share out blocks of rows, and shares of the panels where blocks are few, so that none waits long for
-// the last. Sums over k go in equal chunks of up to 768, in order. Where k is long and C small, as in weight gradients,
-// k is cut into slices instead, each summed on its own by one thread into a copy of C, and the copies are added in
-// order.
+// B is packed in panels, up to 3 MB of it at a time, shared by all threads. A panel of up to 384 x 16 (24 KB) stays in
+// the first-level cache while the rows of a block pass by; one of 768 x 64 (196 KB) streams from the second, which
+// feeds AVX-512's tiles as fast as they multiply. A is read where it lies, in blocks of up to 96 rows; of a transposed
+// A, blocks are packed in panels of a tile's height, beforehand where they are few. Threads share out blocks of rows,
+// and shares of the panels where blocks are few, so that none waits long for the last. Sums over k go in equal chunks,
+// in order. Where k is long and C small, k is cut into slices instead, each summed on its own by one thread into a copy
+// of C, and the copies are added in order.
 //
 // An OpenBLAS that is older than the processor falls back to SSE code, a tenth of the speed: so products are our own,
 // and LAPACK alone is OpenBLAS's.
@@ -19,8 +19,14 @@
 #include "kernel/panel.h"
 #include "kernel/simd.h"
 
-enum { MOST_K = 768, CHUNK_N = 1024, PACKED = MOST_K * CHUNK_N, ITEMS = 16, ITEMS_ROWS = 44, SMALL = 1 << 16 };
-enum { ALONE = 1 << 17, SLICE_K = 512, COPIES = 1 << 21 }; // floats of packed B of one thread; of all copies of C
+// Steps of k: with 16 columns to a panel it then fits the first-level cache, beside the rows of a tile; wider panels
+// stream from the second.
+enum { MOST_K = LT_NR_MAX == 16 ? 384 : 768, PACKED = 768 * 1024, CHUNK_N = 1024 };
+// Items that keep all threads busy to the end; fewer blocks or products than that want to be cut; multiplications and
+// floats to pack that are worth a thread.
+enum { ITEMS = 44, FEW = 16, SMALL = 1 << 16, PACK = 1 << 15 };
+enum { ALONE = 1 << 17 };                                    // floats of packed B of one thread
+enum { MOST_SLICES = 16, SLICE_K = 512, SLICE_C = 1 << 16 }; // floats of a C that is sliced
 
 typedef struct {
     const lt_gemm_args *p;
@@ -28,8 +34,10 @@ typedef struct {
     int64_t k0, k, n0, n;               // the chunk
     int64_t rows, panels, shares;       // rows of a block; panels of the chunk and shares of them
     int64_t step, columns;              // sizes of the chunks of k and of n
+    int64_t blocks;                     // of rows
     float *packed, *scratch, *copies;
-    int64_t room;   // floats a thread needs for itself
+    float *turned;  // all blocks of a transposed A, `room` floats each; NULL: each is packed where it is used
+    int64_t room;   // floats of one packed block of A; what a thread needs for itself
     int64_t slices; // of k
 } job;
 
@@ -52,7 +60,16 @@ static int64_t turned_size(const lt_gemm_args *p, int64_t step)
     return p->trans_a ? lt_transposed_room(step, lt_min_i64(p->m, LT_ROWS)) : 0;
 }
 
-// Rows [i, i + m) of the chunk's product into C, columns [from, to) of the chunk.
+// Columns [i, i + m) of the chunk of a transposed A. Gives the height of their panels.
+static int turn(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, float *turned)
+{
+    const int mr = lt_outer_height(lt_panel_vectors(0, j->n), p->m);
+    lt_pack_transposed(p->a + j->k0 * p->lda + i, p->lda, j->k, m, mr, turned);
+    return mr;
+}
+
+// Rows [i, i + m) of the chunk's product into C, columns [from, to) of the chunk. A transposed A is packed into
+// `turned` first, unless it is there already.
 static void block(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, int64_t from, int64_t to, float *turned)
 {
     const lt_panels b = {j->packed, j->k, j->n, j->k};
@@ -61,8 +78,7 @@ static void block(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, int
     const float beta = first ? p->beta : 1;
     float *c = p->c + i * p->ldc + j->n0;
     if (p->trans_a) {
-        const int mr = lt_outer_height(lt_panel_vectors(0, j->n), p->m);
-        lt_pack_transposed(p->a + j->k0 * p->lda + i, p->lda, j->k, m, mr, turned);
+        const int mr = j->turned ? lt_outer_height(lt_panel_vectors(0, j->n), p->m) : turn(p, j, i, m, turned);
         lt_transposed_times_panels(turned, mr, m, &b, from, to, bias, beta, c, p->ldc);
     } else {
         lt_rows_times_panels(p->a + i * p->lda + j->k0, p->lda, m, &b, from, to, bias, beta, c, p->ldc);
@@ -74,22 +90,30 @@ static const float *chunk_of_b(const lt_gemm_args *p, const job *j)
     return p->trans_b ? p->b + j->n0 * p->ldb + j->k0 : p->b + j->k0 * p->ldb + j->n0;
 }
 
+static float *turned_block(const job *j, int64_t block)
+{
+    return j->turned ? j->turned + block * j->room : j->scratch + lt_thread_index() * j->room;
+}
+
+// Items: blocks of a transposed A, where they are packed beforehand, then panels of B.
 static void pack_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    for (int64_t i = begin; i < end; i++)
-        lt_pack_panel(chunk_of_b(j->p, j), j->p->ldb, j->p->trans_b, j->k, j->n, i * LT_NR_MAX, j->p->alpha,
-                      j->packed + i * LT_NR_MAX * j->k);
+    const int64_t blocks = j->turned ? j->blocks : 0, from = lt_max_i64(0, begin - blocks);
+    for (int64_t i = begin; i < lt_min_i64(end, blocks); i++)
+        turn(j->p, j, i * j->rows, lt_min_i64(j->rows, j->p->m - i * j->rows), turned_block(j, i));
+    if (end > blocks)
+        lt_pack_columns(chunk_of_b(j->p, j), j->p->ldb, j->p->trans_b, j->k, j->n, from * LT_NR_MAX,
+                        (end - blocks) * LT_NR_MAX, j->p->alpha, j->packed);
 }
 
 static void block_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     for (int64_t item = begin; item < end; item++) {
-        int64_t i = item / j->shares * j->rows, share = item % j->shares;
+        int64_t b = item / j->shares, i = b * j->rows, share = item % j->shares;
         int64_t from = share * j->panels / j->shares * LT_NR_MAX, to = (share + 1) * j->panels / j->shares * LT_NR_MAX;
-        block(j->p, j, i, lt_min_i64(j->rows, j->p->m - i), from, lt_min_i64(to, j->n),
-              j->scratch + lt_thread_index() * j->room);
+        block(j->p, j, i, lt_min_i64(j->rows, j->p->m - i), from, lt_min_i64(to, j->n), turned_block(j, b));
     }
 }
 
@@ -184,8 +208,9 @@ static void add_piece(void *context, int64_t begin, int64_t end) // rows of C
 // How many slices k is worth; 1: none.
 static int64_t slices_of(const lt_gemm_args *p)
 {
-    int64_t slices = lt_min_i64(lt_min_i64(ITEMS, p->k / SLICE_K), COPIES / (p->m * p->n));
-    return p->k >= 4 * lt_max_i64(p->m, p->n) ? lt_max_i64(1, slices) : 1;
+    if (p->k < 4 * lt_max_i64(p->m, p->n) || p->m * p->n > SLICE_C)
+        return 1;
+    return lt_max_i64(1, lt_min_i64(MOST_SLICES, p->k / SLICE_K));
 }
 
 static int sliced(const lt_gemm_args *p, int64_t slices)
@@ -204,14 +229,29 @@ static int sliced(const lt_gemm_args *p, int64_t slices)
 
 // ---- the product
 
-static void cut(job *j)
+// Blocks of rows of equal height, in whole tiles of every height.
+static void cut_rows(job *j)
 {
-    const lt_gemm_args *p = j->p;
-    int64_t blocks = (p->m + LT_ROWS - 1) / LT_ROWS;
-    j->rows = lt_min_i64(LT_ROWS, ((p->m + blocks - 1) / blocks + 23) / 24 * 24);
+    const int64_t m = j->p->m, least = (m + LT_ROWS - 1) / LT_ROWS;
+    j->rows = lt_min_i64(LT_ROWS, ((m + least - 1) / least + 23) / 24 * 24);
+    j->blocks = (m + j->rows - 1) / j->rows;
+}
+
+// Shares of the chunk's panels: as many as make enough items of few blocks. A block of a transposed A that is packed
+// where it is used is not packed twice.
+static void cut_panels(job *j)
+{
     j->panels = (j->n + LT_NR_MAX - 1) / LT_NR_MAX;
-    const int64_t items = p->trans_a ? ITEMS : ITEMS_ROWS; // a share of a transposed A is packed anew
-    j->shares = blocks >= items ? 1 : lt_min_i64(j->panels, (items + blocks - 1) / blocks);
+    const bool whole = j->blocks >= ITEMS || (j->p->trans_a && !j->turned);
+    j->shares = whole ? 1 : lt_min_i64(j->panels, (ITEMS + j->blocks - 1) / j->blocks);
+}
+
+static void multiply_chunk(job *j)
+{
+    const int64_t turned = j->turned ? j->blocks : 0, least = j->k * LT_NR_MAX;
+    cut_panels(j);
+    lt_parallel(turned + j->panels, 1 + PACK / least, pack_piece, j);
+    lt_parallel(j->blocks * j->shares, lt_grain(j->rows * j->k * j->n / j->shares), block_piece, j);
 }
 
 static int run(const lt_gemm_args *p)
@@ -227,21 +267,21 @@ static int run(const lt_gemm_args *p)
     if (p->m * p->n * p->k <= SMALL)
         return small(p);
     job j = {.p = p, .step = equal_chunks(p->k, MOST_K)};
+    cut_rows(&j);
     j.columns = chunk_n(p->n, j.step);
     const int64_t packed = j.step * lt_panel_room(lt_min_i64(p->n, j.columns));
+    const bool beforehand = p->trans_a && j.blocks < FEW;
     j.room = turned_size(p, j.step);
-    j.packed = lt_alloc((size_t)(packed + j.room * lt_threads()) * sizeof(float));
+    j.packed = lt_alloc((size_t)(packed + j.room * (beforehand ? j.blocks : lt_threads())) * sizeof(float));
     if (!j.packed)
         return LT_FAIL;
     j.scratch = j.packed + packed;
+    j.turned = beforehand ? j.scratch : NULL;
     for (j.n0 = 0; j.n0 < p->n; j.n0 += j.columns)
         for (j.k0 = 0; j.k0 < p->k; j.k0 += j.step) {
             j.n = lt_min_i64(j.columns, p->n - j.n0);
             j.k = lt_min_i64(j.step, p->k - j.k0);
-            cut(&j);
-            lt_parallel(j.panels, 1 + 16384 / (j.k * LT_NR_MAX), pack_piece, &j);
-            lt_parallel((p->m + j.rows - 1) / j.rows * j.shares, lt_grain(j.rows * j.k * j.n / j.shares), block_piece,
-                        &j);
+            multiply_chunk(&j);
         }
     lt_free(j.packed);
     return LT_OK;
@@ -260,7 +300,7 @@ static int batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a
 {
     job j = {.p = p, .offset_a = offset_a, .offset_b = offset_b};
     const int64_t work = p->m * p->n * p->k;
-    if (p->m == 0 || p->n == 0 || work == 0 || (batch < ITEMS && work > SMALL)) { // nothing, or few and large
+    if (p->m == 0 || p->n == 0 || work == 0 || (batch < FEW && work > SMALL)) { // nothing, or few and large
         for (int64_t i = 0; i < batch; i++) {
             lt_gemm_args one = lt_gemm_of_batch(p, i, offset_a, offset_b);
             if (run(&one) != LT_OK)

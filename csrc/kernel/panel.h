@@ -39,11 +39,43 @@ typedef struct {
     int64_t k, n, steps;
 } lt_panels;
 
+// Panels that are packed side by side: so many cache lines of a row are read one after the other.
+enum { LT_PACK_PANELS = 512 / LT_NR_MAX > 8 ? 8 : 512 / LT_NR_MAX };
+
+// `panels` whole panels of B, k x n, from `column` on.
+static __attribute__((unused)) void lt_pack_whole_panels(const float *b, int64_t ld, int64_t k, int64_t panels,
+                                                         int64_t column, float scale, float *to)
+{
+    const float *from = b + column;
+    for (int64_t i = 0; i < k; i++, from += ld, to += LT_NR_MAX)
+        for (int64_t panel = 0; panel < panels; panel++)
+            for (int j = 0; j < LT_NR_MAX; j += LT_LANES) {
+                if (j % 16 == 0)
+                    __builtin_prefetch(from + LT_AHEAD * ld + panel * LT_NR_MAX + j);
+                *(lt_vec_u *)(to + panel * LT_NR_MAX * k + j) =
+                    scale * *(const lt_vec_u *)(from + panel * LT_NR_MAX + j);
+            }
+}
+
+// Columns [from, to) of scale * op(B), from: a panel's start.
+static __attribute__((unused)) void lt_pack_columns(const float *b, int64_t ld, bool trans, int64_t k, int64_t n,
+                                                    int64_t from, int64_t to, float scale, float *packed)
+{
+    for (int64_t column = from; column < to;) {
+        const int64_t whole = lt_min_i64(LT_PACK_PANELS, (lt_min_i64(to, n) - column) / LT_NR_MAX);
+        float *panel = packed + column * k;
+        if (trans || whole == 0)
+            lt_pack_panel(b, ld, trans, k, n, column, scale, panel);
+        else
+            lt_pack_whole_panels(b, ld, k, whole, column, scale, panel);
+        column += (trans || whole == 0 ? 1 : whole) * LT_NR_MAX;
+    }
+}
+
 static __attribute__((unused)) void lt_pack_panels(const float *b, int64_t ld, bool trans, int64_t k, int64_t n,
                                                    float scale, float *to)
 {
-    for (int64_t column = 0; column < n; column += LT_NR_MAX)
-        lt_pack_panel(b, ld, trans, k, n, column, scale, to + column * k);
+    lt_pack_columns(b, ld, trans, k, n, 0, n, scale, to);
 }
 
 // Rows are handed to the tiles in pointers, up to this many at a time; a multiple of every tile height.
@@ -131,6 +163,7 @@ static __attribute__((unused)) void lt_pack_transposed(const float *a, int64_t l
 LT_INLINE void lt_tile_transposed_body(const lt_tile *t, const float *a, int64_t a_step, const float *b, int64_t b_step,
                                        const int mr, const int nv)
 {
+    lt_tile_expect(t, mr);
     lt_vec sum[LT_MR_MAX][LT_NV_MAX];
     for (int i = 0; i < mr; i++)
         for (int j = 0; j < nv; j++)
