@@ -55,8 +55,13 @@ FLAGS_avx512bf16 := $(FLAGS_avx512) -mavx512bf16
 EMULATE_AMX ?=
 BASE_FLAGS += $(if $(EMULATE_AMX),-DLT_AMX_EMULATED)
 FLAGS_amx := $(FLAGS_avx512bf16) -DLT_AMX $(if $(EMULATE_AMX),,-mamx-tile -mamx-bf16)
-# Those of the two that the compiler knows.
 accepts   = $(shell $(CC) $(1) -x c -E /dev/null >/dev/null 2>&1 && echo yes)
+# Every 64-bit ARM has NEON. gcc's first scheduling loads ahead of time until it is out of registers; clang has no such flag.
+ifneq (,$(filter aarch64% arm64%,$(ARCH)))
+ISAS      += neon
+FLAGS_neon := $(KERNEL_OPTIMIZE) -DLT_NEON $(if $(call accepts,-Werror -fno-schedule-insns),-fno-schedule-insns)
+endif
+# Those of the two that the compiler knows.
 BF16_ISAS := $(if $(filter avx512,$(ISAS)),$(foreach isa,avx512bf16 amx,$(if $(call accepts,$(FLAGS_$(isa))),$(isa))))
 BASE_FLAGS += $(BF16_ISAS:%=-DLT_HAVE_%)
 

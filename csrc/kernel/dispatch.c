@@ -87,6 +87,8 @@ static bool amx_here(void)
 #endif
 }
 #endif
+#elif defined(__aarch64__)
+TABLES(neon);
 #endif
 
 // A set's kernels of both precisions.
@@ -125,6 +127,8 @@ static int list_sets(set *sets)
 #endif
     sets[n++] = (set){"avx512", &kernels_avx512, &lt_rounded_avx512, avx512, NULL};
     sets[n++] = (set){"avx2", &kernels_avx2, &lt_rounded_avx2, avx2, NULL};
+#elif defined(__aarch64__)
+    sets[n++] = (set){"neon", &kernels_neon, &lt_rounded_neon, true, NULL};
 #endif
     sets[n++] = (set){"portable", &kernels_portable, &lt_rounded_portable, true, NULL};
     return n;
