@@ -56,13 +56,18 @@ EMULATE_AMX ?=
 BASE_FLAGS += $(if $(EMULATE_AMX),-DLT_AMX_EMULATED)
 FLAGS_amx := $(FLAGS_avx512bf16) -DLT_AMX $(if $(EMULATE_AMX),,-mamx-tile -mamx-bf16)
 accepts   = $(shell $(CC) $(1) -x c -E /dev/null >/dev/null 2>&1 && echo yes)
-# Every 64-bit ARM has NEON. gcc's first scheduling loads ahead of time until it is out of registers; clang has no such flag.
+# Every 64-bit ARM has NEON. Where tiles fill the registers, gcc's first scheduling loads ahead of time until it has none
+# left (clang has no such flag); loops over elements are short of everything but registers.
 ifneq (,$(filter aarch64% arm64%,$(ARCH)))
 ISAS      += neon
-FLAGS_neon := $(KERNEL_OPTIMIZE) -DLT_NEON $(if $(call accepts,-Werror -fno-schedule-insns),-fno-schedule-insns)
+IN_ORDER  := $(if $(call accepts,-Werror -fno-schedule-insns),-fno-schedule-insns)
+TILED      = $(if $(filter $(addprefix $(BUILD)/kernel/,gemm% conv% attention%),$@),$(IN_ORDER),-funroll-loops)
+FLAGS_neon = $(KERNEL_OPTIMIZE) -DLT_NEON $(TILED)
+FLAGS_neonbf16 := $(KERNEL_OPTIMIZE) -DLT_NEON $(IN_ORDER) -march=armv8.2-a+bf16 -DLT_NEON_BF16
 endif
-# Those of the two that the compiler knows.
-BF16_ISAS := $(if $(filter avx512,$(ISAS)),$(foreach isa,avx512bf16 amx,$(if $(call accepts,$(FLAGS_$(isa))),$(isa))))
+# Those sets with products of bfloat16 that the compiler knows.
+BF16_ISAS := $(foreach isa,$(if $(filter avx512,$(ISAS)),avx512bf16 amx) $(if $(filter neon,$(ISAS)),neonbf16), \
+               $(if $(call accepts,$(FLAGS_$(isa))),$(isa)))
 BASE_FLAGS += $(BF16_ISAS:%=-DLT_HAVE_%)
 
 # Files of csrc/kernel are compiled once an instruction set; *_bf16.c for those that multiply bfloat16, attention and

@@ -16,7 +16,7 @@
 #include "kernel/attention.h"
 #include "kernel/isa.h"
 #include "kernel/rounding.h"
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(LT_NEON_BF16)
 #include "kernel/panel_bf16.h"
 enum { LT_ATTENTION_PAIRS = true };
 #else

@@ -64,7 +64,7 @@ static void add_turned(const job *j, const lt_attention_block *at, const float *
     const lt_attention_shape *s = j->s;
     const int64_t ld = lt_attention_ld(s);
     lt_pack_panels(b, step, false, at->rows, s->d, 1, j->some);
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(LT_NEON_BF16)
     lt_transposed_rows_times_panels(a, ld, at->keys, &(lt_panels){j->some, at->rows, s->d, at->rows}, beta, c,
                                     s->kv_step);
 #else

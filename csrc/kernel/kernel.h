@@ -33,7 +33,7 @@
 #include "kernel/update.h"
 
 typedef struct {
-    const char *isa; // "portable", "avx2", "avx512", "avx512bf16", "amx", "neon"
+    const char *isa; // "portable", "avx2", "avx512", "avx512bf16", "amx", "neon", "neonbf16"
     const lt_pointwise_kernels *pointwise;
     const lt_copy_kernels *copy;
     const lt_index_kernels *index;
