@@ -146,8 +146,10 @@ LT_INLINE lt_vec lt_neon_round(float32x4_t a, float32x4_t b)
 // Pairs of one row, low, and the next, high.
 LT_INLINE float32x4_t lt_neon_weave(float32x4_t row, float32x4_t next)
 {
-    const uint16x8_t low = vreinterpretq_u16_bf16(vcvtq_low_bf16_f32(row));
-    return vreinterpretq_f32_u16(vzip1q_u16(low, vreinterpretq_u16_bf16(vcvtq_low_bf16_f32(next))));
+    uint16x8_t low = vreinterpretq_u16_bf16(vcvtq_low_bf16_f32(row));
+    uint16x8_t high = vreinterpretq_u16_bf16(vcvtq_low_bf16_f32(next));
+    __asm__("" : "+w"(low), "+w"(high)); // clang 14 else makes it a zip of bfloat16, which it does not know
+    return vreinterpretq_f32_u16(vzip1q_u16(low, high));
 }
 
 // Rows [0, m) of `k` values -> rows of lt_pairs(k) pairs, `steps` apart.
