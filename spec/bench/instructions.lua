@@ -9,6 +9,9 @@ local NAMES = {
   "gemm", "linear", "conv3x3", "conv3x3_stride", "conv4x4_stride", "depthwise", "group_norm", "layer_norm", "attention",
   "gelu", "softmax",
 }
+local PRODUCTS = { -- what the precision is for
+  gemm = true, linear = true, conv3x3 = true, conv3x3_stride = true, conv4x4_stride = true, attention = true,
+}
 
 -- What is counted, forward and backward, by name.
 local function cases(core)
@@ -70,7 +73,7 @@ local function count(emulator, set, name, times, pass, precision)
 end
 
 local function rows(emulator, name)
-  for _, precision in ipairs { "float32", "bf16" } do
+  for _, precision in ipairs(PRODUCTS[name] and { "float32", "bf16" } or { "float32" }) do
     for _, pass in ipairs { "forward", "backward" } do
       local line, base = ("%-15s %-8s %-8s"):format(name, precision, pass), nil
       for _, set in ipairs(SETS) do
