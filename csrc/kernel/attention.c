@@ -99,7 +99,8 @@ static void forward_piece(void *context, int64_t begin, int64_t end)
     const job *j = context;
     const lt_attention_shape *s = j->s;
     float *kt = j->scratch + lt_thread_index() * j->area;
-    float *v = kt + s->d * lt_panel_room(j->keys), *score = v + j->keys * lt_panel_room(s->d);
+    float *v = kt + lt_attention_depth(s->d) * lt_panel_room(j->keys);
+    float *score = v + lt_attention_depth(j->keys) * lt_panel_room(s->d);
     for (int64_t item = begin; item < end; item++) {
         const int64_t bh = item / j->shares, share = item % j->shares;
         const int64_t from = share * j->blocks / j->shares, to = (share + 1) * j->blocks / j->shares;
@@ -138,7 +139,8 @@ static int forward(const lt_attention_shape *s, const float *q, const float *k, 
              .keys = lt_attention_keys(s)};
     j.blocks = (s->lq + j.rows - 1) / j.rows;
     j.shares = heads >= LT_ATTENTION_ITEMS ? 1 : lt_min_i64(j.blocks, (LT_ATTENTION_ITEMS + heads - 1) / heads);
-    j.area = s->d * lt_panel_room(j.keys) + j.keys * lt_panel_room(s->d) + j.rows * lt_attention_ld(s) + 16;
+    j.area = lt_attention_depth(s->d) * lt_panel_room(j.keys) + lt_attention_depth(j.keys) * lt_panel_room(s->d) +
+             j.rows * lt_attention_ld(s) + 16;
     j.scratch = lt_alloc((size_t)(j.area * lt_threads() + heads * s->lq) * sizeof(float));
     if (!j.scratch)
         return LT_FAIL;

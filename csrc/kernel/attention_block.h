@@ -16,7 +16,7 @@
 #include "kernel/attention.h"
 #include "kernel/isa.h"
 #include "kernel/rounding.h"
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(LT_NEON_BF16)
 #include "kernel/panel_bf16.h"
 enum { LT_ATTENTION_PAIRS = true };
 #else
@@ -55,6 +55,16 @@ LT_INLINE int64_t lt_attention_queries(const lt_attention_shape *s)
 LT_INLINE int64_t lt_attention_keys(const lt_attention_shape *s)
 {
     return lt_min_i64(s->lk, lt_attention_cut(s->lk, LT_ATTENTION_KEYS, LT_NR_MAX));
+}
+
+// What a column of a packed panel of k rows takes, in floats: bfmmla reads two pairs at least (tile_neon_bf16.h).
+LT_INLINE int64_t lt_attention_depth(int64_t k)
+{
+#if defined(LT_NEON_BF16)
+    return lt_max_i64(k, lt_pairs(1));
+#else
+    return k;
+#endif
 }
 
 // Floats from one row of scores to the next.

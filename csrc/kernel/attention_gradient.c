@@ -64,7 +64,7 @@ static void add_turned(const job *j, const lt_attention_block *at, const float *
     const lt_attention_shape *s = j->s;
     const int64_t ld = lt_attention_ld(s);
     lt_pack_panels(b, step, false, at->rows, s->d, 1, j->some);
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(LT_NEON_BF16)
     lt_transposed_rows_times_panels(a, ld, at->keys, &(lt_panels){j->some, at->rows, s->d, at->rows}, beta, c,
                                     s->kv_step);
 #else
@@ -139,10 +139,10 @@ static void backward_piece(void *context, int64_t begin, int64_t end)
     const lt_attention_shape *s = j.s;
     const int64_t step = s->heads * s->d;
     j.kt = j.scratch + lt_thread_index() * j.area;
-    j.vt = j.kt + s->d * lt_panel_room(j.keys);
-    j.kn = j.vt + s->d * lt_panel_room(j.keys);
-    j.some = j.kn + j.keys * lt_panel_room(s->d);
-    j.p = j.some + j.rows * lt_panel_room(s->d);
+    j.vt = j.kt + lt_attention_depth(s->d) * lt_panel_room(j.keys);
+    j.kn = j.vt + lt_attention_depth(s->d) * lt_panel_room(j.keys);
+    j.some = j.kn + lt_attention_depth(j.keys) * lt_panel_room(s->d);
+    j.p = j.some + lt_attention_depth(j.rows) * lt_panel_room(s->d);
     j.ds = j.p + j.rows * lt_attention_ld(s);
     for (int64_t item = begin; item < end; item++) {
         const int64_t bh = item / j.shares, share = item % j.shares;
@@ -198,7 +198,8 @@ int LT_NAME(lt_attention_backward)(const lt_attention_shape *s, const float *q, 
              .keys = lt_attention_keys(s)};
     j.blocks = (s->lk + j.keys - 1) / j.keys;
     j.shares = heads >= LT_ATTENTION_ITEMS ? 1 : lt_min_i64(j.blocks, (LT_ATTENTION_ITEMS + heads - 1) / heads);
-    j.area = 2 * s->d * lt_panel_room(j.keys) + (j.keys + j.rows) * lt_panel_room(s->d) +
+    j.area = 2 * lt_attention_depth(s->d) * lt_panel_room(j.keys) +
+             (lt_attention_depth(j.keys) + lt_attention_depth(j.rows)) * lt_panel_room(s->d) +
              2 * j.rows * lt_attention_ld(s) + 16;
     j.scratch = lt_alloc((size_t)(j.area * lt_threads() + (j.shares - 1) * s->n * s->lq * step) * sizeof(float));
     if (!j.scratch)

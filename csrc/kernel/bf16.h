@@ -2,7 +2,7 @@
 //
 // Two ways give it. bf16_rounded.c, for every instruction set, rounds the inputs into copies (a bfloat16 is a float
 // with 16 zeros at its end) and runs the float32 kernels on them: the product of two is exact in float32. Files named
-// *_bf16.c are compiled for AVX512-BF16 alone, *_amx.c for AMX alone, and pack inputs as 16-bit numbers.
+// *_bf16.c are compiled for AVX512-BF16, AMX and the BF16 extension of ARM, and pack inputs as 16-bit numbers.
 #ifndef LT_KERNEL_BF16_H
 #define LT_KERNEL_BF16_H
 

@@ -33,7 +33,7 @@ static void convert_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     const lt_conv_plan *p = j->p;
-    if (p->k % 2 == 0) // no gaps: one long row
+    if (p->k == 2 * j->steps) // no gaps: one long row
         lt_pack_rows(p->source + begin * p->k, 0, 1, (end - begin) * p->k, j->source + begin * j->steps, 0);
     else
         lt_pack_rows(p->source + begin * p->k, p->k, end - begin, p->k, j->source + begin * j->steps, j->steps);
@@ -146,7 +146,7 @@ static int wide(const lt_conv_plan *p)
     lt_free(j.panels);
     lt_free((void *)j.scratch);
     if (fine)
-        lt_conv_more_terms_avx512(&p->terms, p->n, p->dest_h * p->dest_w, p->dest_c, p->dest);
+        LT_FLOAT32(lt_conv_more_terms)(&p->terms, p->n, p->dest_h * p->dest_w, p->dest_c, p->dest);
     return fine ? LT_OK : LT_FAIL;
 }
 
@@ -159,7 +159,7 @@ static bool is_wide(const lt_conv_shape *s, bool winograd)
 static int forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms, float *y)
 {
     if (!is_wide(s, lt_wino_takes(s)))
-        return lt_rounded_avx512.conv->forward(s, x, weight, terms, y);
+        return LT_FLOAT32(lt_rounded).conv->forward(s, x, weight, terms, y);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.trans_b = true,
                                 .m = s->n * s->h * s->w,
@@ -175,17 +175,17 @@ static int forward(const lt_conv_shape *s, const float *x, const float *weight, 
                                 .bias = terms->bias};
         const int status = LT_NAME(lt_gemm).run(&p);
         if (status == LT_OK)
-            lt_conv_more_terms_avx512(terms, s->n, s->h * s->w, s->cout, y);
+            LT_FLOAT32(lt_conv_more_terms)(terms, s->n, s->h * s->w, s->cout, y);
         return status;
     }
-    return lt_conv_forward_by_avx512(s, x, weight, terms, y, wide);
+    return LT_FLOAT32(lt_conv_forward_by)(s, x, weight, terms, y, wide);
 }
 
 static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const lt_conv_terms *terms,
                           float *dx)
 {
     if (!is_wide(s, lt_wino_takes_back(s)))
-        return lt_rounded_avx512.conv->input_gradient(s, dy, weight, terms, dx);
+        return LT_FLOAT32(lt_rounded).conv->input_gradient(s, dy, weight, terms, dx);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.m = s->n * s->h * s->w,
                                 .n = s->cin,
@@ -200,16 +200,16 @@ static int input_gradient(const lt_conv_shape *s, const float *dy, const float *
                                 .bias = terms->bias};
         const int status = LT_NAME(lt_gemm).run(&p);
         if (status == LT_OK)
-            lt_conv_more_terms_avx512(terms, s->n, s->h * s->w, s->cin, dx);
+            LT_FLOAT32(lt_conv_more_terms)(terms, s->n, s->h * s->w, s->cin, dx);
         return status;
     }
-    return lt_conv_input_gradient_by_avx512(s, dy, weight, terms, dx, wide);
+    return LT_FLOAT32(lt_conv_input_gradient_by)(s, dy, weight, terms, dx, wide);
 }
 
 static int weight_gradient(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
     if (!is_wide(s, lt_wino_takes(s)))
-        return lt_rounded_avx512.conv->weight_gradient(s, x, dy, dweight);
+        return LT_FLOAT32(lt_rounded).conv->weight_gradient(s, x, dy, dweight);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.trans_a = true,
                                 .m = s->cout,

@@ -28,12 +28,21 @@ typedef struct {
     int64_t pixels, chunks, slices, shares, panels;
 } job;
 
-// One panel: columns [column, column + 64) of the rows, two rows a step.
+// One panel: columns [column, column + LT_NR_MAX) of the rows, two rows a step.
 static void weave(const float *const *rows, int64_t count, int64_t k, int64_t column, float *to)
 {
     const int nv = lt_panel_vectors(column, k);
+#if defined(LT_NEON_BF16)
+    for (int64_t i = 0; i < count; i += 4, to += 2 * nv * LT_LANES) {
+        const float *row[4];
+        for (int r = 0; r < 4; r++)
+            row[r] = i + r < count ? rows[i + r] + column : NULL;
+        lt_weave_four(row, k - column, nv, to);
+    }
+#else
     for (int64_t i = 0; i < count; i += 2, to += nv * LT_LANES)
         lt_weave_rows(rows[i] + column, i + 1 < count ? rows[i + 1] + column : NULL, k - column, nv, to);
+#endif
 }
 
 // All channels of dy times a panel.

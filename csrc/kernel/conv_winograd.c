@@ -109,6 +109,13 @@ static void product(const float *v, int64_t ldv, const float *u, int64_t k, int6
         TILES(6, 3);
     else if (nv == 2)
         TILES(12, 2);
+#elif defined(LT_NEON)
+    if (nv == 4)
+        TILES(6, 4);
+    else if (nv == 3)
+        TILES(6, 3);
+    else if (nv == 2)
+        TILES(8, 2);
 #else
     if (nv == 2)
         TILES(6, 2);

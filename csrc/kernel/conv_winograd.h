@@ -254,6 +254,25 @@ LT_INLINE void lt_wino_tiles(const lt_wino_pictures *s, int64_t begin, int64_t e
     }
 }
 
+#if defined(LT_NEON)
+// The sums of lt_wino_product over the steps that go by lanes: all where the elements of a step lie side by side, else
+// those that go in fours. Returns their number.
+LT_INLINE int64_t lt_wino_neon(const float *a, int64_t a_row, int64_t a_step, const float *b, int64_t b_step,
+                               int64_t steps, lt_vec (*sum)[LT_NV_MAX], const int mr, const int nv)
+{
+    if (__builtin_constant_p(a_row)) { // 1, then; known where this is inlined
+#pragma GCC unroll 4
+        for (int64_t k = 0; k < steps; k++, a += a_step, b += b_step)
+            lt_neon_outer(sum, a, b, mr, nv);
+        return steps;
+    }
+    const float *row[LT_MR_MAX];
+    for (int i = 0; i < mr; i++)
+        row[i] = a + i * a_row;
+    return lt_neon_rows(row, steps, b, sum, mr, nv);
+}
+#endif
+
 // c[i*ldc + j] (+)= sum over k of a[i*a_row + k*a_step] b[k*b_step + j], i < mr, j < nv vectors.
 LT_INLINE void lt_wino_product(const float *a, int64_t a_row, int64_t a_step, const float *b, int64_t b_step,
                                int64_t steps, float *c, int64_t ldc, bool add, const int mr, const int nv)
@@ -262,7 +281,13 @@ LT_INLINE void lt_wino_product(const float *a, int64_t a_row, int64_t a_step, co
     for (int i = 0; i < mr; i++)
         for (int j = 0; j < nv; j++)
             sum[i][j] = (lt_vec){0};
-    for (int64_t k = 0; k < steps; k++, a += a_step, b += b_step) {
+    int64_t k = 0;
+#if defined(LT_NEON)
+    k = lt_wino_neon(a, a_row, a_step, b, b_step, steps, sum, mr, nv);
+    a += k * a_step;
+    b += k * b_step;
+#endif
+    for (; k < steps; k++, a += a_step, b += b_step) {
         lt_vec bv[LT_NV_MAX];
         for (int j = 0; j < nv; j++)
             bv[j] = ((const lt_vec_u *)b)[j];

@@ -55,6 +55,10 @@ static void product(const float *dy, int64_t cout, int64_t rows, const float *x,
     TILES(8, 3)
     TILES(8, 2)
     TILES(12, 2)
+#elif defined(LT_NEON)
+    TILES(6, 4)
+    TILES(6, 3)
+    TILES(8, 2)
 #else
     TILES(6, 2)
 #endif

@@ -6,6 +6,10 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 #include "base/error.h"
@@ -53,10 +57,6 @@
         .peak = &lt_peak_##set,                                                                                        \
     }
 
-TABLES(portable);
-#if defined(__x86_64__)
-TABLES(avx2);
-TABLES(avx512);
 #define BF16_TABLES(set)                                                                                               \
     extern const lt_gemm_kernels lt_gemm_##set;                                                                        \
     extern const lt_conv_kernels lt_conv_##set;                                                                        \
@@ -65,6 +65,10 @@ TABLES(avx512);
     static const lt_product_kernels products_##set = {                                                                 \
         .gemm = &lt_gemm_##set, .conv = &lt_conv_##set, .attention = &lt_attention_##set}
 
+TABLES(portable);
+#if defined(__x86_64__)
+TABLES(avx2);
+TABLES(avx512);
 #if defined(LT_HAVE_avx512bf16) // the compiler knows them
 BF16_TABLES(avx512bf16);
 #endif
@@ -82,6 +86,25 @@ static bool amx_here(void)
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 22 & 1) && (edx >> 24 & 1) && // BF16, TILE
            syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+#endif
+#elif defined(__aarch64__)
+TABLES(neon);
+#if defined(LT_HAVE_neonbf16)
+BF16_TABLES(neonbf16);
+
+static bool bf16_here(void)
+{
+#if defined(__linux__)
+    enum { BF16 = 1 << 14 }; // HWCAP2_BF16, which older headers do not have
+    return getauxval(AT_HWCAP2) & BF16;
+#elif defined(__APPLE__)
+    int has = 0;
+    size_t size = sizeof has;
+    return sysctlbyname("hw.optional.arm.FEAT_BF16", &has, &size, NULL, 0) == 0 && has;
 #else
     return false;
 #endif
@@ -125,6 +148,11 @@ static int list_sets(set *sets)
 #endif
     sets[n++] = (set){"avx512", &kernels_avx512, &lt_rounded_avx512, avx512, NULL};
     sets[n++] = (set){"avx2", &kernels_avx2, &lt_rounded_avx2, avx2, NULL};
+#elif defined(__aarch64__)
+#if defined(LT_HAVE_neonbf16)
+    sets[n++] = (set){"neonbf16", &kernels_neon, &products_neonbf16, bf16_here(), &lt_peak_neonbf16};
+#endif
+    sets[n++] = (set){"neon", &kernels_neon, &lt_rounded_neon, true, NULL};
 #endif
     sets[n++] = (set){"portable", &kernels_portable, &lt_rounded_portable, true, NULL};
     return n;

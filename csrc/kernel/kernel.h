@@ -8,9 +8,9 @@
 //   index        places that an array of integers names   pool, resample           neighbours in a picture
 //   loss         terms of losses and their slopes         spline, moments, threshold, update, peak    one user each
 //
-// Every file <family>.c here is compiled once for each instruction set (see the Makefile: portable, avx2, avx512) with
-// LT_ISA naming it, and defines one constant table of functions. dispatch.c picks the best set that the processor has,
-// once, at load; LATERNA_ISA forces one.
+// Every file <family>.c here is compiled once for each instruction set (see the Makefile: portable, avx2, avx512, neon)
+// with LT_ISA naming it, and defines one constant table of functions. dispatch.c picks the best set that the processor
+// has, once, at load; LATERNA_ISA forces one.
 #ifndef LT_KERNEL_KERNEL_H
 #define LT_KERNEL_KERNEL_H
 
@@ -33,7 +33,7 @@
 #include "kernel/update.h"
 
 typedef struct {
-    const char *isa; // "portable", "avx2", "avx512", "avx512bf16", "amx"
+    const char *isa; // "portable", "avx2", "avx512", "avx512bf16", "amx", "neon", "neonbf16"
     const lt_pointwise_kernels *pointwise;
     const lt_copy_kernels *copy;
     const lt_index_kernels *index;

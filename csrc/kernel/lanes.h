@@ -46,6 +46,8 @@ LT_INLINE float lt_sum_lanes(lt_vec v)
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
     __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+#elif defined(LT_NEON)
+    return vaddvq_f32((float32x4_t)v); // (0+1)+(2+3)
 #else
     return (v[0] + v[2]) + (v[1] + v[3]);
 #endif
@@ -58,6 +60,8 @@ LT_INLINE float lt_largest_lane(lt_vec v) // of numbers that are not NaN
     __m128 four = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
     __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+#elif defined(LT_NEON)
+    return vmaxnmvq_f32((float32x4_t)v);
 #else
     float most = v[0];
     for (int i = 1; i < LT_LANES; i++)

@@ -168,6 +168,11 @@ LT_INLINE void lt_tile_transposed_body(const lt_tile *t, const float *a, int64_t
     for (int i = 0; i < mr; i++)
         for (int j = 0; j < nv; j++)
             sum[i][j] = (lt_vec){0};
+#if defined(LT_NEON)
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < t->steps; k++, a += a_step, b += b_step)
+        lt_neon_outer(sum, a, b, mr, nv);
+#else
     for (int64_t k = 0; k < t->steps; k++, a += a_step, b += b_step) {
         lt_vec bv[LT_NV_MAX];
         for (int j = 0; j < nv; j++)
@@ -176,6 +181,7 @@ LT_INLINE void lt_tile_transposed_body(const lt_tile *t, const float *a, int64_t
             for (int j = 0; j < nv; j++)
                 sum[i][j] += a[i] * bv[j];
     }
+#endif
     lt_tile_store(t, sum, mr, nv);
 }
 

@@ -13,13 +13,6 @@ typedef struct {
 
 enum { LT_ROWS = 96, LT_PACKED_K = 512 }; // rows are packed on the stack, so many values of them at a time: 96 KB
 
-// What packing makes of x.
-LT_INLINE lt_vec lt_as_packed(lt_vec x)
-{
-    const __m256i half = (__m256i)_mm512_cvtneps_pbh((__m512)x);
-    return (lt_vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
-}
-
 // No scale: that would be a second rounding. Who asks for one scales the products.
 static __attribute__((unused)) void lt_pack_panels(const float *b, int64_t ld, bool trans, int64_t k, int64_t n,
                                                    float scale, float *to)

@@ -89,6 +89,27 @@ static void multiply_add_bf16(void *context, int64_t begin, int64_t end)
     for (int64_t p = begin; p < end; p++)
         j->y[p] = _mm512_cvtss_f32(sum[0]);
 }
+#elif defined(LT_NEON_BF16)
+enum { BF16_ROUNDS = ROUNDS, BF16_AMOUNT = SUMS * LT_LANES * 8 };
+
+static void multiply_add_bf16(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const bfloat16x8_t a = vcvtq_low_bf16_f32(vdupq_n_f32(j->scale)), b = vcvtq_low_bf16_f32(vdupq_n_f32(j->shift));
+    float32x4_t sum[SUMS];
+#pragma GCC unroll 12
+    for (int i = 0; i < SUMS; i++)
+        sum[i] = vdupq_n_f32((float)i);
+    for (int64_t r = 0; r < ROUNDS; r++)
+#pragma GCC unroll 12
+        for (int i = 0; i < SUMS; i++)
+            sum[i] = vbfmmlaq_f32(sum[i], a, b);
+#pragma GCC unroll 12
+    for (int i = 1; i < SUMS; i++)
+        sum[0] = vaddq_f32(sum[0], sum[i]);
+    for (int64_t p = begin; p < end; p++)
+        j->y[p] = vgetq_lane_f32(sum[0], 0);
+}
 #endif
 
 static void sweep(void *context, int64_t begin, int64_t end)
@@ -126,7 +147,7 @@ static int measure(lt_peak *out)
     }
     out->fp32 = rate(pieces, 1, multiply_add, &j, (double)pieces * lanes * 2);
     out->bf16 = 0;
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(LT_NEON_BF16)
     out->bf16 = rate(pieces, 1, multiply_add_bf16, &j, (double)pieces * BF16_ROUNDS * BF16_AMOUNT);
 #endif
     out->memory = rate(SWEEP, SWEEP_PIECE, sweep, &j, 2.0 * SWEEP * sizeof(float));

@@ -55,6 +55,6 @@ typedef struct {
     void (*f32_to_i32)(int64_t n, const float *x, int32_t *y); // towards zero, clamped; NaN: 0
 } lt_pointwise_kernels;
 
-extern const lt_pointwise_kernels lt_pointwise_portable, lt_pointwise_avx2, lt_pointwise_avx512;
+extern const lt_pointwise_kernels lt_pointwise_portable, lt_pointwise_avx2, lt_pointwise_avx512, lt_pointwise_neon;
 
 #endif

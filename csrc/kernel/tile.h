@@ -2,7 +2,8 @@
 // the sum runs. Private to csrc/kernel; every instruction set compiles its own copy.
 //
 // Tile sizes follow from the register file: MR*NV sums, NV vectors of B, one broadcast of A.
-// 32 registers (AVX-512): 6 x 4, 8 x 3, 12 x 2, 12 x 1. 16 registers (AVX2, SSE2): 6 x 2, 12 x 1.
+// 32 registers (AVX-512): 6 x 4, 8 x 3, 12 x 2, 12 x 1. 16 registers (AVX2, SSE2): 6 x 2, 12 x 1. NEON has 32, and a
+// vector of each row of A in place of a broadcast: 6 x 4, 6 x 3, 8 x 2, 12 x 1.
 #ifndef LT_KERNEL_TILE_H
 #define LT_KERNEL_TILE_H
 
@@ -15,6 +16,8 @@
 enum { LT_LANES = 16, LT_NV_MAX = 4 };
 #elif defined(__AVX2__)
 enum { LT_LANES = 8, LT_NV_MAX = 2 };
+#elif defined(LT_NEON)
+enum { LT_LANES = 4, LT_NV_MAX = 4 };
 #else
 enum { LT_LANES = 4, LT_NV_MAX = 2 };
 #endif
@@ -25,6 +28,10 @@ typedef float lt_vec_u __attribute__((vector_size(LT_LANES * sizeof(float)), ali
 typedef int32_t lt_vec_i __attribute__((vector_size(LT_LANES * sizeof(float))));
 
 #define LT_INLINE static inline __attribute__((always_inline))
+
+#if defined(LT_NEON)
+#include "kernel/tile_neon.h"
+#endif
 
 // C[i][column + j] = sum over taps and steps of A B, + bias[j] + beta C[i][column + j], for i < m and j < columns.
 // One operand comes by row pointers, rows[tap*ld + ...], the other is packed.
@@ -105,7 +112,12 @@ LT_INLINE void lt_tile_rows_body(const lt_tile *t, const int mr, const int nv)
         const float *row[LT_MR_MAX];
         for (int i = 0; i < mr; i++)
             row[i] = a[i];
-        for (int64_t k = 0; k < t->steps; k++, b += nv * LT_LANES) {
+        int64_t k = 0;
+#if defined(LT_NEON)
+        k = lt_neon_rows(row, t->steps, b, sum, mr, nv);
+        b += k * nv * LT_LANES;
+#endif
+        for (; k < t->steps; k++, b += nv * LT_LANES) {
             lt_vec bv[LT_NV_MAX];
             for (int j = 0; j < nv; j++)
                 bv[j] = ((const lt_vec_u *)b)[j];
@@ -126,6 +138,11 @@ LT_INLINE void lt_tile_outer_body(const lt_tile *t, int64_t source, const int mr
         for (int j = 0; j < nv; j++)
             sum[i][j] = (lt_vec){0};
     const float *a = t->packed;
+#if defined(LT_NEON)
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < t->steps; k++, a += mr)
+        lt_neon_outer(sum, a, t->rows[k] + source, mr, nv);
+#else
     for (int64_t k = 0; k < t->steps; k++, a += mr) {
         const lt_vec_u *b = (const lt_vec_u *)(t->rows[k] + source);
         lt_vec bv[LT_NV_MAX];
@@ -135,6 +152,7 @@ LT_INLINE void lt_tile_outer_body(const lt_tile *t, int64_t source, const int mr
             for (int j = 0; j < nv; j++)
                 sum[i][j] += a[i] * bv[j];
     }
+#endif
     lt_tile_store(t, sum, mr, nv);
 }
 
@@ -143,6 +161,8 @@ LT_INLINE int lt_tile_height(int nv)
 {
 #if defined(__AVX512F__)
     return nv == 4 ? 6 : nv == 3 ? 8 : 12;
+#elif defined(LT_NEON)
+    return nv >= 3 ? 6 : nv == 2 ? 8 : 12;
 #else
     return nv == 2 ? 6 : 12;
 #endif
@@ -158,6 +178,13 @@ static __attribute__((unused)) void lt_tile_rows(const lt_tile *t, int nv)
         lt_tile_rows_body(t, 8, 3);
     else if (nv == 2)
         lt_tile_rows_body(t, 12, 2);
+#elif defined(LT_NEON)
+    if (nv == 4)
+        lt_tile_rows_body(t, 6, 4);
+    else if (nv == 3)
+        lt_tile_rows_body(t, 6, 3);
+    else if (nv == 2)
+        lt_tile_rows_body(t, 8, 2);
 #else
     if (nv == 2)
         lt_tile_rows_body(t, 6, 2);
@@ -177,6 +204,8 @@ LT_INLINE int lt_outer_height(int nv, int64_t rows)
 // packing are allowed.
 #if defined(__AVX512F__)
 #define LT_OUTER_SIZES(X) X(6, 4) X(6, 3) X(8, 3) X(8, 2) X(12, 2) X(6, 2) X(6, 1) X(8, 1) X(12, 1)
+#elif defined(LT_NEON)
+#define LT_OUTER_SIZES(X) X(6, 4) X(6, 3) X(6, 2) X(6, 1) X(8, 2) X(8, 1) X(12, 1)
 #else
 #define LT_OUTER_SIZES(X) X(6, 2) X(6, 1) X(8, 1) X(12, 1)
 #endif

@@ -7,9 +7,12 @@
 #ifndef LT_KERNEL_TILE_BF16_H
 #define LT_KERNEL_TILE_BF16_H
 
-#include <immintrin.h>
-
 #include "kernel/tile.h"
+
+#if defined(LT_NEON_BF16)
+#include "kernel/tile_neon_bf16.h"
+#else
+#include <immintrin.h>
 
 LT_INLINE int64_t lt_pairs(int64_t k)
 {
@@ -206,4 +209,12 @@ static __attribute__((unused)) void lt_pack_panel_pairs(const float *b, int64_t 
     }
 }
 
+// What packing makes of x.
+LT_INLINE lt_vec lt_as_packed(lt_vec x)
+{
+    const __m256i half = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+    return (lt_vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+}
+
+#endif
 #endif

@@ -19,9 +19,9 @@ bfloat16 (to nearest, ties to even; infinities and NaN stay) while packing them,
 Tensors, weights, gradients, norms, losses and everything else stay float32, so no script needs a cast. The mode is read
 at each call, backward's included. Where several Lua states live in threads of one process, each thread has its own.
 
-It is faster where the processor has instructions for it (info().isa is then "avx512bf16" or "amx"). Elsewhere inputs
-are rounded the same and multiplied by the float32 kernels: the results agree up to the order of summation, and cost a
-little more time than float32. The instructions take denormal inputs for zero.
+It is faster where the processor has instructions for it (info().isa is then "avx512bf16", "amx" or "neonbf16").
+Elsewhere inputs are rounded the same and multiplied by the float32 kernels: the results agree up to the order of
+summation, and cost a little more time than float32. The instructions take denormal inputs for zero.
 @function precision
 @tparam[opt] string name "float32" or "bf16"
 @treturn string the precision in use

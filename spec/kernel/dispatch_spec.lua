@@ -39,7 +39,7 @@ describe("instruction sets in products, convolution and attention #isas", functi
     assert.equal(isas[1], output:match "%S+")
     local here = {}
     for _, isa in ipairs(isas) do here[isa] = true end
-    for _, isa in ipairs { "avx2", "avx512", "avx512bf16", "amx" } do
+    for _, isa in ipairs { "avx2", "avx512", "avx512bf16", "amx", "neon", "neonbf16" } do
       ok, output = child.run(work, { env = "LATERNA_ISA=" .. isa })
       assert.equal(here[isa] or false, ok)
       if not ok then assert.matches("LATERNA_ISA: .*instruction set '" .. isa .. "'", output) end

@@ -36,7 +36,7 @@ describe("precision #slow", function()
 
   it("is the same on every instruction set #isas", function()
     local ran = {}
-    for _, isa in ipairs { "portable", "avx2", "avx512", "avx512bf16", "amx" } do
+    for _, isa in ipairs { "portable", "avx2", "avx512", "avx512bf16", "amx", "neon", "neonbf16" } do
       local ok, output = child.run(every_case, { env = "LATERNA_ISA=" .. isa })
       if ok then
         local count = 0

@@ -179,7 +179,9 @@ local function naive_attention(s, q, k, v, dout)
   return out, dq, dk, dv
 end
 
-for _, a in ipairs { { 1, 2, 7, 5, 3 }, { 2, 2, 40, 33, 20 }, { 1, 1, 13, 70, 64 } } do
+for _, a in ipairs {
+  { 1, 2, 3, 1, 70 }, { 1, 1, 2, 3, 1 }, { 1, 2, 7, 5, 3 }, { 2, 2, 40, 33, 20 }, { 1, 1, 13, 70, 64 },
+} do
   local s = { n = a[1], heads = a[2], lq = a[3], lk = a[4], d = a[5] }
   s.scale = s.d ^ -0.5
   case(("attention and its gradients %d x %d, %d by %d, %d"):format(table.unpack(a)), function()
