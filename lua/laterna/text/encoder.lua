@@ -135,7 +135,24 @@ function Encoder:batch(captions)
   return core.from_string(table.concat(ids), shape, { dtype = "int32" }), core.from_string(table.concat(mask), shape)
 end
 
-function Encoder:forward(captions)
+-- The captions of a batch without repetition, and for each of the batch its place among them; nil where more than half
+-- are different, or some are no strings.
+local function distinct(captions)
+  local list, place, places = {}, {}, {}
+  for i = 1, type(captions) == "table" and #captions or 0 do
+    local caption = captions[i]
+    if type(caption) ~= "string" then return nil end
+    if not place[caption] then
+      list[#list + 1] = caption
+      place[caption] = #list
+    end
+    places[i] = place[caption]
+  end
+  if #places == 0 or 2 * #list > #places then return nil end
+  return list, core.tensor(places, { dtype = "int32" })
+end
+
+local function encode(self, captions)
   local ids, mask = self:batch(captions)
   local n, l = ids:size(1), ids:size(2)
   local x = self.token(ids) + self.position[{ 1, l }]             -- (n,l,d) + (l,d)
@@ -144,6 +161,16 @@ function Encoder:forward(captions)
   local present = mask:view{ n, l, 1 }
   local pooled = (x * present):sum(2) / mask:sum(2, { keepdim = true })
   return { tokens = x, mask = mask, pooled = pooled }
+end
+
+-- Captions are read independently of each other, so that one that comes again need not be read again: where there are
+-- ten kinds of pictures, ten captions stand for a batch.
+function Encoder:forward(captions)
+  local list, rows = distinct(captions)
+  if not list then return encode(self, captions) end
+  local out = encode(self, list)
+  for key, t in pairs(out) do out[key] = t:index_select(1, rows) end
+  return out
 end
 
 function Encoder:describe()
