@@ -6,13 +6,14 @@ local WIDTH, LINES = 100, 24
 
 -- What the library keeps to itself, by what would be wrong about calling it.
 local PRIVATE = {
-  steps = "adam_update sgd_update lion_update muon_update rmsprop_update ema_update clip_grad_norm clip_grad_value",
+  steps = "adam_update sgd_update lion_update muon_update rmsprop_update ema_update clip_grad_norm clip_grad_value "
+    .. "zero_gradients with_gradients",
   inner_kernels = "attention_qkv spline combine threshold hold randn_each frechet",
   data = "draw_scenes gather_pictures take_pictures warp_pictures picture_rows load_pictures read_files",
   files = "load_safetensors save_safetensors inspect_safetensors load_idx decode_idx hash_strings limit_memory "
     .. "replace_file append_file sync_file list_folder "
     .. "begin_stream append_stream finish_stream",
-  naming = "nearest set_home",
+  naming = "nearest set_home is_tensor",
   machinery = "backward_inside catch_interrupt interrupted isatty terminal_size profile_rows debug_fail_allocation",
 }
 

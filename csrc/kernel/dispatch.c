@@ -33,6 +33,7 @@
     extern const lt_pool_kernels lt_pool_##set;                                                                        \
     extern const lt_resample_kernels lt_resample_##set;                                                                \
     extern const lt_spline_kernels lt_spline_##set;                                                                    \
+    extern const lt_symmetric_kernels lt_symmetric_##set;                                                              \
     extern const lt_threshold_kernels lt_threshold_##set;                                                              \
     extern const lt_attention_kernels lt_attention_##set;                                                              \
     extern const lt_peak_kernels lt_peak_##set;                                                                        \
@@ -52,6 +53,7 @@
         .pool = &lt_pool_##set,                                                                                        \
         .resample = &lt_resample_##set,                                                                                \
         .spline = &lt_spline_##set,                                                                                    \
+        .symmetric = &lt_symmetric_##set,                                                                              \
         .threshold = &lt_threshold_##set,                                                                              \
         .attention = &lt_attention_##set,                                                                              \
         .peak = &lt_peak_##set,                                                                                        \

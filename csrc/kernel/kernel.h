@@ -6,7 +6,8 @@
 //   pointwise    every element by itself                  reduce, softmax, norm    many values to few, and back
 //   copy         values moved, repeated, converted        gemm, conv, attention    products
 //   index        places that an array of integers names   pool, resample           neighbours in a picture
-//   loss         terms of losses and their slopes         spline, moments, threshold, update, peak    one user each
+//   loss         terms of losses and their slopes         spline, moments, threshold, update, peak,
+//                                                         symmetric                                one user each
 //
 // Every file <family>.c here is compiled once for each instruction set (see the Makefile: portable, avx2, avx512, neon)
 // with LT_ISA naming it, and defines one constant table of functions. dispatch.c picks the best set that the processor
@@ -29,6 +30,7 @@
 #include "kernel/resample.h"
 #include "kernel/softmax.h"
 #include "kernel/spline.h"
+#include "kernel/symmetric.h"
 #include "kernel/threshold.h"
 #include "kernel/update.h"
 
@@ -50,6 +52,7 @@ typedef struct {
     const lt_resample_kernels *resample;
     const lt_attention_kernels *attention;
     const lt_spline_kernels *spline;
+    const lt_symmetric_kernels *symmetric;
     const lt_threshold_kernels *threshold;
     const lt_peak_kernels *peak;
 } lt_kernels;

@@ -42,18 +42,65 @@ static int clone(lua_State *L)
     return 1;
 }
 
+static void forget_gradient(lt_tensor *t)
+{
+    if (t->node) {
+        lt_release(t->node->grad);
+        t->node->grad = NULL;
+    }
+}
+
 /*** Drops the gathered gradient of a leaf.
 @function zero_grad
 @tparam Tensor self
 @treturn Tensor self */
 static int zero_grad(lua_State *L)
 {
-    lt_tensor *t = lt_arg_tensor(L, 1, "self");
-    if (t->node) {
-        lt_release(t->node->grad);
-        t->node->grad = NULL;
-    }
+    forget_gradient(lt_arg_tensor(L, 1, "self"));
     lua_settop(L, 1);
+    return 1;
+}
+
+/*** zero_grad for each tensor of a list.
+@function zero_gradients
+@tparam {Tensor,...} params */
+static int zero_gradients(lua_State *L)
+{
+    int n;
+    lua_settop(L, 1);
+    lt_tensor *const *params = lt_arg_tensors(L, 1, "params", &n);
+    for (int i = 0; i < n; i++)
+        forget_gradient(params[i]);
+    return 0;
+}
+
+/*** Those of a list that want gradients and have got one.
+@function with_gradients
+@tparam {Tensor,...} params
+@tparam[opt] {Tensor,...} last what came back of the same list before
+@treturn {Tensor,...} `last` itself where nothing has changed since */
+static int with_gradients(lua_State *L)
+{
+    int n, found = 0;
+    lua_settop(L, 2);
+    lt_tensor *const *params = lt_arg_tensors(L, 1, "params", &n);
+    bool same = lua_istable(L, 2);
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) {
+        const lt_node *node = params[i]->node;
+        if (!node || !node->grad)
+            continue;
+        lua_rawgeti(L, 1, i + 1);
+        found++;
+        if (same) {
+            lua_rawgeti(L, 2, found);
+            same = lua_rawequal(L, -1, -2);
+            lua_pop(L, 1);
+        }
+        lua_rawseti(L, -2, found);
+    }
+    if (same && lua_rawlen(L, 2) == (lua_Unsigned)found)
+        lua_pushvalue(L, 2);
     return 1;
 }
 
@@ -184,6 +231,8 @@ void lt_open_autograd(lua_State *L)
         {"clone", clone, LT_AS_METHOD},
         {"zero_grad", zero_grad, LT_AS_METHOD},
         {"backward", backward, LT_AS_METHOD},
+        {"zero_gradients", zero_gradients, LT_IN_MODULE},
+        {"with_gradients", with_gradients, LT_IN_MODULE},
         {"grad", grad, LT_IN_MODULE},
         {"grad_enabled", grad_enabled, LT_IN_MODULE},
         {"set_grad_enabled", set_grad_enabled, LT_IN_MODULE},

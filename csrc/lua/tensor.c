@@ -80,6 +80,16 @@ static int numel(lua_State *L)
     return 1;
 }
 
+/*** Is it a tensor, and not freed?
+@function is_tensor
+@param v anything
+@treturn boolean */
+static int is_tensor(lua_State *L)
+{
+    lua_pushboolean(L, lt_test_tensor(L, 1) != NULL);
+    return 1;
+}
+
 /*** The value of a tensor with one element.
 @function item
 @tparam Tensor self any shape, one element
@@ -252,10 +262,19 @@ static int free_tensor(lua_State *L)
 void lt_open_tensor(lua_State *L)
 {
     static const lt_function functions[] = {
-        {"size", size, LT_AS_METHOD},           {"dim", dim, LT_AS_METHOD},          {"numel", numel, LT_AS_METHOD},
-        {"item", item, LT_AS_METHOD},           {"rows", rows, LT_AS_METHOD},        {"totable", totable, LT_AS_METHOD},
-        {"to_string", to_string, LT_AS_METHOD}, {"float", to_float, LT_AS_METHOD},   {"int", to_int, LT_AS_METHOD},
-        {"byte", to_byte, LT_AS_METHOD},        {"free", free_tensor, LT_AS_METHOD}, {NULL, NULL, 0},
+        {"size", size, LT_AS_METHOD},
+        {"dim", dim, LT_AS_METHOD},
+        {"numel", numel, LT_AS_METHOD},
+        {"item", item, LT_AS_METHOD},
+        {"rows", rows, LT_AS_METHOD},
+        {"totable", totable, LT_AS_METHOD},
+        {"to_string", to_string, LT_AS_METHOD},
+        {"float", to_float, LT_AS_METHOD},
+        {"int", to_int, LT_AS_METHOD},
+        {"byte", to_byte, LT_AS_METHOD},
+        {"free", free_tensor, LT_AS_METHOD},
+        {"is_tensor", is_tensor, LT_IN_MODULE},
+        {NULL, NULL, 0},
     };
     lt_register(L, functions);
     lt_metamethod(L, "__len", length);

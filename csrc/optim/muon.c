@@ -7,6 +7,8 @@
 #include "base/threads.h"
 #include "kernel/kernel.h"
 
+enum { CHUNK = 256 }; // columns that are packed at a time
+
 // One parameter as a matrix (rows, columns); gram is the smaller of its sides.
 typedef struct {
     int64_t rows, columns, gram;
@@ -23,9 +25,16 @@ typedef struct {
     atomic_int status;
 } work;
 
+// Floats of the square matrices and of what is packed; u and out come behind them.
+static int64_t square_room(const matrix *x)
+{
+    const int64_t n = x->gram, k = x->columns < CHUNK ? x->columns : CHUNK;
+    return 4 * n * n + lt_k.symmetric->room(n, k > n ? k : n);
+}
+
 static int64_t room_for(const matrix *x)
 {
-    return 4 * x->gram * x->gram + 2 * x->rows * x->columns;
+    return square_room(x) + 2 * x->rows * x->columns;
 }
 
 static int64_t cost(const matrix *x)
@@ -39,50 +48,60 @@ static int dearest_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-// c = alpha a b + beta c, all (n,n)
-static int square_product(int64_t n, float alpha, const float *a, const float *b, float beta, float *c)
+// gram = scale u u', or scale u' u where u is tall
+static int gram_of(const matrix *x, const float *u, float scale, float *packed, float *gram)
 {
-    return lt_k.gemm_float32->run(&(lt_gemm_args){
-        .m = n, .n = n, .k = n, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c, .lda = n, .ldb = n, .ldc = n});
+    const int64_t n = x->gram, ld = x->columns;
+    if (x->rows > x->columns)
+        return lt_k.gemm_float32->run(&(lt_gemm_args){.trans_a = true,
+                                                      .m = n,
+                                                      .n = n,
+                                                      .k = x->rows,
+                                                      .alpha = scale,
+                                                      .a = u,
+                                                      .b = u,
+                                                      .c = gram,
+                                                      .lda = ld,
+                                                      .ldb = ld,
+                                                      .ldc = n});
+    for (int64_t at = 0; at < ld; at += CHUNK) {
+        const int64_t k = ld - at < CHUNK ? ld - at : CHUNK;
+        lt_k.symmetric->pack(n, k, u + at, ld, true, scale, packed);
+        lt_k.symmetric->product(n, k, u + at, ld, packed, at > 0, gram);
+    }
+    return LT_OK;
 }
 
 // u (rows,columns) -> out = scale q u or scale u q, where q takes the singular values of u to about 1. Newton and
 // Schulz step x -> (a + b x x' + c (x x')^2) x, `steps` times; but what stands before x is a polynomial of the first x
-// x' alone, so that it is multiplied up in the small square matrices, and u takes part in two products only.
+// x' alone, so that it is multiplied up in the small square matrices, and u takes part in two products only. The square
+// matrices are symmetric and commute, and so are their products.
 static int orthogonal(const matrix *x, const float *u, float norm, int steps, float *scratch, float scale, float *out)
 {
     const float a = 3.4445f, b = -4.7750f, c = 2.0315f; // Jordan's: fast for small ones, ends between 0.7 and 1.2
+    const lt_symmetric_kernels *k = lt_k.symmetric;
     const int64_t n = x->gram, square = n * n;
     const bool wide = x->rows <= x->columns;
-    float *gram = scratch, *factor = gram + square, *q = factor + square, *spare = q + square;
-    if (lt_k.gemm_float32->run(&(lt_gemm_args){.trans_a = !wide,
-                                               .trans_b = wide,
-                                               .m = n,
-                                               .n = n,
-                                               .k = wide ? x->columns : x->rows,
-                                               .alpha = 1 / (norm * norm),
-                                               .a = u,
-                                               .b = u,
-                                               .c = gram,
-                                               .lda = x->columns,
-                                               .ldb = x->columns,
-                                               .ldc = n}) != LT_OK)
+    float *gram = scratch, *factor = gram + square, *q = factor + square, *spare = q + square, *packed = spare + square;
+    if (gram_of(x, u, 1 / (norm * norm), packed, gram) != LT_OK)
         return LT_FAIL;
     for (int step = 1; step <= steps; step++) {
         lt_k.update->muon_factor(n, gram, a, b, factor); // factor = a I + b gram + c gram^2
-        if (square_product(n, c, gram, gram, 1, factor) != LT_OK)
-            return LT_FAIL;
-        float *f = factor, *t = q; // q = factor q, which is factor at first
-        if (step > 1) {
-            if (square_product(n, 1, f, q, 0, spare) != LT_OK)
-                return LT_FAIL;
-            q = spare, spare = t;
-        } else {
-            q = factor, factor = t;
+        k->pack(n, n, gram, n, false, c, packed);
+        k->product(n, n, gram, n, packed, 1, factor);
+        if (step > 1 || step < steps)
+            k->pack(n, n, factor, n, false, 1, packed);
+        if (step < steps) { // gram = gram factor factor
+            k->product(n, n, gram, n, packed, 0, spare);
+            k->product(n, n, spare, n, packed, 0, gram);
         }
-        if (step < steps) // gram = factor gram factor
-            if (square_product(n, 1, f, gram, 0, spare) != LT_OK || square_product(n, 1, spare, f, 0, gram) != LT_OK)
-                return LT_FAIL;
+        float *before = q; // q = q factor, which is factor at first
+        if (step > 1) {
+            k->product(n, n, q, n, packed, 0, spare);
+            q = spare, spare = before;
+        } else {
+            q = factor, factor = before;
+        }
     }
     return lt_k.gemm_float32->run(&(lt_gemm_args){.m = x->rows,
                                                   .n = x->columns,
@@ -109,7 +128,7 @@ static float unit_scale(int64_t size, float *u, float norm)
 static int update(const matrix *x, const lt_muon *set, float *scratch)
 {
     const int64_t size = x->rows * x->columns;
-    float *u = scratch + 4 * x->gram * x->gram, *out = u + size;
+    float *u = scratch + square_room(x), *out = u + size;
     const float shrink = 1 - set->lr * set->weight_decay;
     lt_k.update->muon_direction(size, x->g, x->m, u, set->momentum, set->nesterov);
     const float norm = unit_scale(size, u, (float)sqrt(lt_k.reduce->dot(size, u, u)) + set->eps);

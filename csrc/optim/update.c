@@ -38,7 +38,7 @@ lt_tensor *lt_gradient_of(const lt_tensor *p)
     return p->node && lt_is_leaf(p) ? p->node->grad : NULL;
 }
 
-static int check_param(const lt_tensor *p, int i)
+int lt_check_param(const lt_tensor *p, int i)
 {
     if (p->dtype != LT_FLOAT32)
         return lt_fail_arg(1, "params: item %d: expected float32 tensor, got %s", i + 1, lt_dtype_name(p->dtype));
@@ -78,14 +78,13 @@ static int by_begin(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Two threads must not write the same memory: no tensor may be listed twice, in part or as a whole.
-static int check_apart(int n, span *spans)
+static bool apart(int n, span *spans)
 {
     qsort(spans, (size_t)n, sizeof *spans, by_begin);
     for (int i = 1; i < n; i++)
         if (spans[i].begin < spans[i - 1].end)
-            return lt_fail_arg(1, "params: two of the tensors to be updated share memory");
-    return LT_OK;
+            return false;
+    return true;
 }
 
 static int64_t add_spans(lt_tensors list, span *spans, int64_t n)
@@ -101,7 +100,7 @@ static int64_t add_spans(lt_tensors list, span *spans, int64_t n)
 int lt_check_update(lt_tensors params, lt_tensors a, const char *a_name, lt_tensors b, const char *b_name)
 {
     for (int i = 0; i < params.n; i++)
-        if (check_param(params.tensor[i], i) != LT_OK)
+        if (lt_check_param(params.tensor[i], i) != LT_OK)
             return LT_FAIL;
     if (check_state(params, a, 2, a_name) != LT_OK || check_state(params, b, 3, b_name) != LT_OK)
         return LT_FAIL;
@@ -109,9 +108,10 @@ int lt_check_update(lt_tensors params, lt_tensors a, const char *a_name, lt_tens
     if (!spans)
         return LT_FAIL;
     const int64_t n = add_spans(b, spans, add_spans(a, spans, add_spans(params, spans, 0)));
-    const int status = check_apart((int)n, spans);
+    // two threads must not write the same memory: no tensor may be listed twice, in part or as a whole
+    const bool good = apart((int)n, spans);
     lt_free(spans);
-    return status;
+    return good ? LT_OK : lt_fail_arg(1, "params: two of the tensors to be updated share memory");
 }
 
 // ---- the pass over all parameters -----------------------------------------------------------------------------------
@@ -249,52 +249,4 @@ int lt_ema_update(lt_tensors targets, lt_tensors sources, float decay)
     if (lt_check_update(targets, none, "", none, "") != LT_OK)
         return LT_FAIL;
     return run(&s, targets, none, none, sources);
-}
-
-// ---- clipping -------------------------------------------------------------------------------------------------------
-
-static int check_gradients(lt_tensors params)
-{
-    for (int i = 0; i < params.n; i++)
-        if (check_param(params.tensor[i], i) != LT_OK)
-            return LT_FAIL;
-    return LT_OK;
-}
-
-int lt_clip_grad_norm(lt_tensors params, double max_norm, double *norm)
-{
-    double sum = 0;
-    if (check_gradients(params) != LT_OK)
-        return LT_FAIL;
-    for (int i = 0; i < params.n; i++) {
-        const lt_tensor *g = lt_gradient_of(params.tensor[i]);
-        sum += g ? lt_k.reduce->dot(g->size, lt_f32(g), lt_f32(g)) : 0;
-    }
-    *norm = sqrt(sum);
-    const float scale = (float)(max_norm / (*norm + 1e-6));
-    if (scale >= 1)
-        return LT_OK;
-    for (int i = 0; i < params.n; i++) { // a NaN norm makes every gradient NaN: it is seen
-        lt_tensor *g = lt_gradient_of(params.tensor[i]);
-        if (!g)
-            continue;
-        lt_k.pointwise->mul_scalar.forward(g->size, lt_f32(g), lt_f32(g), &scale);
-        lt_touch(g);
-    }
-    return LT_OK;
-}
-
-int lt_clip_grad_value(lt_tensors params, float limit)
-{
-    const float range[2] = {-limit, limit};
-    if (check_gradients(params) != LT_OK)
-        return LT_FAIL;
-    for (int i = 0; i < params.n; i++) {
-        lt_tensor *g = lt_gradient_of(params.tensor[i]);
-        if (!g)
-            continue;
-        lt_k.pointwise->clamp.forward(g->size, lt_f32(g), lt_f32(g), range);
-        lt_touch(g);
-    }
-    return LT_OK;
 }

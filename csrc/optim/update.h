@@ -22,6 +22,8 @@ int lt_ema_update(lt_tensors targets, lt_tensors sources, float decay); // shape
 // Lists may be absent; names are for messages.
 int lt_check_update(lt_tensors params, lt_tensors a, const char *a_name, lt_tensors b, const char *b_name);
 
+int lt_check_param(const lt_tensor *p, int i); // one of them, item i from 0
+
 lt_tensor *lt_gradient_of(const lt_tensor *p); // NULL: backward has not reached it
 
 // All gradients times min(1, max_norm / (norm + 1e-6)); *norm is their joint 2-norm before.

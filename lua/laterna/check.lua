@@ -17,9 +17,11 @@ local function user_level()
   end
 end
 
+local TENSOR <const> = debug.getmetatable(core.zeros(0))
+
 --- Is it a tensor (freed ones are tensors too)?
 function check.is_tensor(v)
-  return type(v) == "userdata" and (debug.getmetatable(v) or {}).__name == "laterna.Tensor"
+  return type(v) == "userdata" and debug.getmetatable(v) == TENSOR
 end
 
 --- A few words for what came: `nil`, `3.5`, `"text"`, `tensor`, `table`.
@@ -89,7 +91,7 @@ end
 -- @tparam string kind
 -- @treturn boolean
 function check.is(v, kind)
-  if kind == "tensor" then return check.is_tensor(v) and (pcall(v.dim, v)) end
+  if kind == "tensor" then return core.is_tensor(v) end
   if kind == "integer" then return type(v) == "number" and math.tointeger(v) ~= nil end
   if kind ~= "callable" then return type(v) == kind end
   local mt = debug.getmetatable(v)
@@ -107,11 +109,13 @@ end
 
 --- Checks a type: Lua's names, "tensor" (not freed), "integer" (3.0 is one), "callable"; or any of "number|nil".
 function check.type(fname, i, name, v, kinds)
-  for kind in kinds:gmatch "[^|]+" do
-    if check.is(v, kind) then
-      if type(v) == "table" then check_length(fname, i, name, v) end
-      return v
-    end
+  local right = check.is(v, kinds) -- most have one kind, and need no search
+  if not right then
+    for kind in kinds:gmatch "[^|]+" do right = right or check.is(v, kind) end
+  end
+  if right then
+    if type(v) == "table" then check_length(fname, i, name, v) end
+    return v
   end
   expected(fname, i, name, kinds:gsub("|", " or "), v)
 end

@@ -2,6 +2,7 @@
 -- @module laterna.evaluation
 local core = require "laterna.core"
 local scope = require "laterna.scope"
+local walk = require "laterna.nn.walk"
 
 local evaluation = {}
 
@@ -14,7 +15,7 @@ function evaluation.run(module, f, ...)
   local training
   local function enter()
     training = {}
-    for _, m in module:named_modules() do
+    for _, m in ipairs(walk.modules(module)) do
       training[m], m.training = m.training, false
     end
   end

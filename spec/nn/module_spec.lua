@@ -2,6 +2,7 @@
 
 local core = require "laterna.core"
 local nn = require "laterna.nn"
+local walk = require "laterna.nn.walk"
 
 local function names(iterator)
   local out = {}
@@ -31,6 +32,32 @@ function Net:forward(x)
 end
 
 describe("a module", function()
+  it("is walked as it is now, not as it was before", function()
+    local net = Net(1)
+    local before = names(net:named_parameters())
+    assert.same(before, names(net:named_parameters()))
+    net.alpha, net.position = core.zeros(1), nil
+    assert.same({ "alpha", "blocks.0.fc.bias", "blocks.0.fc.weight", "blocks.0.scale", "head.0.bias", "head.0.weight",
+      "head.2.weight" }, names(net:named_parameters()))
+    net.alpha, net.beta = nil, core.zeros(1)
+    assert.equal("beta", names(net:named_parameters())[1])
+    net.beta, net.position = nil, core.zeros(2)
+    assert.same(before, names(net:named_parameters()))
+  end)
+
+  it("is found with all below it without their names, too", function()
+    local net = Net(3)
+    net.again, net.own = net.blocks[2], net -- shared, and leading back
+    net.blocks.more = { deeper = { Block(1) } }
+    net.other = setmetatable({ Block(1) }, {}) -- an object is not looked into
+    local listed, found = {}, {}
+    for _, m in net:named_modules() do listed[m] = true end
+    local list = walk.modules(net)
+    for _, m in ipairs(list) do found[m] = true end
+    assert.same(listed, found)
+    assert.equal(12, #list)
+  end)
+
   it("names its parameters as PyTorch does", function()
     assert.same({
       "blocks.0.fc.bias", "blocks.0.fc.weight", "blocks.0.scale",

@@ -39,7 +39,8 @@ local function direction(g)
 end
 
 describe("Muon", function()
-  for _, shape in ipairs { { 3, 5 }, { 5, 3 }, { 33, 33 }, { 1, 7 }, { 7, 1 }, { 32, 3, 3, 5 }, { 130, 20 } } do
+  for _, shape in ipairs { { 3, 5 }, { 5, 3 }, { 33, 33 }, { 1, 7 }, { 7, 1 }, { 32, 3, 3, 5 }, { 130, 20 },
+    { 70, 300 }, { 24, 256 }, { 25, 257 }, { 128, 128 } } do
     it("takes the step that Newton and Schulz give, " .. table.concat(shape, "x"), function()
       core.manual_seed(3)
       local g = core.randn(shape)

@@ -220,3 +220,70 @@ describe("gradient clipping", function()
     fails("bad argument #2 to 'clip_grad_value'", core.clip_grad_value, { a }, -1)
   end)
 end)
+
+describe("the gradients of a list", function()
+  it("are forgotten together", function()
+    local params = parameters()
+    core.zero_gradients(params)
+    for _, p in ipairs(params) do assert.is_nil(p.grad) end
+    core.zero_gradients {}
+    local a = core.zeros(2):requires_grad_();
+    (a * 2):sum():backward()
+    fails("bad argument #1 to 'zero_gradients' (params: item 2: expected tensor, got number)", core.zero_gradients,
+      { a, 1 })
+    assert.same({ 2, 2 }, a.grad:totable())
+  end)
+
+  it("say who moves, in the same list while nothing changes", function()
+    local params = parameters()
+    local list = core.with_gradients(params)
+    assert.equal(3, #list)
+    for i = 1, 3 do assert.is_true(rawequal(params[i], list[i])) end
+    assert.is_true(rawequal(list, core.with_gradients(params, list)))
+    params[2]:zero_grad()
+    local fewer = core.with_gradients(params, list)
+    assert.is_true(#fewer == 2 and rawequal(fewer[2], params[3]))
+    assert.equal(3, #list)
+    assert.equal(3, #core.with_gradients(parameters(), fewer))
+    assert.equal(0, #core.with_gradients({}, fewer))
+    fails("bad argument #1 to 'with_gradients'", core.with_gradients, { 1 })
+  end)
+end)
+
+describe("clipping many gradients", function()
+  local function clipped(threads)
+    local before = core.threads()
+    core.threads(threads)
+    core.manual_seed(4)
+    local params = {}
+    for i = 1, 40 do
+      params[i] = core.randn(1 + i * i * 40 % 30011):requires_grad_()
+      if i % 7 > 0 then (params[i] * core.randn(#params[i])):sum():backward() end
+    end
+    local norm, values = core.clip_grad_norm(params, 3), {}
+    for i, p in ipairs(params) do values[i] = p.grad and p.grad:to_string() or "" end
+    core.threads(before)
+    return norm, values, params
+  end
+
+  it("gives the same bits on any number of threads, and the norm of each gradient's square", function()
+    local norm, values, params = clipped(1)
+    for _, threads in ipairs { 2, 5 } do
+      local other, same = clipped(threads)
+      assert.equal(norm, other)
+      assert.same(values, same)
+    end
+    local sum = 0
+    for _, p in ipairs(params) do sum = sum + (p.grad and p.grad:square():sum():item() or 0) end
+    close({ math.sqrt(sum) }, { 3 }, 1e-4)
+  end)
+
+  it("scales one that is listed twice two times", function()
+    local a = core.zeros(50000):requires_grad_();
+    (a * 3):sum():backward()
+    local norm = core.clip_grad_norm({ a, a }, 1)
+    close({ norm }, { math.sqrt(2 * 9 * 50000) }, 1e-3)
+    local scale = 1 / (norm + 1e-6)
+    close({ a.grad:min():item() / (3 * scale * scale) }, { 1 }, 1e-5)
+  end)
+end)

@@ -46,6 +46,39 @@ describe("the text encoder", function()
     near(alone.tokens[1], beside.tokens[2][{ 1, 5 }])
   end)
 
+  it("reads a caption that comes again once, with the same vectors and gradients", function()
+    local batch = { "a red star", "", "a red star", "night sky", "", "a red star", "night sky", "a red star" }
+    local weight = core.randn(#batch, 16)
+    -- of the parameters, when the captions are read in batches of these sizes
+    local function gradients(sizes)
+      for _, p in ipairs(encoder:parameters()) do p:zero_grad() end
+      local parts, at = {}, 0
+      for i, size in ipairs(sizes) do
+        parts[i] = encoder(table.move(batch, at + 1, at + size, 1, {})).pooled
+        at = at + size
+      end
+      local pooled = core.cat(parts, 1);
+      (pooled * weight):sum():backward()
+      local list = {}
+      for i, p in ipairs(encoder:parameters()) do list[i] = p.grad:clone() end
+      return pooled:detach(), list
+    end
+    local pooled, together = gradients { 8 }
+    local alone, apart = gradients { 2, 2, 2, 2 }
+    near(pooled, alone)
+    for i, g in ipairs(together) do near(g, apart[i], 1e-4) end
+    local read = 0
+    local own = encoder.norm.forward
+    encoder.norm.forward = function(self, x)
+      read = x:size(1)
+      return own(self, x)
+    end
+    assert.equal(8, encoder(batch).tokens:size(1))
+    assert.equal(3, read)
+    encoder { "a", "red", "star", "a", "a red" }
+    assert.equal(5, read) -- most are different
+  end)
+
   it("pools the mean over the tokens that are there", function()
     local e = encoder{ "a red star", "night sky" }
     near(e.tokens[2][{ 1, 4 }]:mean(1), e.pooled[2])

@@ -128,7 +128,7 @@ end
 
 local function set_training(fname, self, on)
   self_check(fname, self)
-  for _, entry in ipairs(walk.survey(fname, self).modules) do entry.module.training = on end
+  for _, m in ipairs(walk.modules(self)) do m.training = on end
   return self
 end
 

@@ -58,16 +58,30 @@ function walk.before(a, b)
   return a < b
 end
 
+-- A name or a number: what else can be a key leads nowhere.
+local function is_place(key)
+  return type(key) == "string" or type(key) == "number"
+end
+
+-- The keys of a table as they were in order when it was last walked: every step asks for the parameters.
+local ordered = setmetatable({}, { __mode = "k" })
+
 -- Keys whose values may lead to tensors, in order. A word list of ten thousand strings costs one look at each.
 local function keys_of(t)
-  local keys = {}
+  local last, keys, same = ordered[t], {}, true
   for key, v in next, t do
     local kind = type(v)
-    if (kind == "table" or kind == "userdata" and check.is_tensor(v)) and (type(key) == "string" or math.type(key)) then
+    if (kind == "table" or kind == "userdata" and check.is_tensor(v)) and is_place(key) then
       keys[#keys + 1] = key
+      same = same and last ~= nil and last.is_key[key]
     end
   end
-  if #keys > 1 then table.sort(keys, walk.before) end
+  if #keys <= 1 then return keys end
+  if same and #last.keys == #keys then return last.keys end
+  table.sort(keys, walk.before)
+  local is_key = {}
+  for _, key in ipairs(keys) do is_key[key] = true end
+  ordered[t] = { keys = keys, is_key = is_key }
   return keys
 end
 
@@ -131,6 +145,26 @@ function walk.survey(fname, module, shallow)
   local found = { modules = {}, tensors = {}, entry = {}, named = {}, visited = {} }
   visit(found, fname, "", module, nil, not shallow)
   return found
+end
+
+local function gather(list, visited, t)
+  visited[t] = true
+  if walk.is_module(t) then list[#list + 1] = t end
+  for key, v in next, t do
+    if type(v) == "table" and not visited[v] and is_place(key) and (getmetatable(v) == nil or walk.is_module(v)) then
+      gather(list, visited, v)
+    end
+  end
+end
+
+--- A module and all below it, each once, in no particular order: for what is done to every one of them. It costs a
+-- fraction of a survey, which names and sorts.
+-- @tparam table module
+-- @treturn {module,...}
+function walk.modules(module)
+  local list = {}
+  gather(list, {}, module)
+  return list
 end
 
 return walk

@@ -67,14 +67,6 @@ local function rate(fname, lr, step)
   return lr
 end
 
-local function moving(group)
-  local list = {}
-  for _, p in ipairs(group.params) do
-    if p.requires_grad and p.grad then list[#list + 1] = p end
-  end
-  return list
-end
-
 -- The tensors of a slot, zeros where a parameter moves for the first time.
 local function slot_list(self, slot, params)
   local list = {}
@@ -107,17 +99,14 @@ local function buckets(self, params, slots)
 end
 
 local function equal(a, b)
-  if #a ~= #b then return false end
-  for i = 1, #a do
-    if not rawequal(a[i], b[i]) then return false end
-  end
-  return true
+  return #a == #b and table.concat(a, " ") == table.concat(b, " ")
 end
 
 -- The buckets of a group's step: those of the last one while the same parameters move with the same slots.
 local function planned(self, i, group, o)
-  local params, slots, last = moving(group), self.slots(o), self.last[i]
-  if not (last and equal(last.params, params) and equal(last.slots, slots)) then
+  local last, slots = self.last[i], self.slots(o)
+  local params = core.with_gradients(group.params, last and last.params)
+  if not (last and rawequal(params, last.params) and equal(last.slots, slots)) then
     last = { params = params, slots = slots, buckets = buckets(self, params, slots) }
     self.last[i] = last
   end
@@ -194,9 +183,7 @@ end
 
 --- Forgets the gradients of all parameters.
 function Optimizer:zero_grad()
-  for _, group in ipairs(self.groups) do
-    for _, p in ipairs(group.params) do p:zero_grad() end
-  end
+  for _, group in ipairs(self.groups) do core.zero_gradients(group.params) end
 end
 
 local function is_limit(v)

@@ -35,16 +35,20 @@ end
 -- are kept, by tokenizer and length; when there are very many, all are forgotten at once.
 local cache = setmetatable({}, { __mode = "k" })
 
-local function packed_ids(tokenizer, length, caption)
+local function cache_of(tokenizer, length)
   local of = cache[tokenizer]
   if not of or of.length ~= length or of.n >= MOST_CACHED then
     of = { length = length, n = 0, ids = {} }
     cache[tokenizer] = of
   end
-  local packed = of.ids[caption]
-  if packed then return packed end
+  return of
+end
+
+local function packed_ids(tokenizer, length, caption)
+  local of = cache_of(tokenizer, length)
   local ids = tokenizer:encode(caption)
   local n = math.min(#ids, length - 2)
+  local packed
   if n == 0 then
     packed = string.pack("<i4", tokenizer.start)
   else
@@ -105,28 +109,50 @@ function Encoder:batch(captions)
   check.type("Encoder", 1, "captions", captions, "table")
   local n = #captions
   if n == 0 then check.fail("Encoder", 1, "captions: expected at least one string") end
-  local ids, longest = {}, 0
+  local ids, longest, known = {}, 0, cache_of(self.tokenizer, self.length).ids
   for i = 1, n do
     local caption = captions[i]
     if type(caption) ~= "string" then
       check.fail("Encoder", 1, "captions: expected strings, got %s at %d", check.describe(caption), i)
     end
-    ids[i] = packed_ids(self.tokenizer, self.length, caption)
-    longest = math.max(longest, #ids[i])
+    local own = known[caption] or packed_ids(self.tokenizer, self.length, caption)
+    ids[i] = own
+    if #own > longest then longest = #own end
   end
   local padding, one = string.pack("<i4", self.tokenizer.padding), string.pack("<f", 1)
-  local mask = {}
+  local mask, padded, masks = {}, {}, {} -- the last two: by what comes again in a batch
   for i = 1, n do
-    local present = #ids[i] // 4
-    local absent = longest // 4 - present
-    mask[i] = one:rep(present) .. ("\0\0\0\0"):rep(absent)
-    ids[i] = ids[i] .. padding:rep(absent)
+    local own = ids[i]
+    if not padded[own] then
+      local present = #own // 4
+      local absent = longest // 4 - present
+      padded[own] = own .. padding:rep(absent)
+      masks[own] = one:rep(present) .. ("\0\0\0\0"):rep(absent)
+    end
+    ids[i], mask[i] = padded[own], masks[own]
   end
   local shape = { n, longest // 4 }
   return core.from_string(table.concat(ids), shape, { dtype = "int32" }), core.from_string(table.concat(mask), shape)
 end
 
-function Encoder:forward(captions)
+-- The captions of a batch without repetition, and for each of the batch its place among them; nil where more than half
+-- are different, or some are no strings.
+local function distinct(captions)
+  local list, place, places = {}, {}, {}
+  for i = 1, type(captions) == "table" and #captions or 0 do
+    local caption = captions[i]
+    if type(caption) ~= "string" then return nil end
+    if not place[caption] then
+      list[#list + 1] = caption
+      place[caption] = #list
+    end
+    places[i] = place[caption]
+  end
+  if #places == 0 or 2 * #list > #places then return nil end
+  return list, core.tensor(places, { dtype = "int32" })
+end
+
+local function encode(self, captions)
   local ids, mask = self:batch(captions)
   local n, l = ids:size(1), ids:size(2)
   local x = self.token(ids) + self.position[{ 1, l }]             -- (n,l,d) + (l,d)
@@ -135,6 +161,16 @@ function Encoder:forward(captions)
   local present = mask:view{ n, l, 1 }
   local pooled = (x * present):sum(2) / mask:sum(2, { keepdim = true })
   return { tokens = x, mask = mask, pooled = pooled }
+end
+
+-- Captions are read independently of each other, so that one that comes again need not be read again: where there are
+-- ten kinds of pictures, ten captions stand for a batch.
+function Encoder:forward(captions)
+  local list, rows = distinct(captions)
+  if not list then return encode(self, captions) end
+  local out = encode(self, list)
+  for key, t in pairs(out) do out[key] = t:index_select(1, rows) end
+  return out
 end
 
 function Encoder:describe()
