@@ -49,10 +49,8 @@ static int clone(lua_State *L)
 static int zero_grad(lua_State *L)
 {
     lt_tensor *t = lt_arg_tensor(L, 1, "self");
-    if (t->node) {
-        lt_release(t->node->grad);
-        t->node->grad = NULL;
-    }
+    if (t->node)
+        lt_node_drop_grad(t->node);
     lua_settop(L, 1);
     return 1;
 }
@@ -67,6 +65,7 @@ was computed from, x's place on the tape too, until x:zero_grad() or until x its
 create_graph leaves nothing behind) */
 static int backward(lua_State *L)
 {
+    lt_collect_dropped(L);
     lt_tensor *y = lt_arg_tensor(L, 1, "self"), *dy = NULL;
     int at = 2;
     if (!lua_istable(L, 2)) {
