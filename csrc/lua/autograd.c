@@ -1,4 +1,7 @@
 // The tape as scripts see it.
+#include <stdlib.h>
+#include <string.h>
+
 #include "lua/callback.h"
 #include "lua/check.h"
 #include "lua/custom.h"
@@ -133,6 +136,34 @@ static int grad(lua_State *L)
     return 1;
 }
 
+/*** What is held in memory for a tensor's backward, piece by piece; laterna.autograd makes a table of it that can be
+read.
+@function saved_pieces
+@tparam Tensor y
+@treturn table a list of {name, bytes}: the operation that saved a piece first */
+static int saved_pieces(lua_State *L)
+{
+    lt_tensor *y = lt_arg_tensor(L, 1, "y");
+    lt_saved_memory *list = NULL;
+    size_t n = 0;
+    if (y->node)
+        LT_TRY(L, lt_list_saved(y, &list, &n));
+    lt_saved_memory *all = lua_newuserdatauv(L, (n + 1) * sizeof *all, 0);
+    if (n)
+        memcpy(all, list, n * sizeof *all);
+    free(list);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, all[i].name);
+        lua_setfield(L, -2, "name");
+        lua_pushinteger(L, (lua_Integer)all[i].storage->bytes);
+        lua_setfield(L, -2, "bytes");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 /*** Are operations being recorded?
 @function grad_enabled
 @treturn boolean */
@@ -184,6 +215,7 @@ void lt_open_autograd(lua_State *L)
         {"zero_grad", zero_grad, LT_AS_METHOD},
         {"backward", backward, LT_AS_METHOD},
         {"grad", grad, LT_IN_MODULE},
+        {"saved_pieces", saved_pieces, LT_IN_MODULE},
         {"grad_enabled", grad_enabled, LT_IN_MODULE},
         {"set_grad_enabled", set_grad_enabled, LT_IN_MODULE},
         {"no_grad", no_grad, LT_IN_MODULE},

@@ -19,9 +19,9 @@ const char *lt_type_name(lua_State *L, int index)
 }
 
 // Lua's collector sees a tensor as a few bytes. So when the memory that the tape does not hold has grown since the last
-// full collection there is another: what scripts have dropped is then given back. It may grow by a sixteenth of all
-// memory in use, by 32 MB, and by eight times Lua's own: a collection costs about a millisecond for each megabyte of
-// that. Each thread collects what its own Lua state has dropped.
+// full collection there is another: what scripts have dropped is then given back. It may grow by 32 MB, by a sixteenth
+// of all memory in use, and by eight times Lua's own (a collection costs about a millisecond for each megabyte of
+// that), but hardly beyond half of what is in use. Each thread collects what its own Lua state has dropped.
 static _Thread_local struct {
     size_t least, margin;
 } garbage = {.margin = (size_t)32 << 20};
@@ -30,6 +30,11 @@ static size_t in_hand(void)
 {
     const size_t live = lt_memory().live, held = lt_tape_bytes();
     return live > held ? live - held : 0;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
 }
 
 static void collect_if_grown(lua_State *L, size_t margin)
@@ -44,10 +49,9 @@ static void collect_if_grown(lua_State *L, size_t margin)
     lua_gc(L, LUA_GCCOLLECT);
     if (lt_profiling)
         lt_profile_leave();
-    const size_t live = lt_memory().live, own = 8 * ((size_t)lua_gc(L, LUA_GCCOUNT) << 10), least = (size_t)32 << 20;
+    const size_t live = lt_memory().live, own = 8 * ((size_t)lua_gc(L, LUA_GCCOUNT) << 10);
     garbage.least = in_hand();
-    garbage.margin = live / 16 > least ? live / 16 : least;
-    garbage.margin = garbage.margin > own ? garbage.margin : own;
+    garbage.margin = larger(larger((size_t)32 << 20, live / 16), own < live / 2 ? own : live / 2);
 }
 
 void lt_collect_dropped(lua_State *L)

@@ -2,7 +2,9 @@
 // before a linear layer) need not be kept for that product's weight gradient: the slot is light, and the node that made
 // the output computes it again. It does so once for all who take it, and from kept tensors only: where it would itself
 // have to ask for a light slot, its output is kept.
-#include "tensor/tape.h"
+#include <stdlib.h>
+
+#include "tensor/walk.h"
 
 // A norm or an activation computed again costs one element as much as about ten multiply-adds: below this it is felt.
 enum { LEAST_WORK = 256 };
@@ -151,4 +153,48 @@ int lt_leave_saved(lt_node *node, bool keep)
         }
     }
     return LT_OK;
+}
+
+static int by_storage(const void *a, const void *b)
+{
+    const lt_saved_memory *x = a, *y = b;
+    if (x->storage != y->storage)
+        return x->storage < y->storage ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order ? 1 : 0;
+}
+
+// The slots of a walk that hold memory; with list NULL they are only counted.
+static size_t slots_of(const lt_walk *w, lt_saved_memory *list)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->count; i++)
+        for (int k = 0; k < w->node[i]->saved_count; k++) {
+            const lt_saved_slot *slot = &w->node[i]->saved[k];
+            if (!slot->tensor || slot->light)
+                continue;
+            if (list)
+                list[n] = (lt_saved_memory){slot->tensor->storage, w->node[i]->order, w->node[i]->name};
+            n++;
+        }
+    return n;
+}
+
+int lt_list_saved(lt_tensor *y, lt_saved_memory **list, size_t *count)
+{
+    lt_walk w;
+    int status = lt_walk_open(&w, 1, &y->node, 0);
+    const size_t all = status == LT_OK ? slots_of(&w, NULL) : 0;
+    *list = malloc((all + 1) * sizeof **list);
+    *count = 0;
+    if (status == LT_OK && !*list)
+        status = lt_fail_memory((all + 1) * sizeof **list);
+    if (status == LT_OK) {
+        slots_of(&w, *list);
+        qsort(*list, all, sizeof **list, by_storage);
+        for (size_t i = 0; i < all; i++)
+            if (*count == 0 || (*list)[*count - 1].storage != (*list)[i].storage)
+                (*list)[(*count)++] = (*list)[i];
+    }
+    lt_walk_close(&w);
+    return status;
 }

@@ -120,6 +120,15 @@ void lt_leave_tape(lt_tensor *t);
 int lt_requires_grad(lt_tensor *t, bool on); // makes a leaf; refuses on the result of an operation and on integers
 bool lt_is_leaf(const lt_tensor *t);
 
+// A piece of memory that is held for the backward of a tensor, and the operation that saved it first.
+typedef struct {
+    const lt_storage *storage;
+    uint64_t order; // of the operation's node
+    const char *name;
+} lt_saved_memory;
+// Every piece once, in no order; *list is the caller's to free.
+int lt_list_saved(lt_tensor *y, lt_saved_memory **list, size_t *count);
+
 // Gradients of the scalar `y` (or of any shape, given dy) into .grad of every leaf it depends on.
 int lt_backward(lt_tensor *y, lt_tensor *dy, bool retain_graph, bool create_graph);
 // Gradients of y with respect to x[0..n): out[i] is a new reference, or NULL where y does not depend on x[i].
