@@ -89,22 +89,22 @@ static int norm_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
     return lt_grad_mode() ? lt_norm_composed(a, node, dy, dx) : fused(a, node, dy, dx);
 }
 
-// y, and mean and rstd into tensors of their size; mean is NULL for RMS norm.
-static int run(const lt_norm *a, const lt_norm_inputs *in, lt_tensor *y, lt_tensor *mean, lt_tensor *rstd)
+// y, and mean and rstd into tensors of their size, where they are not there already; mean is NULL for RMS norm.
+static int run(const lt_norm *a, const lt_norm_inputs *in, lt_tensor *y, lt_tensor *mean, lt_tensor *rstd, bool again)
 {
-    const lt_norm_call call = call_of(a, in);
+    lt_norm_call call = call_of(a, in);
+    call.again = again;
     if (in->x->size == 0)
         return LT_OK;
     return (by_group(a) ? lt_k.norm->group : lt_k.norm->layer)(&call, lt_f32(in->x), lt_f32(y), numbers(mean),
                                                                lt_f32(rstd));
 }
 
-// Mean and rstd come out as they were.
 static lt_tensor *recompute(lt_node *node)
 {
     const lt_norm_inputs in = saved_inputs(node);
     lt_tensor *y = lt_tensor_like(in.x);
-    if (y && run(node->attributes, &in, y, lt_saved(node, LT_NORM_MEAN), lt_saved(node, LT_NORM_RSTD)) == LT_OK)
+    if (y && run(node->attributes, &in, y, lt_saved(node, LT_NORM_MEAN), lt_saved(node, LT_NORM_RSTD), true) == LT_OK)
         return y;
     lt_release(y);
     return NULL;
@@ -129,7 +129,7 @@ lt_tensor *lt_norm_run(const lt_norm *a, const lt_norm_inputs *in, lt_tensor **m
               *mean = a->kind == LT_RMS_NORM ? NULL : lt_tensor_new(LT_FLOAT32, 1, &count);
     int status = y && rstd && (mean || a->kind == LT_RMS_NORM) ? LT_OK : LT_FAIL;
     if (status == LT_OK)
-        status = run(a, in, y, mean, rstd);
+        status = run(a, in, y, mean, rstd, false);
     if (status == LT_OK)
         y = record(a, in, y, mean, rstd);
     if (status != LT_OK) {

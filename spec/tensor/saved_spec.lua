@@ -22,6 +22,7 @@ local RECOMPUTED = {
   ["layer_norm and silu"] = function(x, w) return core.layer_norm(x, w, w, { activation = "silu" }) end,
   group_norm = function(x, w) return core.group_norm(x, 8, w, w, { activation = "silu" }) end,
   rms_norm = function(x, w) return core.rms_norm(x, w) end,
+  batch_norm = function(x, w) return core.batch_norm(x, w, w, nil, nil, { training = true, activation = "gelu" }) end,
 }
 
 local function model(f, keeps)
@@ -57,6 +58,23 @@ describe("what is saved", function()
       for i = 1, 2 do same_bits(a[i], b[i]) end
     end)
   end
+
+  it("is not what a norm gives to a convolution that has work enough", function()
+    local function run(outputs, keeps)
+      local x, w, v = seeded { 2, 6, 6, 16 }, seeded({ 16 }, 2), seeded({ outputs, 3, 3, 16 }, 3)
+      local h = core.group_norm(x * 1, 4, w, w, { activation = "silu" })
+      if keeps then h = h:view(2, 6, 6, 16) end
+      local y = core.conv2d(h, v, nil, { padding = 1 })
+      local bytes = autograd.saved(y).bytes
+      y:backward(seeded(y.shape, 4):detach())
+      return bytes, { x.grad, w.grad, v.grad }
+    end
+    local light, a = run(64)
+    local kept, b = run(64, true)
+    assert.equal(4 * 2 * 6 * 6 * 16, kept - light)
+    for i = 1, 3 do same_bits(a[i], b[i]) end
+    assert.equal((run(8)), (run(8, true)))
+  end)
 
   it("is computed once for several products, and outlives the backward of one of them", function()
     local x, v, u = seeded { 6, 256 }, seeded({ 256, 256 }, 2), seeded({ 256, 256 }, 3)
