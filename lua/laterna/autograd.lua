@@ -7,7 +7,8 @@
 --                                        function(ctx, dy) return dy end)
 --     local y = round(x)
 --
--- `recompute` pays with time for memory: y = lt.recompute(f, x) keeps nothing of what f computes on its way.
+-- `recompute` pays with time for memory: y = lt.recompute(f, x) keeps nothing of what f computes on its way. A network
+-- does it block by block: net:recompute(), or lt.train.run { memory = "600 MB" } (laterna.nn.recompute).
 -- @module laterna.autograd
 local check = require "laterna.check"
 local core = require "laterna.core"
