@@ -67,6 +67,9 @@ describe("recompute of modules", function()
     local net = nn.Sequential(nn.Linear(2, 2), inner, residual, core.tanh, own)
     assert.same({ inner, residual, own }, recompute.blocks("spec", net))
     assert.same({ own }, recompute.blocks("spec", own))
+    local critic = nn.Critic { size = 8, width = 8, multipliers = { 1, 2 } }
+    assert.same({ residual, own }, recompute.blocks("spec", nn.Sequential(critic, residual, own)))
+    assert.equal(2, #recompute.blocks("spec", nn.Generator { size = 8, width = 8, multipliers = { 1, 2 }, detail = 4 }))
     local linear = nn.Linear(2, 2)
     assert.same({}, recompute.blocks("spec", linear))
     assert.is_true(linear:recompute().recomputed) -- where there are none the module is one

@@ -6,8 +6,10 @@
 --     net:recompute()                                  -- all twelve blocks
 --     net.blocks[1]:recompute(false)                   -- but for the first
 --
--- What counts as a block: the blocks of nn.DiT and nn.UNet, residual blocks, nn.Residual, modules in an nn.Sequential
--- that are made of others, and modules of classes that say so: `MyBlock.is_block = true`.
+-- What counts as a block: the blocks of nn.DiT, nn.UNet, nn.Generator and text encoders, residual blocks, nn.Residual,
+-- modules in an nn.Sequential that are made of others, and modules of classes that say so: `MyBlock.is_block = true`.
+-- Critics have none: gradients of gradients, which their penalties ask for, do not go through what is computed again.
+-- Other classes say so by `no_blocks = true`.
 -- @module laterna.nn.recompute
 local autograd = require "laterna.autograd"
 local core = require "laterna.core"
@@ -59,10 +61,9 @@ function recompute.blocks(fname, module)
     by_name[name] = entry.module
     local above = name ~= "" and by_name[name:match "^(.*)%." or ""] or nil
     local is_inside = last and name:sub(1, #last) == last
-    if not is_inside and is_block(entry.module, above) then
-      blocks[#blocks + 1] = entry.module
-      last = name == "" and "" or name .. "."
-    end
+    local found = not is_inside and not entry.module.no_blocks and is_block(entry.module, above)
+    if found then blocks[#blocks + 1] = entry.module end
+    if found or not is_inside and entry.module.no_blocks then last = name == "" and "" or name .. "." end
   end
   return blocks
 end
