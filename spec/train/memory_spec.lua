@@ -31,7 +31,7 @@ local function trained(budget, steps)
   return core.cat(flat, 1), table.concat(text), count
 end
 
-describe("a run's budget of memory", function()
+describe("a run's budget of memory #training", function()
   it("is kept by as many blocks as it takes, and does not change a bit", function()
     local weights = trained(nil)
     collectgarbage()
