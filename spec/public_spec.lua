@@ -14,7 +14,8 @@ local PRIVATE = {
     .. "replace_file append_file sync_file list_folder "
     .. "begin_stream append_stream finish_stream",
   naming = "nearest set_home is_tensor",
-  machinery = "backward_inside catch_interrupt interrupted isatty terminal_size profile_rows debug_fail_allocation",
+  machinery = "backward_inside catch_interrupt interrupted isatty terminal_size profile_rows saved_pieces "
+    .. "debug_fail_allocation",
 }
 
 -- All names of `lt` in a fresh process, sorted, and those that are neither function, nor table, nor callable.

@@ -97,8 +97,13 @@ static lt_norm_moments moments_of_group(const lt_norm_job *j, int64_t s, int64_t
 static void finish_group(const lt_norm_job *j, int64_t s, int64_t g)
 {
     const int64_t each = j->a->c / j->a->groups, from = g * each;
-    const lt_norm_moments moments = moments_of_group(j, s, from, each);
-    const float m = j->mean[s * j->a->groups + g] = moments.mean, r = j->rstd[s * j->a->groups + g] = moments.rstd;
+    float *mean = j->mean + s * j->a->groups + g, *rstd = j->rstd + s * j->a->groups + g;
+    if (!j->a->again) {
+        const lt_norm_moments moments = moments_of_group(j, s, from, each);
+        *mean = moments.mean;
+        *rstd = moments.rstd;
+    }
+    const float m = *mean, r = *rstd;
     for (int64_t i = from; i < from + each; i++) {
         lt_norm_coef(j, s, LT_CENTRE)[i] = m;
         lt_norm_coef(j, s, LT_GAIN)[i] = r * lt_norm_gain(j->a, s, i);
@@ -138,7 +143,7 @@ static void map(const lt_norm_job *j, int64_t s, int64_t k)
 static void moments_piece(void *context, int64_t begin, int64_t end)
 {
     const lt_norm_job *j = context;
-    for (int64_t k = begin; k < end; k++)
+    for (int64_t k = begin; k < end && !j->a->again; k++)
         moments(j, k / j->chunks, k % j->chunks);
 }
 

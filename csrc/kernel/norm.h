@@ -15,6 +15,7 @@
 #ifndef LT_KERNEL_NORM_H
 #define LT_KERNEL_NORM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/activation.h"
@@ -27,6 +28,7 @@ typedef struct {
     const float *scale, *shift; // (n, c); NULL: 0
     lt_activation activation;
     float slope; // of leaky relu
+    bool again;  // forward: mean and rstd are known, from the first time
 } lt_norm_call;
 
 // Any may be NULL, except that dx is also working memory where there is an activation. dx may be dy. plus, of x's size,

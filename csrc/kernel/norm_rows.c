@@ -85,10 +85,13 @@ static void forward_row(const job *j, int64_t row)
     const int64_t c = j->a->c;
     const float *x = j->x + row * c;
     float *y = j->y + row * c;
-    const lt_norm_moments m = moments_of(c, x, j->mean != NULL, j->a->eps);
-    const float mean = m.mean, rstd = j->rstd[row] = m.rstd;
-    if (j->mean)
-        j->mean[row] = mean;
+    if (!j->a->again) {
+        const lt_norm_moments m = moments_of(c, x, j->mean != NULL, j->a->eps);
+        j->rstd[row] = m.rstd;
+        if (j->mean)
+            j->mean[row] = m.mean;
+    }
+    const float mean = j->mean ? j->mean[row] : 0.0f, rstd = j->rstd[row];
     if (j->coef) {
         const float *gain = j->coef + row / j->rows * 2 * c, slope = j->a->slope;
         LT_WITH_ACTIVATION(j->a->activation, finish_row, slope, c, x, mean, rstd, gain, y);

@@ -93,11 +93,27 @@ static void where(int64_t n, const float *c, const float *a, const float *b, flo
     }
 }
 
-static void keep(int64_t n, const float *u, float p, float scale, float *y)
+static void keep(int64_t n, const float *u, float p, uint8_t *bits)
 {
-    LT_VECTORIZE
-    for (int64_t i = 0; i < n; i++)
-        y[i] = u[i] < p ? scale : 0.0f;
+    for (int64_t i = 0; i < n; i += 8) {
+        unsigned byte = 0;
+        for (int64_t k = 0; k < 8 && i + k < n; k++)
+            byte |= (unsigned)(u[i + k] < p) << k;
+        bits[i / 8] = (uint8_t)byte;
+    }
+}
+
+static void kept(int64_t n, const float *x, const uint8_t *bits, float scale, float *y)
+{
+    const int64_t whole = n / 8 * 8;
+    for (int64_t i = 0; i < whole; i += 8) {
+        const int32_t byte = bits[i / 8];
+        LT_VECTORIZE
+        for (int32_t k = 0; k < 8; k++)
+            y[i + k] = x[i + k] * (byte >> k & 1 ? scale : 0.0f);
+    }
+    for (int64_t i = whole; i < n; i++)
+        y[i] = x[i] * (bits[i / 8] >> i % 8 & 1 ? scale : 0.0f);
 }
 
 static void outward(int64_t n, const float *x, const float *dy, float low, float high, float *y)

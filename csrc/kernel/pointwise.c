@@ -269,6 +269,7 @@ const lt_pointwise_kernels LT_NAME(lt_pointwise) = {
     .axpy = axpy,
     .where = where,
     .keep = keep,
+    .kept = kept,
     .outward = outward,
     .u8_to_f32 = u8_to_f32,
     .f32_to_u8 = f32_to_u8,

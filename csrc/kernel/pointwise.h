@@ -45,7 +45,9 @@ typedef struct {
                          int64_t b_step, float *y);
     void (*axpy)(int64_t n, float alpha, const float *x, float *y);                     // y += alpha * x
     void (*where)(int64_t n, const float *c, const float *a, const float *b, float *y); // c != 0 ? a : b
-    void (*keep)(int64_t n, const float *u, float p, float scale, float *y);            // u < p ? scale : 0
+    // u < p, a bit each, eight to a byte from the lowest; and y = x * scale where the bit is set, else x * 0
+    void (*keep)(int64_t n, const float *u, float p, uint8_t *bits);
+    void (*kept)(int64_t n, const float *x, const uint8_t *bits, float scale, float *y);
     // y = 1 where x is outside of [low, high] and a step along -dy would lead further out, else 0; NaN: 0
     void (*outward)(int64_t n, const float *x, const float *dy, float low, float high, float *y);
 

@@ -1,4 +1,7 @@
 // The tape as scripts see it.
+#include <stdlib.h>
+#include <string.h>
+
 #include "lua/callback.h"
 #include "lua/check.h"
 #include "lua/custom.h"
@@ -44,10 +47,8 @@ static int clone(lua_State *L)
 
 static void forget_gradient(lt_tensor *t)
 {
-    if (t->node) {
-        lt_release(t->node->grad);
-        t->node->grad = NULL;
-    }
+    if (t->node)
+        lt_node_drop_grad(t->node);
 }
 
 /*** Drops the gathered gradient of a leaf.
@@ -114,6 +115,7 @@ was computed from, x's place on the tape too, until x:zero_grad() or until x its
 create_graph leaves nothing behind) */
 static int backward(lua_State *L)
 {
+    lt_collect_dropped(L);
     lt_tensor *y = lt_arg_tensor(L, 1, "self"), *dy = NULL;
     int at = 2;
     if (!lua_istable(L, 2)) {
@@ -181,6 +183,34 @@ static int grad(lua_State *L)
     return 1;
 }
 
+/*** What is held in memory for a tensor's backward, piece by piece; laterna.autograd makes a table of it that can be
+read.
+@function saved_pieces
+@tparam Tensor y
+@treturn table a list of {name, bytes}: the operation that saved a piece first */
+static int saved_pieces(lua_State *L)
+{
+    lt_tensor *y = lt_arg_tensor(L, 1, "y");
+    lt_saved_memory *list = NULL;
+    size_t n = 0;
+    if (y->node)
+        LT_TRY(L, lt_list_saved(y, &list, &n));
+    lt_saved_memory *all = lua_newuserdatauv(L, (n + 1) * sizeof *all, 0);
+    if (n)
+        memcpy(all, list, n * sizeof *all);
+    free(list);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, all[i].name);
+        lua_setfield(L, -2, "name");
+        lua_pushinteger(L, (lua_Integer)all[i].storage->bytes);
+        lua_setfield(L, -2, "bytes");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 /*** Are operations being recorded?
 @function grad_enabled
 @treturn boolean */
@@ -234,6 +264,7 @@ void lt_open_autograd(lua_State *L)
         {"zero_gradients", zero_gradients, LT_IN_MODULE},
         {"with_gradients", with_gradients, LT_IN_MODULE},
         {"grad", grad, LT_IN_MODULE},
+        {"saved_pieces", saved_pieces, LT_IN_MODULE},
         {"grad_enabled", grad_enabled, LT_IN_MODULE},
         {"set_grad_enabled", set_grad_enabled, LT_IN_MODULE},
         {"no_grad", no_grad, LT_IN_MODULE},

@@ -18,20 +18,46 @@ const char *lt_type_name(lua_State *L, int index)
     return luaL_typename(L, index);
 }
 
-// Lua's collector sees a tensor as a few bytes. So when memory in use has grown by half (and by 64 MB) since the
-// last full collection, there is another: what scripts have dropped is then given back.
-static void collect_if_grown(lua_State *L)
+// Lua's collector sees a tensor as a few bytes. So when the memory that the tape does not hold has grown since the last
+// full collection there is another: what scripts have dropped is then given back. It may grow by 32 MB, by a sixteenth
+// of all memory in use, and by eight times Lua's own (a collection costs about a millisecond for each megabyte of
+// that), but hardly beyond half of what is in use. Each thread collects what its own Lua state has dropped.
+static _Thread_local struct {
+    size_t least, margin;
+} garbage = {.margin = (size_t)32 << 20};
+
+static size_t in_hand(void)
 {
-    static _Thread_local size_t limit = (size_t)64 << 20; // each thread collects what its own Lua state has dropped
-    if (lt_memory().live < limit)
+    const size_t live = lt_memory().live, held = lt_tape_bytes();
+    return live > held ? live - held : 0;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static void collect_if_grown(lua_State *L, size_t margin)
+{
+    const size_t now = in_hand();
+    if (now < garbage.least)
+        garbage.least = now;
+    if (now - garbage.least < margin)
         return;
     if (lt_profiling)
         lt_profile_enter("garbage collection", "");
     lua_gc(L, LUA_GCCOLLECT);
     if (lt_profiling)
         lt_profile_leave();
-    size_t live = lt_memory().live;
-    limit = live + (live / 2 > (size_t)64 << 20 ? live / 2 : (size_t)64 << 20);
+    const size_t live = lt_memory().live, own = 8 * ((size_t)lua_gc(L, LUA_GCCOUNT) << 10);
+    garbage.least = in_hand();
+    garbage.margin = larger(larger((size_t)32 << 20, live / 16), own < live / 2 ? own : live / 2);
+}
+
+void lt_collect_dropped(lua_State *L)
+{
+    collect_if_grown(L, garbage.margin / 4);
+    lt_scope_return(L); // the collector may have called finalizers
 }
 
 // The same for small tensors: each has half a kilobyte outside of Lua (headers, node, block), which is announced as a
@@ -47,7 +73,7 @@ static void announce(lua_State *L)
 lt_tensor **lt_box(lua_State *L)
 {
     announce(L);
-    collect_if_grown(L);
+    collect_if_grown(L, garbage.margin);
     luaL_checkstack(L, 4, "results");
     lt_forget_functions(L);
     lt_tensor **box = lua_newuserdatauv(L, sizeof *box, 1); // the value is callback.c's

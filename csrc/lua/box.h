@@ -21,6 +21,9 @@ lt_tensor **lt_box(lua_State *L);
 lt_tensor *lt_test_tensor(lua_State *L, int index); // NULL: no tensor, or a freed one
 void lt_empty_box(lua_State *L, int index);         // what it held is given back; the index is a tensor's
 
+// The same where a little has gathered, for a call that will need much memory. Before its arguments are looked at.
+void lt_collect_dropped(lua_State *L);
+
 // After a failed allocation: full collection, then true ("try once more"); false when it was another error.
 bool lt_collect_for_memory(lua_State *L);
 

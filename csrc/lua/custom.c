@@ -224,6 +224,7 @@ static int recompute(lua_State *L)
     const uint64_t since = lt_node_order();
     if (traced_call(L, arguments) != LUA_OK)
         return lt_raise_theirs(L, "recompute: f cannot yield: it is computed again in backward");
+    lt_collect_dropped(L); // all that f computed on its way
     const int last = lua_gettop(L), results = last - top;
     int n, nsaved, *at;
     lt_tensor **saved = tensors_between(L, 3, top, false, &nsaved, NULL),
@@ -259,6 +260,7 @@ that backward get theirs in `.grad`.
 static int backward_inside(lua_State *L)
 {
     int n, m;
+    lt_collect_dropped(L);
     lua_settop(L, 2);
     lt_tensor **y = lt_arg_tensors(L, 1, "outputs", &n), **dy = lt_arg_tensors(L, 2, "gradients", &m);
     if (m != n)

@@ -13,14 +13,14 @@
 of blocks; of all Lua states of the process together.
 @function memory
 @tparam[opt=false] boolean reset start the peak again from here
-@treturn table live, cached, peak, count */
+@treturn table live, cached, peak, count; saved: how much of live is held for backward and in gradients */
 static int memory(lua_State *L)
 {
     bool reset = lt_arg_boolean_or(L, 1, "reset", false);
     lt_memory_stats m = lt_memory();
     if (reset)
         lt_memory_reset_peak();
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     lua_pushinteger(L, (lua_Integer)m.live);
     lua_setfield(L, -2, "live");
     lua_pushinteger(L, (lua_Integer)m.cached);
@@ -29,6 +29,8 @@ static int memory(lua_State *L)
     lua_setfield(L, -2, "peak");
     lua_pushinteger(L, (lua_Integer)m.count);
     lua_setfield(L, -2, "count");
+    lua_pushinteger(L, (lua_Integer)lt_tape_bytes());
+    lua_setfield(L, -2, "saved");
     return 1;
 }
 

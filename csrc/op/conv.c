@@ -41,7 +41,8 @@ static int forward_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
     const lt_conv_shape *s = node->attributes;
     if (lt_wants(node, 0) && !(dx[0] = input_gradient(s, dy, lt_saved(node, 1), NULL)))
         return LT_FAIL;
-    if (lt_wants(node, 1) && !(dx[1] = weight_gradient(s, lt_saved(node, 0), dy)))
+    lt_tensor *x = lt_wants(node, 1) ? lt_saved(node, 0) : NULL;
+    if (lt_wants(node, 1) && !(dx[1] = x ? weight_gradient(s, x, dy) : NULL))
         return LT_FAIL;
     return terms_backward(node, dy, dx);
 }
@@ -98,7 +99,10 @@ static lt_tensor *apply(const lt_conv_shape *s, lt_tensor *x, lt_tensor *w, cons
     const lt_conv_terms added = {values(t->bias), values(t->shift), values(t->add)};
     lt_tensor *y = lt_tensor_new(LT_FLOAT32, 4, (int64_t[]){s->n, s->oh, s->ow, s->cout});
     int status = y ? lt_k.conv->forward(s, lt_f32(x), lt_f32(w), &added, lt_f32(y)) : LT_FAIL;
-    return finish(y, status, &op, s, x, w, t);
+    y = finish(y, status, &op, s, x, w, t);
+    if (y && s->h * s->w > 0) // Winograd's forms spend about half of what is counted
+        lt_save_lightly(y, 0, s->cout / s->groups * s->kh * s->kw * (s->oh * s->ow) / (2 * s->h * s->w));
+    return y;
 }
 
 static lt_tensor *input_gradient(const lt_conv_shape *s, lt_tensor *dy, lt_tensor *w, lt_tensor *bias)

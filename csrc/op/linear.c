@@ -38,16 +38,16 @@ static lt_tensor *as_matrix(lt_tensor *x)
 // Y = X W' + b         dX = dY W, dW = dY' X, db = sum of dY's rows          saved: x, weight
 static int linear_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
-    lt_tensor *x = lt_saved(node, 0), *weight = lt_saved(node, 1), *rows = as_matrix(dy);
+    lt_tensor *rows = as_matrix(dy);
     int status = rows ? LT_OK : LT_FAIL;
     if (status == LT_OK && lt_wants(node, 0)) {
-        lt_tensor *flat = lt_matmul_transposed(rows, weight, false, false);
+        lt_tensor *flat = lt_matmul_transposed(rows, lt_saved(node, 1), false, false);
         dx[0] = flat ? lt_view(flat, node->input[0]->ndim, node->input[0]->shape) : NULL;
         lt_release(flat);
         status = dx[0] ? LT_OK : LT_FAIL;
     }
     if (status == LT_OK && lt_wants(node, 1)) {
-        lt_tensor *from = as_matrix(x);
+        lt_tensor *x = lt_saved(node, 0), *from = x ? as_matrix(x) : NULL;
         dx[1] = from ? lt_matmul_transposed(rows, from, true, false) : NULL;
         lt_release(from);
         status = dx[1] ? LT_OK : LT_FAIL;
@@ -87,5 +87,7 @@ lt_tensor *lt_linear(lt_tensor *x, lt_tensor *weight, lt_tensor *bias)
         return NULL;
     }
     lt_tensor *inputs[] = {x, weight, bias};
-    return lt_record(y, &op, bias ? 3 : 2, inputs, LT_LIST(weight->node ? x : NULL, x->node ? weight : NULL), NULL, 0);
+    y = lt_record(y, &op, bias ? 3 : 2, inputs, LT_LIST(weight->node ? x : NULL, x->node ? weight : NULL), NULL, 0);
+    lt_save_lightly(y, 0, weight->shape[0]);
+    return y;
 }

@@ -5,8 +5,8 @@
 //   dx = rstd (g - m(g) - xhat m(g xhat)) with du = dy activation'(u), g = du * weight * (1 + scale) and m the mean
 //   over what was normalised; the other gradients are in kernel/norm.h
 //
-// Saved: x, weight, mean, rstd, and what else u is made of; u itself is not, backward makes it again. Backward is one
-// fused kernel; when it is itself recorded, it is made of operations (norm_composed.c).
+// Saved: what u is made of, mean and rstd; neither u nor y, both can be made again. Backward is one fused kernel; when
+// it is itself recorded, it is made of operations (norm_composed.c).
 #include "op/norm.h"
 
 #include "op/norm_shared.h"
@@ -48,13 +48,21 @@ static bool by_group(const lt_norm *a)
     return a->kind == LT_GROUP_NORM || a->kind == LT_BATCH_NORM;
 }
 
+static lt_norm_inputs saved_inputs(lt_node *node)
+{
+    return (lt_norm_inputs){lt_saved(node, LT_NORM_X), lt_saved(node, LT_NORM_WEIGHT), lt_saved(node, LT_NORM_BIAS),
+                            lt_saved(node, LT_NORM_SCALE), lt_saved(node, LT_NORM_SHIFT)};
+}
+
 static int fused(const lt_norm *a, lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
-    const lt_norm_inputs in = {lt_saved(node, LT_NORM_X), lt_saved(node, LT_NORM_WEIGHT), lt_saved(node, LT_NORM_BIAS),
-                               lt_saved(node, LT_NORM_SCALE), lt_saved(node, LT_NORM_SHIFT)};
+    const lt_norm_inputs in = saved_inputs(node);
     lt_tensor *mean = lt_saved(node, LT_NORM_MEAN), *rstd = lt_saved(node, LT_NORM_RSTD);
+    if (lt_wants(node, LT_NORM_X) && lt_is_spare(dy)) // the kernels may write dx there
+        dx[LT_NORM_X] = lt_retain(dy);
     for (int i = 0; i < LT_NORM_INPUTS; i++)
-        if (lt_wants(node, i) && !(dx[i] = lt_tensor_new(LT_FLOAT32, node->input[i]->ndim, node->input[i]->shape)))
+        if (lt_wants(node, i) && !dx[i] &&
+            !(dx[i] = lt_tensor_new(LT_FLOAT32, node->input[i]->ndim, node->input[i]->shape)))
             return LT_FAIL;
     lt_tensor *work = a->activation && !dx[LT_NORM_X] ? lt_tensor_like(in.x) : lt_retain(dx[LT_NORM_X]);
     if (a->activation && !work)
@@ -81,28 +89,47 @@ static int norm_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
     return lt_grad_mode() ? lt_norm_composed(a, node, dy, dx) : fused(a, node, dy, dx);
 }
 
+// y, and mean and rstd into tensors of their size, where they are not there already; mean is NULL for RMS norm.
+static int run(const lt_norm *a, const lt_norm_inputs *in, lt_tensor *y, lt_tensor *mean, lt_tensor *rstd, bool again)
+{
+    lt_norm_call call = call_of(a, in);
+    call.again = again;
+    if (in->x->size == 0)
+        return LT_OK;
+    return (by_group(a) ? lt_k.norm->group : lt_k.norm->layer)(&call, lt_f32(in->x), lt_f32(y), numbers(mean),
+                                                               lt_f32(rstd));
+}
+
+static lt_tensor *recompute(lt_node *node)
+{
+    const lt_norm_inputs in = saved_inputs(node);
+    lt_tensor *y = lt_tensor_like(in.x);
+    if (y && run(node->attributes, &in, y, lt_saved(node, LT_NORM_MEAN), lt_saved(node, LT_NORM_RSTD), true) == LT_OK)
+        return y;
+    lt_release(y);
+    return NULL;
+}
+
 static lt_tensor *record(const lt_norm *a, const lt_norm_inputs *in, lt_tensor *y, lt_tensor *mean, lt_tensor *rstd)
 {
     static const lt_op ops[] = {{"group_norm", norm_backward},
                                 {"layer_norm", norm_backward},
                                 {"rms_norm", norm_backward},
                                 {"batch_norm", norm_backward}};
-    return lt_record(y, &ops[a->kind], LT_LIST(in->x, in->weight, in->bias, in->scale, in->shift),
-                     LT_LIST(in->x, in->weight, a->activation || in->scale ? in->bias : NULL, in->scale,
-                             a->activation ? in->shift : NULL, mean, rstd),
-                     a, sizeof *a);
+    y = lt_record(y, &ops[a->kind], LT_LIST(in->x, in->weight, in->bias, in->scale, in->shift),
+                  LT_LIST(in->x, in->weight, in->bias, in->scale, in->shift, mean, rstd), a, sizeof *a);
+    lt_recomputable(y, recompute);
+    return y;
 }
 
 lt_tensor *lt_norm_run(const lt_norm *a, const lt_norm_inputs *in, lt_tensor **mean_out, lt_tensor **rstd_out)
 {
-    const lt_norm_call call = call_of(a, in);
     const int64_t count = by_group(a) ? a->n * a->groups : a->n * a->hw;
     lt_tensor *y = lt_tensor_like(in->x), *rstd = lt_tensor_new(LT_FLOAT32, 1, &count),
               *mean = a->kind == LT_RMS_NORM ? NULL : lt_tensor_new(LT_FLOAT32, 1, &count);
     int status = y && rstd && (mean || a->kind == LT_RMS_NORM) ? LT_OK : LT_FAIL;
-    if (status == LT_OK && in->x->size)
-        status = (by_group(a) ? lt_k.norm->group : lt_k.norm->layer)(&call, lt_f32(in->x), lt_f32(y), numbers(mean),
-                                                                     lt_f32(rstd));
+    if (status == LT_OK)
+        status = run(a, in, y, mean, rstd, false);
     if (status == LT_OK)
         y = record(a, in, y, mean, rstd);
     if (status != LT_OK) {

@@ -80,6 +80,7 @@ static int start(parts *p, lt_node *node, lt_tensor *dy)
     lt_tensor *weight = lt_saved(node, LT_NORM_WEIGHT), *bias = lt_saved(node, LT_NORM_BIAS);
     lt_tensor *scale = lt_saved(node, LT_NORM_SCALE), *shift = lt_saved(node, LT_NORM_SHIFT);
     p->weight = weight ? lt_then_view(s, weight, a->weight_ndim, a->weight_shape) : NULL;
+    bias = a->activation || scale ? bias : NULL; // else no gradient asks for it
     p->bias = bias ? lt_then_view(s, bias, a->weight_ndim, a->weight_shape) : NULL;
     p->gain = scale ? lt_then_shift(s, lt_then_view(s, scale, a->ndim, a->scale_shape), 1) : NULL;
     if ((weight && !p->weight) || (bias && !p->bias) || (scale && !p->gain))

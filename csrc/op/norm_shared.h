@@ -23,7 +23,7 @@ typedef struct {
 } lt_norm_inputs;
 
 enum { LT_NORM_X, LT_NORM_WEIGHT, LT_NORM_BIAS, LT_NORM_SCALE, LT_NORM_SHIFT, LT_NORM_INPUTS };
-// A node saves its inputs (of bias and shift only what backward looks at), then these.
+// A node saves its inputs, then these.
 enum { LT_NORM_MEAN = LT_NORM_INPUTS, LT_NORM_RSTD };
 
 // weight, bias or a buffer: NULL, or float of shape (c).

@@ -59,7 +59,7 @@ static int unary_grad_backward(lt_node *node, lt_tensor *g, lt_tensor **dx)
 static lt_tensor *unary_grad(const settings *set, lt_tensor *s, lt_tensor *dy)
 {
     static const lt_op op = {"unary gradient", unary_grad_backward};
-    lt_tensor *dx = lt_tensor_like(dy);
+    lt_tensor *dx = lt_is_spare(dy) ? lt_retain(dy) : lt_tensor_like(dy);
     if (!dx)
         return NULL;
     job j = {set, lt_f32(s), lt_f32(dy), NULL, lt_f32(dx)};
@@ -78,20 +78,33 @@ lt_tensor *lt_unary_gradient(const lt_unary_kernel *f, lt_tensor *s, lt_tensor *
     return unary_grad(&(settings){f, {p0, p1}}, s, dy);
 }
 
+static lt_tensor *forward(const settings *set, lt_tensor *x)
+{
+    lt_tensor *y = lt_tensor_like(x);
+    if (!y)
+        return NULL;
+    job j = {.set = set, .s = lt_f32(x), .out = lt_f32(y)};
+    lt_parallel(x->size, GRAIN, forward_piece, &j);
+    return y;
+}
+
+static lt_tensor *recompute(lt_node *node)
+{
+    return forward(node->attributes, lt_saved(node, 0));
+}
+
 lt_tensor *lt_unary(const lt_unary_kernel *f, lt_tensor *x, float p0, float p1)
 {
     static const lt_op op = {"unary", unary_backward};
     if (lt_want_float(x, 1, "x") != LT_OK)
         return NULL;
-    lt_tensor *y = lt_tensor_like(x);
-    if (!y)
-        return NULL;
-    settings set = {f, {p0, p1}};
-    job j = {.set = &set, .s = lt_f32(x), .out = lt_f32(y)};
-    lt_parallel(x->size, GRAIN, forward_piece, &j);
+    const settings set = {f, {p0, p1}};
+    lt_tensor *y = forward(&set, x);
     if (!f->grad)
         return y;
     y = lt_record(y, &op, LT_LIST(x), LT_LIST(f->saves_output ? y : x), &set, sizeof set);
+    if (!f->saves_output)
+        lt_recomputable(y, recompute);
     if (y && y->node)
         y->node->name = f->name;
     return y;

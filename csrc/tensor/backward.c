@@ -53,7 +53,7 @@ static int accumulate(lt_tensor **total, lt_tensor *part)
         return LT_OK;
     }
     lt_tensor *old = *total;
-    bool own = old->refs == 1 && old->storage->refs == 1 && !lt_grad_mode();
+    bool own = lt_is_spare(old);
     lt_tensor *sum = own ? lt_retain(old) : lt_tensor_like(old);
     if (!sum)
         return LT_FAIL;
@@ -78,53 +78,32 @@ static int accumulate_leaf(lt_node *leaf)
         return LT_OK;
     lt_tensor *sum = leaf->sum;
     bool shared = sum->refs > 1 || sum->storage->refs > 1;
+    int status = LT_OK;
+    lt_tape_give(leaf->grad);
     if (leaf->grad || !shared || lt_grad_mode())
-        return accumulate(&leaf->grad, sum);
-    leaf->grad = lt_tensor_like(sum);
-    if (!leaf->grad)
-        return LT_FAIL;
-    memcpy(leaf->grad->data, sum->data, (size_t)sum->size * sizeof(float));
-    return LT_OK;
+        status = accumulate(&leaf->grad, sum);
+    else if ((leaf->grad = lt_tensor_like(sum)))
+        memcpy(leaf->grad->data, sum->data, (size_t)sum->size * sizeof(float));
+    else
+        status = LT_FAIL;
+    lt_tape_take(leaf->grad);
+    return status;
 }
 
-static int check_saved(const lt_node *node)
+static int leave(lt_node *node, bool keep)
 {
-    if (node->freed)
-        return lt_fail("backward a second time through '%s': what it saved was freed (retain_graph = true keeps it)",
-                       node->name);
-    for (int i = 0; i < node->saved_count; i++) {
-        const lt_saved_slot *slot = &node->saved[i];
-        if (slot->tensor && slot->tensor->storage->version != slot->version)
-            return lt_fail("a tensor of shape %s that '%s' saved for backward was edited in place",
-                           lt_shape_text(slot->tensor), node->name);
-    }
-    return LT_OK;
-}
-
-static void leave(lt_node *node, bool keep)
-{
-    for (int i = 0; i < node->saved_count; i++) {
-        lt_tensor *t = node->saved[i].tensor;
-        if (!t)
-            continue;
-        lt_node_release(t->node); // the place that lt_saved lent it
-        t->node = NULL;
-        if (!keep) {
-            lt_release(t);
-            node->saved[i].tensor = NULL;
-            node->freed = true;
-        }
-    }
+    const int status = lt_leave_saved(node, keep);
     if (!keep && node->drop) {
         node->drop(node);
         node->drop = NULL;
         node->freed = true;
     }
+    return status;
 }
 
 static int step(lt_node *node, bool keep)
 {
-    if (check_saved(node) != LT_OK)
+    if (lt_check_saved(node) != LT_OK)
         return LT_FAIL;
     lt_tensor *few[8] = {NULL}, **dx = few;
     if (node->inputs > 8 && !(dx = calloc((size_t)node->inputs, sizeof *dx)))
@@ -147,8 +126,8 @@ static int step(lt_node *node, bool keep)
     }
     if (dx != few)
         free(dx);
-    leave(node, keep);
-    return status;
+    const int left = leave(node, keep);
+    return status == LT_OK ? left : status;
 }
 
 static bool leads_on(const lt_node *node)

@@ -96,15 +96,6 @@ void lt_node_link(lt_node *node, int i, lt_node *input)
         node->last_era = input->last_era;
 }
 
-int lt_node_save(lt_node *node, int i, lt_tensor *t, int input)
-{
-    lt_tensor *kept = lt_tensor_window(t, 0, t->ndim, t->shape);
-    if (!kept)
-        return LT_FAIL;
-    node->saved[i] = (lt_saved_slot){kept, t->storage->version, input};
-    return LT_OK;
-}
-
 static int traced_backward(lt_node *node, lt_tensor *dy, lt_tensor **dx)
 {
     return lt_fail("'%s' was part of a function that is computed again in backward: only what that function returned "
@@ -172,20 +163,6 @@ lt_tensor *lt_take_sum(lt_node *node, int i)
     return sum;
 }
 
-lt_tensor *lt_saved(lt_node *node, int i)
-{
-    lt_saved_slot *slot = &node->saved[i];
-    if (slot->tensor && lt_grad_mode() && !slot->tensor->node) {
-        // Backward takes these places away again when the node is done: an output that held its own node would
-        // never be freed.
-        if (slot->input >= 0)
-            slot->tensor->node = lt_node_retain(node->input[slot->input]);
-        else if (slot->input == -1)
-            slot->tensor->node = lt_node_retain(node);
-    }
-    return slot->tensor;
-}
-
 lt_node *lt_node_retain(lt_node *node)
 {
     if (node)
@@ -210,14 +187,23 @@ void lt_node_release(lt_node *node)
         if (n->drop)
             n->drop(n);
         for (int i = 0; i < n->saved_count; i++)
-            lt_release(n->saved[i].tensor);
+            lt_node_drop_saved(n, i);
         for (int i = 0; i < n->inputs; i++)
             lt_node_release(n->input[i]);
-        lt_release(n->grad);
+        lt_node_drop_grad(n);
         lt_release(n->sum);
+        lt_release(n->output);
         free(n);
     }
     busy = false;
+}
+
+void lt_node_drop_grad(lt_node *leaf)
+{
+    lt_tensor *grad = leaf->grad;
+    leaf->grad = NULL;
+    lt_tape_give(grad);
+    lt_release(grad);
 }
 
 void lt_leave_tape(lt_tensor *t)
@@ -225,10 +211,8 @@ void lt_leave_tape(lt_tensor *t)
     lt_node *node = t->node;
     t->node = NULL;
     if (node && node->tensor == t) {
-        lt_tensor *grad = node->grad;
         node->tensor = NULL;
-        node->grad = NULL;
-        lt_release(grad);
+        lt_node_drop_grad(node);
     }
     lt_node_release(node);
 }

@@ -19,7 +19,8 @@ typedef struct lt_op {
 typedef struct {
     lt_tensor *tensor; // shares memory with what was saved, carries no node
     uint32_t version;
-    int input; // index of the input that this is (its gradient goes there), -1: the node's own output, -2: neither
+    int input;  // index of the input that this is (its gradient goes there), -1: the node's own output, -2: neither
+    bool light; // not kept: the input's node computes it again when it is asked for
 } lt_saved_slot;
 
 struct lt_node {
@@ -33,15 +34,18 @@ struct lt_node {
     void *attributes;          // a copy of the operation's settings
     int64_t shape[LT_MAX_DIM]; // of the output
     int ndim;
-    uint64_t first_era, last_era; // of the custom backwards that it leads to, itself among them; 0: to none
-    bool freed;                   // saved tensors were given back by an earlier backward
-    void (*drop)(lt_node *node);  // gives back what attributes refer to, once; NULL: they refer to nothing
-    const lt_tensor *tensor;      // leaves: the tensor that this is the place of, NULL when it is gone
-    lt_tensor *grad;              // leaves: what .grad of that tensor shows; NULL when it is gone
-    lt_tensor *sum;               // backward's scratch: gradient gathered so far
-    uint64_t mark;                // backward's scratch: the run that visited it last
-    bool needed;                  // backward's scratch: leads to something whose gradient is asked for
-    lt_node *link;                // release's scratch: the list of nodes to be freed
+    uint64_t first_era, last_era;           // of the custom backwards that it leads to, itself among them; 0: to none
+    bool freed;                             // saved tensors were given back by an earlier backward
+    void (*drop)(lt_node *node);            // gives back what attributes refer to, once; NULL: they refer to nothing
+    const lt_tensor *tensor;                // leaves: the tensor that this is the place of, NULL when it is gone
+    lt_tensor *grad;                        // leaves: what .grad of that tensor shows; NULL when it is gone
+    lt_tensor *sum;                         // backward's scratch: gradient gathered so far
+    lt_tensor *(*recompute)(lt_node *node); // see lt_recomputable; NULL: it is not
+    int users;                              // light slots that this node's output belongs in
+    lt_tensor *output;                      // the output, computed again, until its users have had it
+    uint64_t mark;                          // backward's scratch: the run that visited it last
+    bool needed;                            // backward's scratch: leads to something whose gradient is asked for
+    lt_node *link;                          // release's scratch: the list of nodes to be freed
 };
 
 // A node that nothing refers to yet: one allocation holds it, its edges, its saved slots and its attributes.
@@ -51,6 +55,8 @@ void lt_node_shape(lt_node *node, const lt_tensor *t);
 void lt_node_link(lt_node *node, int i, lt_node *input);
 // Fills a saved slot; `input` as in lt_saved_slot.
 int lt_node_save(lt_node *node, int i, lt_tensor *t, int input);
+void lt_node_drop_saved(lt_node *node, int i); // empties it
+void lt_node_drop_grad(lt_node *leaf);
 uint64_t lt_node_order(void); // of the next node
 
 // While tracing, nodes keep their edges and nothing else: what was used can be told, but not differentiated.
@@ -80,9 +86,29 @@ bool lt_wants(const lt_node *node, int i); // does input i need a gradient? No, 
 // What has been gathered so far of input i's gradient, or NULL: a kernel that can add it to its own dx[i] saves a pass
 // over both. The caller owns it then, and dx[i] must contain it. Always NULL where gradients of gradients are recorded.
 lt_tensor *lt_take_sum(lt_node *node, int i);
+// May an operation's backward, which was given dy, write its dx into it? Not where anybody else holds dy.
+static inline bool lt_is_spare(const lt_tensor *dy)
+{
+    return dy->refs == 1 && dy->storage->refs == 1 && !lt_grad_mode();
+}
 // The i-th saved tensor, borrowed from the node until backward of this node returns; with its place on the tape
-// when gradients of gradients are recorded. (An edited one never gets here: backward checks versions first.)
+// when gradients of gradients are recorded. (An edited one never gets here: backward checks versions first.) NULL where
+// nothing was saved; of a light slot also after a failure.
 lt_tensor *lt_saved(lt_node *node, int i);
+
+// `out` has just been recorded, and `recompute` gives it once more, bit for bit, from what its node saved; it is to
+// cost little beside the products that take it. NULL and what has no node are fine.
+void lt_recomputable(lt_tensor *out, lt_tensor *(*recompute)(lt_node *node));
+// Gives back what the node of `out`, which has just been recorded, saved in slot i, if that is an input whose own node
+// can compute it again for little beside the `work` multiply-adds that the gradients spend on each of its elements.
+// NULL and what has no node are fine. Results are the same bits either way.
+void lt_save_lightly(lt_tensor *out, int i, int64_t work);
+
+// For backward: were saved tensors, or what light slots are computed from, edited in place? LT_FAIL says which.
+int lt_check_saved(const lt_node *node);
+// Gives back what is left of light slots after a node's backward and, unless `keep`, what the node saved. A node whose
+// output others still need computes it once more before that.
+int lt_leave_saved(lt_node *node, bool keep);
 
 lt_node *lt_node_retain(lt_node *node);
 void lt_node_release(lt_node *node); // iterative: a chain of a million nodes needs no stack
@@ -93,6 +119,15 @@ void lt_leave_tape(lt_tensor *t);
 
 int lt_requires_grad(lt_tensor *t, bool on); // makes a leaf; refuses on the result of an operation and on integers
 bool lt_is_leaf(const lt_tensor *t);
+
+// A piece of memory that is held for the backward of a tensor, and the operation that saved it first.
+typedef struct {
+    const lt_storage *storage;
+    uint64_t order; // of the operation's node
+    const char *name;
+} lt_saved_memory;
+// Every piece once, in no order; *list is the caller's to free.
+int lt_list_saved(lt_tensor *y, lt_saved_memory **list, size_t *count);
 
 // Gradients of the scalar `y` (or of any shape, given dy) into .grad of every leaf it depends on.
 int lt_backward(lt_tensor *y, lt_tensor *dy, bool retain_graph, bool create_graph);

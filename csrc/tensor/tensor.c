@@ -1,6 +1,7 @@
 #include "tensor/tensor.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,31 @@ void lt_release(lt_tensor *t)
     }
     lt_leave_tape(t);
     free(t);
+}
+
+static _Atomic int64_t held; // bytes, of all threads
+
+static void add_held(const lt_storage *s, int64_t sign)
+{
+    if (!s->map) // a file in memory is not ours to give back
+        atomic_fetch_add_explicit(&held, sign * (int64_t)s->bytes, memory_order_relaxed);
+}
+
+void lt_tape_take(lt_tensor *t)
+{
+    if (t && t->storage->held++ == 0)
+        add_held(t->storage, 1);
+}
+
+void lt_tape_give(lt_tensor *t)
+{
+    if (t && --t->storage->held == 0)
+        add_held(t->storage, -1);
+}
+
+size_t lt_tape_bytes(void)
+{
+    return (size_t)atomic_load_explicit(&held, memory_order_relaxed);
 }
 
 void lt_touch(lt_tensor *t)

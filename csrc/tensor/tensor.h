@@ -16,6 +16,7 @@ typedef enum { LT_FLOAT32, LT_UINT8, LT_INT32 } lt_dtype;
 // that a tensor it saved is no longer what it was.
 typedef struct lt_storage {
     int refs;
+    int held; // by the tape, see lt_tape_take
     uint32_t version;
     size_t bytes;
     void *data;
@@ -57,6 +58,11 @@ void lt_release(lt_tensor *t);      // NULL is fine
 size_t lt_dtype_size(lt_dtype dtype);
 const char *lt_dtype_name(lt_dtype dtype); // "float32", "uint8", "int32"
 void lt_touch(lt_tensor *t);               // call after writing in place
+
+// The tape holds memory for backward: what operations saved, and gradients. NULL is fine.
+void lt_tape_take(lt_tensor *t);
+void lt_tape_give(lt_tensor *t);
+size_t lt_tape_bytes(void); // bytes of memory that is held; of `live` the rest is what scripts and kernels have in hand
 
 int64_t lt_sizes_product(const int64_t *shape, int from, int to); // of the axes from .. to - 1; 1 for none
 bool lt_same_shape(const lt_tensor *a, const lt_tensor *b);

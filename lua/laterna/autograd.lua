@@ -7,7 +7,8 @@
 --                                        function(ctx, dy) return dy end)
 --     local y = round(x)
 --
--- `recompute` pays with time for memory: y = lt.recompute(f, x) keeps nothing of what f computes on its way.
+-- `recompute` pays with time for memory: y = lt.recompute(f, x) keeps nothing of what f computes on its way. A network
+-- does it block by block: net:recompute(), or lt.train.run { memory = "600 MB" } (laterna.nn.recompute).
 -- @module laterna.autograd
 local check = require "laterna.check"
 local core = require "laterna.core"
@@ -143,6 +144,44 @@ function autograd.recompute(f, ...)
   return core.recompute(f, function(...)
     send_back(table.pack(autograd.again(states, f, table.unpack(args, 1, args.n))), { ... })
   end, ...)
+end
+
+local Saved = { __name = "saved memory" }
+
+function Saved:__tostring()
+  local lines = { ("%-32s %8s %10s %7s"):format("saved by", "tensors", "MB", "share") }
+  for _, row in ipairs(self) do
+    lines[#lines + 1] = ("%-32s %8d %10.1f %5.1f %%"):format(row.name, row.tensors, row.bytes / 1e6,
+      100 * row.bytes / math.max(1, self.bytes))
+  end
+  lines[#lines + 1] = ("%-32s %8s %10.1f"):format("total", "", self.bytes / 1e6)
+  return table.concat(lines, "\n")
+end
+
+--- What is held in memory until a tensor's backward, by the operation that saved it first; parameters are part of it.
+-- What is computed again in backward is not: norms and activations before a product, and what `recompute` was used for.
+--
+--     print(lt.autograd.saved(loss))
+--
+-- @tparam Tensor y
+-- @treturn table rows { name, tensors, bytes }, the largest first, and the field `bytes` of all together; tostring
+-- makes a table to read of it
+function autograd.saved(y)
+  check.type("saved", 1, "y", y, "tensor")
+  local rows, by_name = setmetatable({ bytes = 0 }, Saved), {}
+  for _, piece in ipairs(core.saved_pieces(y)) do
+    local row = by_name[piece.name]
+    if not row then
+      row = { name = piece.name, tensors = 0, bytes = 0 }
+      rows[#rows + 1], by_name[piece.name] = row, row
+    end
+    row.tensors, row.bytes, rows.bytes = row.tensors + 1, row.bytes + piece.bytes, rows.bytes + piece.bytes
+  end
+  table.sort(rows, function(a, b)
+    if a.bytes ~= b.bytes then return a.bytes > b.bytes end
+    return a.name < b.name
+  end)
+  return rows
 end
 
 return autograd

@@ -20,6 +20,7 @@ local generators = require "laterna.train.generators"
 local guard = require "laterna.guard"
 local interrupt = require "laterna.train.interrupt"
 local journal = require "laterna.journal"
+local memory = require "laterna.train.memory"
 local Log = require "laterna.train.log"
 local nn = require "laterna.nn"
 local optim = require "laterna.optim"
@@ -72,7 +73,7 @@ local KNOWN = {
   save = "string", steps = { is_length, required = true }, data = is_data,
   model = { nn.module_rule, required = true }, optimizer = is_optimizers, ema = is_ema,
   every = { "integer", 1000, min = 1 }, log_every = { "integer", 1, min = 1 },
-  resume = "boolean", seed = "integer", on_step = "callable", progress = { "boolean", true },
+  memory = memory.rule, resume = "boolean", seed = "integer", on_step = "callable", progress = { "boolean", true },
   exit = { "boolean", true }, nonfinite = { "string", "stop", one_of = { "stop", "skip", "ignore" } }, label = "string",
 }
 
@@ -148,6 +149,9 @@ end
 --  - every=1000: steps between checkpoints; log_every=1: steps between rows of the log
 --  - resume: by default, whether `--resume` is on the command line. A checkpoint that does not fit is an error that
 --    says why, and then nothing of the run has changed
+--  - memory: the most that tensors may use in a step (lt.memory().peak), as bytes or "600 MB": blocks of the model are
+--    computed again in backward as far as that needs (laterna.train.memory), and a line on stderr says what it costs.
+--    The process takes some 40 MB more, and what is freed stays with it for a while
 --  - seed: for the default generator, when a run begins
 --  - on_step: function(step, run), called after each step
 --  - nonfinite="stop": what NaN and infinity in run:log do: "stop" with an error; "skip": optimizers leave out steps
@@ -173,6 +177,9 @@ function train.run(options)
   self.step, self.interrupted, self.values, self.warned = 0, false, {}, {}
   setmetatable(self, Run)
   if self.seed then core.manual_seed(self.seed) end
+  if self.memory then
+    self.memory = memory.new(self.model, self.memory, function(...) say(self, ...) end)
+  end
   if self.save_folder then open_files(self) end
   return self
 end
@@ -285,6 +292,7 @@ end
 -- After the body of a step: the row, the caller's function, the checkpoint.
 local function finish_step(self)
   local step = self.step
+  if self.memory then self.memory:after() end
   if self.bar then self.bar:update(step, self.values, self.budget and expected(self)) end
   if self.budget then judge_pace(self) end
   write_row(self)
@@ -326,6 +334,7 @@ local function advance(self)
   end
   if batch == nil then return finish(self) end
   self.step, self.in_step = self.step + 1, true
+  if self.memory then self.memory:before() end
   return self.step, self.data and batch
 end
 

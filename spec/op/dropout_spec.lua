@@ -27,6 +27,23 @@ describe("dropout", function()
     assert.same((y:detach() * 0.5):totable(), x.grad:totable())
   end)
 
+  it("keeps a bit for each element, any number of them, and has gradients of gradients", function()
+    local autograd = require "laterna.autograd"
+    for _, n in ipairs { 1, 7, 8, 9, 64, 1003, 70000 } do
+      local x = core.randn(n):requires_grad_()
+      local mask = core.dropout(core.ones(n), 0.4, { generator = core.generator(n) })
+      local y = core.dropout(x, 0.4, { generator = core.generator(n) })
+      assert.same((x:detach() * mask):totable(), y:totable())
+      assert.equal((n + 7) // 8, autograd.saved(y).bytes)
+      local g = core.grad(y:square():sum(), { x }, { create_graph = true })[1]
+      assert.same((x:detach() * mask * 2 * mask):totable(), g:totable())
+      assert.same((mask * 2 * mask):totable(), core.grad(g:sum(), { x })[1]:totable())
+    end
+    local u, y = core.rand(1000, { generator = core.generator(2) }):totable(),
+      core.dropout(core.ones(1000), 0.25, { generator = core.generator(2) }):totable()
+    for i = 1, 1000 do assert.equal(u[i] < 0.75, y[i] ~= 0) end
+  end)
+
   it("keeps everything at 0 and nothing at 1", function()
     local x = core.tensor { 1, math.huge, 3 }
     assert.same(x:totable(), core.dropout(x, 0):totable())

@@ -42,6 +42,7 @@ end)
 recipe("recompute", function() return function(x) return x * 2 end, function() end, P(2, 3) end)
 recipe("backward_inside", function() return { P(2, 3):exp() }, { T(2, 3) } end)
 recipe("autograd_function", function() return function(_, x) return x * 2 end, function(_, dy) return dy end end)
+recipe("saved_pieces autograd.saved", function() return P(2, 3):exp() end)
 recipe("autograd.recompute", function() return function(x) return x * 2 end, P(2, 3) end)
 local function random_states() return require("laterna.autograd").random_states() end
 recipe("again", function() return random_states(), function(x) return x * 2 end, P(2, 3) end)

@@ -26,6 +26,8 @@ local Critic = nn.class("Critic", function(self, options)
   self.net, self.text = o.net, o.text
 end)
 
+Critic.no_blocks = true -- gradient penalties differentiate its gradients
+
 local KEYS = condition.keys()
 
 -- The condition as the net takes it, read with the critic's own encoder.

@@ -60,6 +60,8 @@ bottleneck.Block = class("Bottleneck", function(self, width, o)
   end
 end)
 
+bottleneck.Block.is_block = true
+
 --- @tparam Tensor x (n,h,w,width)
 -- @tparam[opt] Tensor c (n,condition)
 function bottleneck.Block:forward(x, c)

@@ -13,6 +13,8 @@ local Sequential = class("Sequential", function(self, ...)
   end
 end)
 
+Sequential.holds_blocks = true
+
 function Sequential:forward(x)
   for i = 1, #self do x = self[i](x) end
   return x
@@ -26,6 +28,8 @@ local Residual = class("Residual", function(self, module, options)
   self.module = check.type("Residual", 1, "module", module, "callable")
   self.skip = check.options("Residual", 2, options, { skip = "callable" }).skip
 end)
+
+Residual.is_block = true
 
 function Residual:forward(x, ...)
   return (self.skip and self.skip(x) or x) + self.module(x, ...)

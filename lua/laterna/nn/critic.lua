@@ -100,6 +100,8 @@ local Critic = class("Critic", function(self, options)
   if o.text > 0 then self.caption = bottleneck.scaled(Linear(o.text, c, { bias = false }), 1) end
 end)
 
+Critic.no_blocks = true -- gradient penalties differentiate its gradients
+
 local function check_pictures(self, x)
   local h, w = self.size[1], self.size[2]
   if check.type("Critic", 1, "x", x, "tensor"):dim() ~= 4 or x:size(2) ~= h or x:size(3) ~= w

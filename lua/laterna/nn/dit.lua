@@ -48,6 +48,8 @@ local Block = class("DiTBlock", function(self, o)
   end
 end)
 
+Block.is_block = true
+
 -- h (n,l,d) -> (n,l,d). Turned or not, q, k and v lie side by side: one kernel reads them where they are.
 local function look(self, h, s)
   local qkv = self.qkv(h)                                             -- (n,l,3d)

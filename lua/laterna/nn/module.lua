@@ -20,6 +20,7 @@
 -- @module laterna.nn.module
 local check = require "laterna.check"
 local recipe = require "laterna.nn.recipe"
+local recompute = require "laterna.nn.recompute"
 local spelling = require "laterna.spelling"
 local walk = require "laterna.nn.walk"
 local state = require "laterna.nn.state"
@@ -54,7 +55,11 @@ function Module.class(name, constructor)
   check.type("class", 2, "constructor", constructor, "function")
   local class = { __name = name, __tostring = describe.tree }
   class.__index = class
-  class.__call = function(self, ...) return self:forward(...) end
+  class.recomputed = false
+  class.__call = function(self, ...)
+    if self.recomputed then return recompute.call(self, ...) end
+    return self:forward(...)
+  end
   walk.register(class)
   recipe.register(class, constructor)
   return setmetatable(class, {
@@ -203,6 +208,17 @@ function methods:prepare_state(values, options)
   check.type("prepare_state", 1, "state", values, "table")
   local o = check.options("prepare_state", 2, options, { finite = { "boolean", false } })
   return (state.prepare(self, values, nil, o.finite))
+end
+
+--- From now on the module's blocks, itself or those below it, are computed again in backward, which keeps only what
+-- they are called with: less memory, more time, the same results (laterna.nn.recompute). Returns m.
+-- @tparam[opt=true] boolean on
+function methods:recompute(on)
+  self_check("recompute", self)
+  check.type("recompute", 1, "on", on, "boolean|nil")
+  local blocks = recompute.blocks("recompute", self)
+  for _, block in ipairs(#blocks > 0 and blocks or { self }) do block.recomputed = on ~= false end
+  return self
 end
 
 --- A copy that shares no parameter and no buffer with m; see laterna.nn.clone.

@@ -45,6 +45,8 @@ local ResBlock = class("ResBlock", function(self, inputs, outputs, options)
   if inputs ~= outputs then self.skip = conv.Conv2d(inputs, outputs, 1) end
 end)
 
+ResBlock.is_block = true
+
 --- @tparam Tensor x (n,h,w,inputs)
 -- @tparam[opt] Tensor c (n,condition)
 function ResBlock:forward(x, c)

@@ -26,6 +26,8 @@ local Stage = class("UNetStage", function(self, inputs, outputs, o, attends)
   end
 end)
 
+Stage.is_block = true
+
 function Stage:forward(x, e, tokens, mask)
   x = self.block(x, e)
   return self.attention and self.attention(x, tokens, mask) or x

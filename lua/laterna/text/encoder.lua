@@ -25,6 +25,8 @@ local Block = nn.class("TextBlock", function(self, dim, heads, options)
   self.fc2 = nn.Linear(4 * dim, dim, options)
 end)
 
+Block.is_block = true
+
 -- x (n,l,d), mask (n,l)
 function Block:forward(x, mask)
   x = x + self.attention(self.norm1(x), nil, mask)
