@@ -8,7 +8,6 @@
 #include "kernel/conv_shared.h"
 
 extern const lt_gemm_kernels LT_NAME(lt_gemm);
-extern const lt_product_kernels lt_rounded_avx512;
 
 int lt_conv_forward_by_avx512(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms,
                               float *y, lt_conv_carrier carry);

@@ -44,7 +44,7 @@ function measure.workload(o)
   local times = measure.times(step, o.runs)
   for i, ms in ipairs(times) do times[i] = ms / (steps or 1) end
   local result = { library = "laterna", workload = o.one, mode = o.mode, params = parameters, runs = #times,
-                   times = times, isa = lt.info().isa }
+                   times = times, isa = lt.info().isa, products = lt.info().products }
   result.ms, result.min_ms, result.peak_mb = measure.median(times), times[1], peak_mb()
   result.peak = lt.info({ peak = true }).peak -- of the same moment; last, for it takes memory of its own
   return result
