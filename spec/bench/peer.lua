@@ -22,8 +22,9 @@ end
 
 -- What of PyTorch competes with a mode of ours. torch.compile is of PyTorch 2.
 function peer.modes(p, mode)
-  if mode == "bf16" then return { "bf16" } end
-  return p.major >= 2 and { "fp32", "fp32-cl", "compile" } or { "fp32", "fp32-cl" }
+  local list = mode == "bf16" and { "bf16", "bf16-cl" } or { "fp32", "fp32-cl" }
+  if p.major >= 2 then list[3] = mode == "bf16" and "bf16-compile" or "compile" end
+  return list
 end
 
 -- One workload in one mode in a process of its own: a decoded line of torch_steps.py, or nil with the reason.
