@@ -17,7 +17,7 @@ local UNet = require "spec.bench.unet".UNet
 local judges = dofile "examples/shared/judges.lua"
 
 local o = lt.train.arguments {
-  minutes = 10.0, marks = "1,2,4,6,8,10,15,20,30", seed = 1, samples = 500, sampling_steps = 15, mode = "compile",
+  minutes = 10.0, marks = "1,2,4,6,8,10,15,20,30", seed = 1, samples = 500, sampling_steps = 15, mode = "fp32-cl",
   python = "python3,/usr/bin/python3", out = "runs/quality", side = "", only = "",
 }
 local BATCH <const>, WARMUP <const>, LR <const> = 32, 100, 1e-3
@@ -60,7 +60,8 @@ local function train()
     spent = spent + os.clock() - began
     local done = spent >= marks[at] * 60 or nil
     if count <= 3 or done then
-      print(json.encode { side = "laterna", step = count, minutes = spent / 60, loss = value, mark = done and marks[at] })
+      print(json.encode { side = "laterna", step = count, minutes = spent / 60, loss = value,
+                          mark = done and marks[at] })
       io.stdout:flush()
     end
     if done then
@@ -111,8 +112,8 @@ local function train_both(python)
   lt.save(o.out .. "/start.safetensors", UNet(1, 32):state())
   local lua = arg[-1]
   for i = -1, -20, -1 do lua = arg[i] or lua end
-  local ours = ("%s %s --side laterna --minutes %g --marks %s --seed %d --out %s"):format(lua, arg[0], o.minutes, o.marks,
-    o.seed, command.quote(o.out))
+  local ours = ("%s %s --side laterna --minutes %g --marks %s --seed %d --out %s"):format(lua, arg[0], o.minutes,
+    o.marks, o.seed, command.quote(o.out))
   local theirs = ("OMP_NUM_THREADS=1 %s spec/bench/torch_quality.py %s %g %d %s %s %s"):format(command.quote(python),
     command.quote(o.out), o.minutes, o.seed, o.mode, table.concat(marks, ","), command.quote(idx_file()))
   local log = command.quote(o.out .. "/log")
@@ -150,7 +151,7 @@ local lines = {}
 if o.only == "judge" then
   for line in io.lines(o.out .. "/log") do lines[#lines + 1] = json.decode(line) end
 else
-  local found = peer.find(o.python)[1]
+  local found = peer.find(o.python, "torch")[1]
   assert(found, "no python3 here has torch; name one with --python")
   lines = train_both(found.path)
 end
