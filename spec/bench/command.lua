@@ -16,7 +16,8 @@ function command.objects(text)
   return objects
 end
 
--- What holds a process to an instruction set: our own switch and those of PyTorch, oneDNN, XLA, MKL and OpenBLAS. "": none.
+-- What holds a process to an instruction set: our own switch and those of PyTorch, oneDNN, XLA, MKL and OpenBLAS.
+-- "": none.
 local held = {
   [""] = "",
   portable = "LATERNA_ISA=portable ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 " ..

@@ -6,13 +6,13 @@ local peer = {}
 local IN_JAX = { unet32_b64 = true, unet64_b32 = true, dit_small_b64 = true, dit_s2_b8 = true }
 
 -- What of a library competes with a mode of ours. torch.compile is of PyTorch 2.
-local libraries = {
-  { module = "torch", title = "PyTorch", script = "torch_steps.py", modes = function(p, _, mode)
+peer.libraries = {
+  torch = { module = "torch", title = "PyTorch", script = "torch_steps.py", modes = function(p, _, mode)
     local list = mode == "bf16" and { "bf16", "bf16-cl" } or { "fp32", "fp32-cl" }
     if p.major >= 2 then list[3] = mode == "bf16" and "bf16-compile" or "compile" end
     return list
   end },
-  { module = "jax", title = "JAX", script = "jax_steps.py",
+  jax = { module = "jax", title = "JAX", script = "jax_steps.py",
     modes = function(_, name, mode) return IN_JAX[name] and { mode } or {} end },
 }
 
@@ -21,8 +21,9 @@ local libraries = {
 function peer.find(list, wanted)
   local found, seen = {}, {}
   for path in list:gmatch "[^,]+" do
-    for _, library in ipairs(libraries) do
-      if not wanted or wanted == library.module then
+    for _, module in ipairs { "torch", "jax" } do
+      local library = peer.libraries[module]
+      if not wanted or wanted == module then
         local pipe = io.popen(("%s -c 'import %s as l; print(l.__version__, l.__file__)' 2>/dev/null"):format(
           command.quote(path), library.module))
         local version, file = pipe:read "a":match "(%S+)%s+(%S+)"

@@ -1,5 +1,6 @@
 -- make bench: whole training steps, ours and those of PyTorch and JAX, where a python3 has them, in turn on the same
--- machine in the same minutes. Medians; each workload and each mode in a process of its own, so that peak memory is its own.
+-- machine in the same minutes. Medians; each workload and each mode in a process of its own, so that peak memory is
+-- its own.
 --
 --   make bench BENCH_ARGS="--only vae_mlp_b128,unet32_b64 --runs 21 --json"
 --
