@@ -6,6 +6,7 @@
 -- features, and the Frechet distance to the test pictures is printed and drawn over the minutes.
 --
 --   make bench-quality QUALITY_ARGS="--minutes 10 --python /opt/torch/bin/python"
+--   make bench-quality QUALITY_ARGS="--only judge"       looks again at what was trained before
 --
 -- Recipe: v-prediction, alpha = cos(pi t / 2), sigma = sin(pi t / 2), t uniform; batch 32, AdamW 1e-3 with 100 steps of
 -- warm-up; averages of decay 0.999, warmed up.

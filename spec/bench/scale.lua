@@ -36,8 +36,9 @@ local directions = {
 }
 
 -- Batch, side and width of the U-Net and depth of the transformer, one at a time: the time a unit, of pixels and of
--- multiply-adds, would stay the same if nothing but work grew. o: runs, json, out (a folder: growth.png is drawn there,
--- each direction's time a unit beside that of its first size), only (one of the directions, or "").
+-- multiply-adds, would stay the same if nothing but work grew. The shortest of the runs counts, for other programs only
+-- ever take away; on one thread it is the process's own time. o: runs, threads, json, out (a folder: growth.png goes
+-- there, each direction's time a unit beside that of its first size), only (one of the directions, or "").
 function scale.sizes(o)
   local curves = {}
   for _, d in ipairs(directions) do
@@ -46,13 +47,13 @@ function scale.sizes(o)
     for _, size in ipairs(o.only == "" and d.sizes or o.only == d.name and d.sizes or {}) do
       lt.manual_seed(0)
       local train, units = d.step(size)
-      local times = measure.times(train, o.runs)
-      local ms = measure.median(times)
-      local each, least = ms / units, times[1] / units
+      local times = measure.times(train, o.runs, o.threads == 1 and os.clock or nil)
+      table.sort(times)
+      local ms, each = times[1], times[1] / units
       first = first or each
       table.insert(curve.x, math.log(size / d.sizes[1], 2))
       table.insert(curve.y, each / first)
-      print_row(o, { direction = d.name, size = size, ms = ms, each = each, least = least, unit = d.unit },
+      print_row(o, { direction = d.name, size = size, ms = ms, each = each, unit = d.unit },
         ("%-5s %3d: %8.1f ms, %6.1f %s, %.2f of the first"):format(d.name, size, ms, each, d.unit, each / first))
       collectgarbage()
     end
