@@ -5,7 +5,7 @@
 -- average of the weights is kept. All of them then paint here, from the same noise; the judge is a classifier's
 -- features, and the Frechet distance to the test pictures is printed and drawn over the minutes.
 --
---   make bench-quality QUALITY_ARGS="--minutes 10 --python /opt/torch/bin/python"
+--   make bench-quality QUALITY_ARGS="--minutes 8 --python /opt/torch/bin/python"
 --   make bench-quality QUALITY_ARGS="--only judge"       looks again at what was trained before
 --
 -- Recipe: v-prediction, alpha = cos(pi t / 2), sigma = sin(pi t / 2), t uniform; batch 32, AdamW 1e-3 with 100 steps of
@@ -18,7 +18,7 @@ local UNet = require "spec.bench.unet".UNet
 local judges = dofile "examples/shared/judges.lua"
 
 local o = lt.train.arguments {
-  minutes = 10.0, marks = "1,2,4,6,8,10,15,20,30", seed = 1, samples = 500, sampling_steps = 15, mode = "fp32-cl",
+  minutes = 8.0, marks = "0.5,1,2,4,8,15,30", seed = 1, samples = 500, sampling_steps = 10, mode = "fp32-cl",
   python = "python3,/usr/bin/python3", out = "runs/quality", side = "", only = "",
 }
 local BATCH <const>, WARMUP <const>, LR <const> = 32, 100, 1e-3
