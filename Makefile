@@ -97,7 +97,7 @@ RUN       := env $(PRELOAD) LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.l
 DEPS      := LUA="$(LUA)" CC="$(CC)" LUA_INCDIR="$(filter-out /usr/include,$(LUA_INCDIR))" .ci/deps
 
 .PHONY: all env deps build demo test quick numbers isas test-isa test-amx aarch64 instructions apicheck specs check strict lint sanitized tsan \
-        nightly attack attack-part bench fuzz seeds fuzz-seeds docs docstrings install clean
+        nightly attack attack-part bench bench-quality fuzz seeds fuzz-seeds docs docstrings install clean
 all: build
 
 build: $(SO)
@@ -250,6 +250,12 @@ bench:
 	@$(DEPS) build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	$(RUN) spec/bench/run.lua $(BENCH_ARGS)
+
+# How good a model is after so many minutes of training, here and in PyTorch: docs/performance.md.
+bench-quality:
+	@$(DEPS) build demo
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	$(RUN) spec/bench/quality.lua $(QUALITY_ARGS)
 
 # What takes hours: bytes for the parsers; random trouble; many Lua states under ThreadSanitizer; all specs with sanitizers,
 # trainings too, and for every function a thousand times values of all kinds in all places at once.

@@ -2,7 +2,7 @@
 --
 --   lua5.4 examples/diffusion.lua                        ten minutes of training on two cores
 --   lua5.4 examples/diffusion.lua --steps 800            one minute
---   lua5.4 examples/diffusion.lua --precision bf16       faster where the processor multiplies bfloat16
+--   lua5.4 examples/diffusion.lua --precision auto       bfloat16 where the processor gains by it
 --   lua5.4 examples/diffusion.lua --paint                no training: paints with what was trained
 --
 -- Writes <out>/diffusion.png (what the model guesses on the way from noise to a picture, then a row a caption),

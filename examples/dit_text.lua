@@ -17,7 +17,7 @@ local nn = lt.nn
 local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
 local o = lt.train.arguments {
-  net = "dit", minutes = 20.0, batch = 32, lr = 6e-3, mean = 0.0, objects = 1, pictures = 60000, precision = "bf16",
+  net = "dit", minutes = 20.0, batch = 32, lr = 6e-3, mean = 0.0, objects = 1, pictures = 60000, precision = "auto",
   seed = 1, guidance = 1.5, sampling_steps = 20, samples = 500, out = "runs/dit_text", paint = false,
 }
 

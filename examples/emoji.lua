@@ -17,7 +17,7 @@ local words = dofile((arg[0]:match "^(.*/)" or "") .. "shared/emoji_words.lua")
 
 local o = lt.train.arguments {
   vae_minutes = 12.0, vae_width = 24, channels = 8, minutes = 48.0, width = 96, detail = 32, rate = 20, lr = 4e-3,
-  batch = 32, mean = -0.3, sampling_steps = 20, guidance = 3.0, precision = "bf16", seed = 1, out = "runs/emoji",
+  batch = 32, mean = -0.3, sampling_steps = 20, guidance = 3.0, precision = "auto", seed = 1, out = "runs/emoji",
   pictures = "runs/emoji_pictures", paint = false,
 }
 

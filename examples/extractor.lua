@@ -21,7 +21,7 @@ local o = lt.train.arguments {
   family = "all", data = "scenes", minutes = 20.0, steps = 0, reading = 6.0, feature_part = 0.7, pooled_part = 0.3,
   tell = 3.0, edit = 1.0, batch = 32, width = 16, text = 64, detail = 48, rate = 16.0, prior = "flow",
   fit_prior = 3000, nll_weight = 5.0, from_prior = 0.5, drop = 0.1, negatives = 2, extractor = true, pictures = 60000,
-  samples = 1500, sampling_steps = 20, precision = "bf16", seed = 1, out = "runs/extractor", paint = false,
+  samples = 1500, sampling_steps = 20, precision = "auto", seed = 1, out = "runs/extractor", paint = false,
 }
 lt.precision(o.precision)
 local scenes, together = o.data == "scenes", o.family == "together"

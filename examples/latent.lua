@@ -14,7 +14,7 @@ local prompts = dofile((arg[0]:match "^(.*/)" or "") .. "shared/prompts.lua")
 
 local o = lt.train.arguments {
   vae_minutes = 0.5, width = 16, beta = 0.2, channels = 4, minutes = 20.0, dim = 128, depth = 6, lr = 6e-3, batch = 32,
-  precision = "bf16", guidance = 2, sampling_steps = 20, samples = 500, seed = 1, out = "runs/latent", paint = false,
+  precision = "auto", guidance = 2, sampling_steps = 20, samples = 500, seed = 1, out = "runs/latent", paint = false,
 }
 
 lt.manual_seed(o.seed)

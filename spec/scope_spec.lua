@@ -195,7 +195,7 @@ describe("lt.precision and lt.convolution", function()
     local w = core.randn(32, 3, 3, 32, { generator = generator })
     local function both() return a:matmul(b):to_string() .. core.conv2d(x, w, nil, { padding = 1 }):to_string() end
     local function rounded()
-      core.precision "bf16"
+      core.precision "rounded"
       return both()
     end
     local threads = core.threads()

@@ -223,7 +223,8 @@ describe("a misspelt option", function()
     has('reduction: expected "mean", "sum" or "none", got "summ"; did you mean "sum"?', said(lt.mse_loss, lt.ones(2),
       lt.ones(2), { reduction = "summ" }))
     has('dtype: expected "float32", "uint8" or "int32", got "float"', said(lt.zeros, 2, { dtype = "float" }))
-    has('name: expected "float32" or "bf16", got "bf61"; did you mean "bf16"?', said(lt.precision, "bf61"))
+    has('name: expected "float32", "bf16", "rounded" or "auto", got "bf61"; did you mean "bf16"?',
+      said(lt.precision, "bf61"))
     has('rule: expected "muon" or "adamw", got "adamww"; did you mean "adamw"?', said(lt.optim.Muon,
       { { params = lt.nn.Linear(2, 2):parameters(), rule = "adamww" } }))
     has('got "cosin"; did you mean "cosine"?', said(lt.diffusion, { net = print, schedule = "cosin" }))

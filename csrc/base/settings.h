@@ -6,8 +6,10 @@
 
 #include <stdbool.h>
 
-// What matrix products and convolutions make of their inputs: nothing, or bfloat16.
-typedef enum { LT_PRECISION_FLOAT32, LT_PRECISION_BF16 } lt_precision_mode;
+// What matrix products and convolutions make of their inputs: nothing; bfloat16 where this processor multiplies that
+// faster (base/gain.h), nothing elsewhere; bfloat16 in every product, whatever it costs.
+typedef enum { LT_PRECISION_FLOAT32, LT_PRECISION_BF16, LT_PRECISION_ROUNDED } lt_precision_mode;
+enum { LT_PRECISIONS = LT_PRECISION_ROUNDED + 1 };
 
 // How convolutions are computed: the fastest way, or always as the sum of the definition.
 typedef enum { LT_CONVOLUTION_AUTO, LT_CONVOLUTION_DIRECT } lt_convolution_mode;

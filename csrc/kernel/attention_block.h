@@ -91,7 +91,7 @@ LT_INLINE int64_t lt_attention_seen(const lt_attention_shape *s, const lt_attent
 // A row that a product is to read; packing it in pairs would round it anyway.
 LT_INLINE void lt_attention_round(float *row, int64_t n)
 {
-    if (!LT_ATTENTION_PAIRS && lt_precision() == LT_PRECISION_BF16)
+    if (!LT_ATTENTION_PAIRS && lt_precision() == LT_PRECISION_ROUNDED)
         lt_round_floats(row, n, row);
 }
 

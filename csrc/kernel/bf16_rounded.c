@@ -1,6 +1,6 @@
 // Products of inputs rounded to bfloat16, by the float32 kernels: each input is rounded into a copy, which costs one
-// pass over it and its size in memory for as long as the product takes. Where an instruction set has no bfloat16
-// instructions this is the whole of the mode. Winograd's convolution alone needs no copies: its transforms round.
+// pass over it and its size in memory for as long as the product takes. Winograd's
+// convolution alone needs no copies: its transforms round.
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -202,3 +202,7 @@ static const lt_conv_kernels conv = {
 static const lt_attention_kernels attention = {.forward = attention_forward, .backward = attention_backward};
 
 const lt_product_kernels LT_NAME(lt_rounded) = {.gemm = &gemm, .conv = &conv, .attention = &attention};
+
+// Those that round nothing.
+const lt_product_kernels LT_NAME(lt_full) = {
+    .gemm = &LT_NAME(lt_gemm), .conv = &LT_NAME(lt_conv), .attention = &LT_NAME(lt_attention)};

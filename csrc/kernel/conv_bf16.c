@@ -3,7 +3,7 @@
 // As in conv_wide.c a block is 96 pixels times the panels of the weights, through pointers to source rows, one a tap.
 // The source is rounded once into a picture of pairs, half its size, because every tap reads it again. A 1x1
 // convolution is a matrix product and goes there; few channels, on either side, are mostly memory and go to the float32
-// kernels on rounded copies.
+// kernels.
 #include "kernel/conv.h"
 
 #include "base/error.h"
@@ -146,7 +146,7 @@ static int wide(const lt_conv_plan *p)
     lt_free(j.panels);
     lt_free((void *)j.scratch);
     if (fine)
-        LT_FLOAT32(lt_conv_more_terms)(&p->terms, p->n, p->dest_h * p->dest_w, p->dest_c, p->dest);
+        LT_BELOW(lt_conv_more_terms)(&p->terms, p->n, p->dest_h * p->dest_w, p->dest_c, p->dest);
     return fine ? LT_OK : LT_FAIL;
 }
 
@@ -159,7 +159,7 @@ static bool is_wide(const lt_conv_shape *s, bool winograd)
 static int forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms, float *y)
 {
     if (!is_wide(s, lt_wino_takes(s)))
-        return LT_FLOAT32(lt_rounded).conv->forward(s, x, weight, terms, y);
+        return lt_without_pairs()->conv->forward(s, x, weight, terms, y);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.trans_b = true,
                                 .m = s->n * s->h * s->w,
@@ -175,17 +175,17 @@ static int forward(const lt_conv_shape *s, const float *x, const float *weight, 
                                 .bias = terms->bias};
         const int status = LT_NAME(lt_gemm).run(&p);
         if (status == LT_OK)
-            LT_FLOAT32(lt_conv_more_terms)(terms, s->n, s->h * s->w, s->cout, y);
+            LT_BELOW(lt_conv_more_terms)(terms, s->n, s->h * s->w, s->cout, y);
         return status;
     }
-    return LT_FLOAT32(lt_conv_forward_by)(s, x, weight, terms, y, wide);
+    return LT_BELOW(lt_conv_forward_by)(s, x, weight, terms, y, wide);
 }
 
 static int input_gradient(const lt_conv_shape *s, const float *dy, const float *weight, const lt_conv_terms *terms,
                           float *dx)
 {
     if (!is_wide(s, lt_wino_takes_back(s)))
-        return LT_FLOAT32(lt_rounded).conv->input_gradient(s, dy, weight, terms, dx);
+        return lt_without_pairs()->conv->input_gradient(s, dy, weight, terms, dx);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.m = s->n * s->h * s->w,
                                 .n = s->cin,
@@ -200,16 +200,16 @@ static int input_gradient(const lt_conv_shape *s, const float *dy, const float *
                                 .bias = terms->bias};
         const int status = LT_NAME(lt_gemm).run(&p);
         if (status == LT_OK)
-            LT_FLOAT32(lt_conv_more_terms)(terms, s->n, s->h * s->w, s->cin, dx);
+            LT_BELOW(lt_conv_more_terms)(terms, s->n, s->h * s->w, s->cin, dx);
         return status;
     }
-    return LT_FLOAT32(lt_conv_input_gradient_by)(s, dy, weight, terms, dx, wide);
+    return LT_BELOW(lt_conv_input_gradient_by)(s, dy, weight, terms, dx, wide);
 }
 
 static int weight_gradient(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
     if (!is_wide(s, lt_wino_takes(s)))
-        return LT_FLOAT32(lt_rounded).conv->weight_gradient(s, x, dy, dweight);
+        return lt_without_pairs()->conv->weight_gradient(s, x, dy, dweight);
     if (lt_conv_is_product(s)) {
         const lt_gemm_args p = {.trans_a = true,
                                 .m = s->cout,

@@ -9,13 +9,12 @@
 #include "kernel/isa.h"
 
 extern const lt_gemm_kernels LT_NAME(lt_gemm);
-extern const lt_product_kernels LT_FLOAT32(lt_rounded);
 
-int LT_FLOAT32(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight,
-                                   const lt_conv_terms *terms, float *y, lt_conv_carrier carry);
-int LT_FLOAT32(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, const float *weight,
-                                          const lt_conv_terms *terms, float *dx, lt_conv_carrier carry);
-void LT_FLOAT32(lt_conv_more_terms)(const lt_conv_terms *terms, int64_t n, int64_t pixels, int64_t c, float *y);
+int LT_BELOW(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight,
+                                 const lt_conv_terms *terms, float *y, lt_conv_carrier carry);
+int LT_BELOW(lt_conv_input_gradient_by)(const lt_conv_shape *s, const float *dy, const float *weight,
+                                        const lt_conv_terms *terms, float *dx, lt_conv_carrier carry);
+void LT_BELOW(lt_conv_more_terms)(const lt_conv_terms *terms, int64_t n, int64_t pixels, int64_t c, float *y);
 
 // No padding, no gaps: a matrix product of pixels and channels.
 static inline bool lt_conv_is_product(const lt_conv_shape *s)

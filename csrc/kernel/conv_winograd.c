@@ -50,7 +50,7 @@ static void turn(const lt_conv_plan *p, int64_t group, int64_t tap, int64_t colu
             memcpy(to + i * LT_LANES, w + i * p->weight_k, (size_t)real * sizeof(float));
     else
         lt_transpose(w, p->weight_n, real, deep, 1, to, LT_LANES);
-    if (lt_precision() == LT_PRECISION_BF16)
+    if (lt_precision() == LT_PRECISION_ROUNDED)
         lt_round_floats(to, deep * LT_LANES, to);
 }
 
@@ -275,7 +275,7 @@ static int direct(const lt_conv_plan *p, int64_t first, int64_t last)
     some.dest += first * to;
     some.terms.shift = p->terms.shift ? p->terms.shift + first * p->dest_c : NULL;
     some.terms.add = p->terms.add ? p->terms.add + first * to : NULL;
-    if (lt_precision() != LT_PRECISION_BF16)
+    if (lt_precision() != LT_PRECISION_ROUNDED)
         return LT_NAME(lt_conv_direct)(&some);
     float *copy = lt_alloc((size_t)(values + weights) * sizeof(float));
     if (!copy)

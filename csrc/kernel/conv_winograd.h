@@ -194,7 +194,7 @@ LT_INLINE void lt_wino_run(const lt_wino_pictures *s, int64_t n, int64_t i, int6
 {
     const int64_t y = i * LT_WINO_SIDE + s->top, x = j * LT_WINO_SIDE + s->left, h = s->h, w = s->w, c = s->c;
     const int64_t columns = (count - 1) * LT_WINO_SIDE + size, below = LT_WINO_SIDE * w * c;
-    const bool rounds = lt_precision() == LT_PRECISION_BF16;
+    const bool rounds = lt_precision() == LT_PRECISION_ROUNDED;
     const int64_t from = lt_min_i64(columns, lt_max_i64(0, -x)), stop = lt_max_i64(from, lt_min_i64(columns, w - x));
     const float *row[6];
     lt_vec half[LT_WINO_RUN * LT_WINO_SIDE + 2][6], mark = {0};

@@ -150,7 +150,7 @@ static int add_direct(const job *j, int64_t first, int64_t last, float *sum)
     const int64_t xs = s.n * s.h * s.w * s.cin, dys = s.n * s.oh * s.ow * s.cout, size = s.cout * 9 * j->ins;
     const float *x = j->x.first + first * s.h * s.w * s.cin, *dy = j->dy.first + first * s.oh * s.ow * s.cout;
     float *copy = NULL;
-    if (lt_precision() == LT_PRECISION_BF16) {
+    if (lt_precision() == LT_PRECISION_ROUNDED) {
         if (!(copy = lt_alloc((size_t)(xs + dys) * sizeof(float))))
             return LT_FAIL;
         lt_round_floats(x, xs, copy);

@@ -13,6 +13,7 @@
 #endif
 
 #include "base/error.h"
+#include "base/gain.h"
 #include "base/settings.h"
 #include "base/threads.h"
 #include "kernel/bf16.h"
@@ -163,17 +164,24 @@ static int list_sets(set *sets)
 // Both are of the process and written once, by the first thread that opens the module, under the process's lock, which
 // every other thread takes when it opens it.
 lt_kernels lt_k;
-static lt_product_kernels products[2]; // by precision
+static lt_product_kernels products[LT_PRECISIONS];
+
+// A product that is too small for bfloat16 to gain is computed in float32, unless all are to be rounded.
+static const lt_gemm_kernels *gemm_of(const lt_gemm_args *p)
+{
+    const lt_precision_mode mode = lt_precision();
+    return products[mode == LT_PRECISION_BF16 && !lt_bf16_pays(p->m, p->n) ? LT_PRECISION_FLOAT32 : mode].gemm;
+}
 
 // What lt_k holds of products: asks for the precision, then goes on.
 static int gemm_run(const lt_gemm_args *p)
 {
-    return products[lt_precision()].gemm->run(p);
+    return gemm_of(p)->run(p);
 }
 
 static int gemm_batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a, const int64_t *offset_b)
 {
-    return products[lt_precision()].gemm->batched(p, batch, offset_a, offset_b);
+    return gemm_of(p)->batched(p, batch, offset_a, offset_b);
 }
 
 static int conv_forward(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms,
@@ -213,7 +221,9 @@ static void use(const set *chosen)
     static const lt_attention_kernels attention = {.forward = attention_forward, .backward = attention_backward};
     lt_k = *chosen->full;
     products[LT_PRECISION_FLOAT32] = (lt_product_kernels){lt_k.gemm, lt_k.conv, lt_k.attention};
-    products[LT_PRECISION_BF16] = *chosen->bf16;
+    products[LT_PRECISION_ROUNDED] = *chosen->bf16;
+    lt_k.bf16 = lt_bf16_gain(lt_processor_here(), chosen->isa);
+    products[LT_PRECISION_BF16] = products[lt_k.bf16.faster ? LT_PRECISION_ROUNDED : LT_PRECISION_FLOAT32];
     lt_k.isa = chosen->isa;
     lt_k.peak = chosen->peak ? chosen->peak : lt_k.peak;
     lt_k.gemm_float32 = lt_k.gemm;

@@ -14,8 +14,6 @@
 
 enum { MOST_K = 1024, CHUNK_N = 1024, ROWS = 96, ITEMS = 16, SMALL = 1 << 17, SLICE_K = 1024 };
 
-extern const lt_product_kernels LT_FLOAT32(lt_rounded); // for what is not worth kernels: alpha other than 1
-
 typedef struct {
     const lt_gemm_args *p;
     const int64_t *offset_a, *offset_b; // of a batch
@@ -217,7 +215,7 @@ static int sliced(job *j)
 static int run(const lt_gemm_args *p)
 {
     if (p->m * p->n * p->k == 0 || p->alpha != 1)
-        return LT_FLOAT32(lt_rounded).gemm->run(p);
+        return lt_without_pairs()->gemm->run(p);
     job j = {.p = p, .slices = slices_of(p)};
     if (j.slices > 1)
         return sliced(&j);
@@ -258,7 +256,7 @@ static int batched(const lt_gemm_args *p, int64_t batch, const int64_t *offset_a
     job j = {.p = p, .offset_a = offset_a, .offset_b = offset_b};
     const int64_t work = p->m * p->n * p->k;
     if (work == 0 || p->alpha != 1)
-        return LT_FLOAT32(lt_rounded).gemm->batched(p, batch, offset_a, offset_b);
+        return lt_without_pairs()->gemm->batched(p, batch, offset_a, offset_b);
     if (batch < ITEMS && work > SMALL) { // few and large
         for (int64_t i = 0; i < batch; i++) {
             lt_gemm_args one = lt_gemm_of_batch(p, i, offset_a, offset_b);

@@ -10,11 +10,4 @@
 #define LT_PASTE(a, b)  LT_PASTE_(a, b)
 #define LT_NAME(name)   LT_PASTE(name, LT_ISA)
 
-// What a set of bfloat16 kernels takes from the set that it stands on.
-#if defined(LT_NEON)
-#define LT_FLOAT32(name) LT_PASTE(name, neon)
-#else
-#define LT_FLOAT32(name) LT_PASTE(name, avx512)
-#endif
-
 #endif

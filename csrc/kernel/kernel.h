@@ -15,6 +15,7 @@
 #ifndef LT_KERNEL_KERNEL_H
 #define LT_KERNEL_KERNEL_H
 
+#include "base/gain.h"
 #include "kernel/attention.h"
 #include "kernel/conv.h"
 #include "kernel/copy.h"
@@ -36,6 +37,7 @@
 
 typedef struct {
     const char *isa; // "portable", "avx2", "avx512", "avx512bf16", "amx", "neon", "neonbf16"
+    lt_gain bf16;    // of this set on this processor
     const lt_pointwise_kernels *pointwise;
     const lt_copy_kernels *copy;
     const lt_index_kernels *index;

@@ -51,6 +51,35 @@ static void set_sets(lua_State *L)
     lua_setfield(L, -2, "isas");
 }
 
+// The precision that is set, what products make of it here, and whether bfloat16 is faster here at all.
+static void set_precision(lua_State *L)
+{
+    static const char *const names[] = {
+        [LT_PRECISION_FLOAT32] = "float32", [LT_PRECISION_BF16] = "bf16", [LT_PRECISION_ROUNDED] = "rounded"};
+    const lt_precision_mode mode = lt_precision();
+    set_string(L, "precision", names[mode]);
+    set_string(L, "products", mode == LT_PRECISION_BF16 && !lt_k.bf16.faster ? "float32" : names[mode]);
+    lua_createtable(L, 0, 2);
+    lua_pushboolean(L, lt_k.bf16.faster);
+    lua_setfield(L, -2, "faster");
+    set_string(L, "reason", lt_k.bf16.reason);
+    lua_setfield(L, -2, "bf16");
+}
+
+static void set_caches(lua_State *L)
+{
+    const lt_processor *p = lt_processor_here();
+    const char *const names[] = {"l1", "l2", "l3"};
+    const int64_t bytes[] = {p->l1, p->l2, p->l3};
+    lua_createtable(L, 0, 3);
+    for (int i = 0; i < 3; i++)
+        if (bytes[i] > 0) {
+            lua_pushinteger(L, bytes[i]);
+            lua_setfield(L, -2, names[i]);
+        }
+    lua_setfield(L, -2, "caches");
+}
+
 static void set_formats(lua_State *L)
 {
     lua_createtable(L, 4, 0);
@@ -85,9 +114,11 @@ written in a sweep through arrays far larger than the caches.
 @function info
 @tparam[opt] table options peak (false): measure the machine
 @treturn table isa (instruction set in use), isas (all that this processor runs, best first: LATERNA_ISA forces one),
-threads (in use), cores (that this process may use), cpu (the processor's name, nil if unknown), blas, precision,
-convolution, formats (of pictures that this build reads: `"png"`, and `"jpeg"`, `"webp"`, `"gif"` where their libraries
-were found), peak
+threads (in use), cores (that this process may use), cpu (the processor's name, nil if unknown), caches (bytes of l1, l2
+and l3 as one core sees them, where the system says), blas, precision (as lt.precision set it), products (what they are
+computed in because of it: `"float32"`, `"bf16"` or `"rounded"`), bf16 (faster: is it here? reason: why), convolution,
+formats (of pictures that this build reads: `"png"`, and `"jpeg"`, `"webp"`, `"gif"` where their libraries were found),
+peak
 @usage print(lt.info().isa, lt.info{ peak = true }.peak.fp32) */
 static int info(lua_State *L)
 {
@@ -95,14 +126,15 @@ static int info(lua_State *L)
     char name[128];
     const lt_option options[] = {{"peak", LT_OPTION_BOOLEAN, &peak, 0, 0}, {NULL, 0, NULL, 0, 0}};
     lt_arg_options(L, 1, options);
-    lua_createtable(L, 0, 10);
+    lua_createtable(L, 0, 13);
     set_string(L, "isa", lt_k.isa);
     set_sets(L);
     set_integer(L, "threads", lt_threads());
     set_integer(L, "cores", lt_processors());
     set_string(L, "cpu", lt_processor_name(name, sizeof name));
     set_blas(L);
-    set_string(L, "precision", lt_precision() == LT_PRECISION_BF16 ? "bf16" : "float32");
+    set_precision(L);
+    set_caches(L);
     set_string(L, "convolution", lt_convolution() == LT_CONVOLUTION_DIRECT ? "direct" : "auto");
     set_formats(L);
     if (peak)

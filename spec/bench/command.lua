@@ -16,13 +16,14 @@ function command.objects(text)
   return objects
 end
 
--- What holds a process to an instruction set: our own switch and those of PyTorch, oneDNN, MKL and OpenBLAS. "": none.
+-- What holds a process to an instruction set: our own switch and those of PyTorch, oneDNN, XLA, MKL and OpenBLAS.
+-- "": none.
 local held = {
   [""] = "",
   portable = "LATERNA_ISA=portable ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 " ..
-             "MKL_ENABLE_INSTRUCTIONS=SSE4_2 OPENBLAS_CORETYPE=Nehalem",
+             "XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 MKL_ENABLE_INSTRUCTIONS=SSE4_2 OPENBLAS_CORETYPE=Nehalem",
   avx2 = "LATERNA_ISA=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 " ..
-         "MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell",
+         "XLA_FLAGS=--xla_cpu_max_isa=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell",
 }
 
 -- "env A=b " for a command line. An instruction set that others have no switch for is forced on us alone.

@@ -42,9 +42,13 @@ function report.lines(machine)
       share(ours)))
     for _, p in ipairs(row.peers) do
       local best = p.best
-      print(best and ("    %-14s %-8s %9s ms %6d MB   %.2f x faster, %.2f of its memory%s"):format(p.label, best.mode,
-        report.digits(best.ms), best.peak_mb, best.ms / ours.ms, ours.peak_mb / best.peak_mb,
-        best.params == ours.params and "" or "   (PARAMETERS DIFFER)") or ("    %-14s has no figure"):format(p.label))
+      if best then
+        print(("    %-14s %-12s %9s ms %6d MB   %.2f x faster, %.2f of its memory%s"):format(p.label, best.mode,
+          report.digits(best.ms), best.peak_mb, best.ms / ours.ms, ours.peak_mb / best.peak_mb,
+          best.params == ours.params and "" or "   (PARAMETERS DIFFER)"))
+      elseif #p.modes > 0 then
+        print(("    %-14s has no figure"):format(p.label))
+      end
     end
   end, function() end
 end
@@ -64,6 +68,8 @@ function report.markdown(machine)
   for _, p in ipairs(machine.peers) do
     head, rule = head .. (" %s, its best mode | ratio |"):format(p.label), rule .. "---|---|"
   end
+  local several = #machine.peers > 1
+  if several then head, rule = head .. " best of all | ratio |", rule .. "---|---|" end
   print(head)
   print(rule)
   return function(row)
@@ -71,9 +77,13 @@ function report.markdown(machine)
     local text = ("| %s | %s | %s ms, %d MB | %s |"):format(title[row.name] or row.name,
       row.mode == "bf16" and "bf16" or "float32", report.digits(ours.ms), ours.peak_mb, share(ours))
     for i = 1, #machine.peers do
-      local p = row.peers[i] or {} -- a workload of ours alone has none
+      local p = row.peers[i]
       text = text .. (p.best and (" %s ms, %d MB (%s) | %.2f |"):format(report.digits(p.best.ms), p.best.peak_mb,
         p.best.mode, p.best.ms / ours.ms) or " - | - |")
+    end
+    if several then
+      text = text .. (row.best and (" %s %s | %.2f |"):format(row.best.label, row.best.best.mode,
+        row.best.best.ms / ours.ms) or " - | - |")
     end
     print(text)
   end, function()

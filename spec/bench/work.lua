@@ -108,6 +108,7 @@ local multiply_adds = {
   ddim50_unet32_b16 = sampling(16, 50),
 }
 
-local work = {}
+-- Multiply-adds of a training step of any size: denoiser(n, h, d) of the U-Net, dit(n, d, depth, tokens, patch).
+local work = { multiply_adds = { denoiser = denoiser, dit = dit } }
 for name, n in pairs(multiply_adds) do work[name] = 2e-9 * n end
 return work

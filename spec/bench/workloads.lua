@@ -1,6 +1,5 @@
 -- Whole training steps, with the mathematics of torch_steps.py beside this file: each entry builds a model and returns
--- a function that makes one step, the number of parameters, and how many steps one call makes where it is not one. No
--- PyTorch stands beside those that are `alone`.
+-- a function that makes one step, the number of parameters, and how many steps one call makes where it is not one.
 local dcgan = require "spec.bench.dcgan"
 local dit = require "spec.bench.dit"
 local glow = require "spec.bench.glow"
@@ -19,6 +18,6 @@ return {
   { name = "glow_b32", make = glow(32) },
   { name = "dcgan_b64", make = dcgan(64) },
   { name = "ddim50_unet32_b16", make = unet.sampling(16, 50) },
-  { name = "tour_b32", make = tour.workload(32), alone = true },
-  { name = "mlp_2d", make = plane.workload, alone = true },
+  { name = "tour_b32", make = tour.workload(32) },
+  { name = "mlp_2d", make = plane.workload },
 }

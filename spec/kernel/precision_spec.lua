@@ -20,9 +20,10 @@ describe("precision #slow", function()
     assert.equal("float32", core.precision())
     assert.equal("bf16", core.precision "bf16")
     assert.equal("bf16", core.precision())
+    assert.equal("rounded", core.precision "rounded")
     assert.equal("float32", core.precision "float32")
-    fails("bad argument #1 to 'precision' (name: expected \"float32\" or \"bf16\", got \"bf17\"; "
-      .. 'did you mean "bf16"?)', core.precision, "bf17")
+    fails("bad argument #1 to 'precision' (name: expected \"float32\", \"bf16\", \"rounded\" or \"auto\", "
+      .. 'got "bf17"; did you mean "bf16"?)', core.precision, "bf17")
     fails("bad argument #1 to 'precision' (name: expected string, got number)", core.precision, 16)
     assert.equal("float32", core.precision())
   end)
@@ -58,13 +59,13 @@ describe("precision #slow", function()
     local up, down, huge = 1 + 2 ^ -7 + 2 ^ -8, 1 + 2 ^ -8, 3.4028234e38
     local x = core.tensor { { up, 1 }, { down, 1 }, { -down, 1 }, { 1 + 2 ^ -8 + 2 ^ -20, 1 }, { 1 / 0, 1 },
       { -1 / 0, 1 }, { 0 / 0, 1 }, { huge, 1 }, { 3, 0 / 0 }, { 1 / 0, -1 / 0 } }
-    local y = naive.flat(precision.in_bf16(core.matmul, x, core.tensor { { 1 }, { 0.5 } }))
+    local y = naive.flat(precision.in_rounded(core.matmul, x, core.tensor { { 1 }, { 0.5 } }))
     assert.same({ 1 + 2 ^ -6 + 0.5, 1.5, -0.5, 1 + 2 ^ -7 + 0.5, math.huge, -math.huge }, { table.unpack(y, 1, 6) })
     assert.equal(math.huge, y[8])
     for _, i in ipairs { 7, 9, 10 } do assert.is_true(y[i] ~= y[i], i) end
     local picture = core.zeros(1, 5, 5, 20)
     picture[1][2][2]:fill_(0 / 0)
-    local _, shown = precision.in_bf16(function()
+    local _, shown = precision.in_rounded(function()
       local out = core.conv2d(picture, core.ones(3, 3, 3, 20), nil, { padding = 1 })
       return out, naive.flat(out)
     end)
@@ -83,7 +84,7 @@ describe("precision #slow", function()
       local results = {}
       for threads = 1, 3 do
         core.threads(threads)
-        results[threads] = precision.in_bf16(function()
+        results[threads] = precision.in_rounded(function()
           local y, z = core.linear(x, w), core.conv2d(pictures, kernel, nil, { padding = 1 })
           local g = core.grad((y * y):sum() + (z * z):sum(), { x, w, pictures, kernel })
           return table.concat { y:to_string(), z:to_string(), g[1]:to_string(), g[2]:to_string(), g[3]:to_string(),
@@ -95,12 +96,51 @@ describe("precision #slow", function()
     end
   end)
 
+  -- Not where bfloat16 gains: there inputs are rounded.
+  it("computes in float32, to the bit, what bf16 gains nothing by", function()
+    local function all()
+      local x, w = randn(50, 70):requires_grad_(true), randn(60, 70):requires_grad_(true)
+      local pictures, kernel = randn(2, 9, 9, 33):requires_grad_(true), randn(40, 3, 3, 33):requires_grad_(true)
+      local few, narrow, q = randn(2, 9, 9, 3), randn(40, 3, 3, 3), randn(2, 40, 2, 16)
+      local y, z = core.linear(x, w), core.conv2d(pictures, kernel, nil, { padding = 1 })
+      local g = core.grad((y * y):sum() + (z * z):sum(), { x, w, pictures, kernel })
+      return y, z, g[1], g[2], g[3], g[4], core.attention(q, q, q), core.conv2d(few, narrow),
+        core.linear(randn(3, 70), w)
+    end
+    local function words(...)
+      local list = { ... }
+      for i, t in ipairs(list) do list[i] = t:to_string() end
+      return list
+    end
+    local full, before = words(all()), core.precision "float32"
+    core.precision "bf16"
+    local bf16 = words(all())
+    core.precision(before)
+    local gains = core.info().bf16.faster
+    for i, text in ipairs(full) do
+      if not gains or i > 7 then assert.is_true(text == bf16[i], i) end
+    end
+    if gains then assert.is_true(full[1] ~= bf16[1]) end
+  end)
+
+  it("auto sets bf16 where the processor gains by it, and float32 elsewhere", function()
+    local expected = core.info().bf16.faster and "bf16" or "float32"
+    assert.equal(expected, core.precision "auto")
+    assert.equal(expected, core.precision())
+    assert.equal(expected, core.info().products)
+    core.precision "bf16"
+    assert.equal(expected, core.info().products)
+    core.precision "rounded"
+    assert.equal("rounded", core.info().products)
+    core.precision "float32"
+  end)
+
   it("leaves float32 mode as it was", function()
     local x, w = randn(50, 70), randn(60, 70)
     local y = core.linear(x, w):to_string()
-    precision.in_bf16(core.linear, x, w)
+    precision.in_rounded(core.linear, x, w)
     assert.is_true(y == core.linear(x, w):to_string())
-    assert.is_true(y ~= precision.in_bf16(core.linear, x, w):to_string())
+    assert.is_true(y ~= precision.in_rounded(core.linear, x, w):to_string())
   end)
 
   it("says so when memory is short, and loses none", function()
@@ -109,7 +149,7 @@ describe("precision #slow", function()
     local before = core.memory().count
     for n = 1, 3 do
       core.debug_fail_allocation(n)
-      precision.in_bf16(core.linear, x, w):free()
+      precision.in_rounded(core.linear, x, w):free()
     end
     core.debug_fail_allocation(0)
     assert.equal(before, core.memory().count)

@@ -54,9 +54,30 @@ describe("info", function()
     local before = core.precision()
     core.precision "bf16"
     assert.equal("bf16", core.info().precision)
+    core.precision "rounded"
+    assert.equal("rounded", core.info().precision)
     core.precision "float32"
     assert.equal("float32", core.info().precision)
+    assert.equal("float32", core.info().products)
     core.precision(before)
+  end)
+
+  it("knows the caches as the system does", function()
+    local caches, folder = core.info().caches, "/sys/devices/system/cpu/cpu0/cache/index%d/%s"
+    local function read(index, name)
+      local file = io.open(folder:format(index, name))
+      local text = file and file:read "l"
+      if file then file:close() end
+      return text
+    end
+    if not read(0, "level") then return pending "needs /sys" end
+    for i = 0, 9 do
+      local level, size = read(i, "level"), read(i, "size")
+      if level and read(i, "type") ~= "Instruction" and tonumber(level) <= 3 then
+        assert.equal(tonumber(size:match "^(%d+)K$") * 1024, caches["l" .. level])
+      end
+    end
+    assert.is_true(caches.l1 < caches.l2)
   end)
 
   it("measures the peak when asked, and only then #slow", function()

@@ -97,7 +97,7 @@ describe("Muon", function()
     local one = bits()
     core.threads(2)
     local two = bits()
-    core.precision "bf16"
+    core.precision "rounded"
     local rounded = bits()
     core.precision(precision)
     core.threads(threads)

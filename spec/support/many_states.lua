@@ -30,7 +30,7 @@ end
 
 -- Settings of this state alone; its neighbours have others.
 lt.threads(1 + number % 3)
-lt.precision(number % 2 == 0 and "float32" or "bf16")
+lt.precision(number % 2 == 0 and "float32" or "rounded")
 lt.convolution(number % 3 == 0 and "direct" or "auto")
 
 -- y = 401 x: every node of the chain must come before what it was made of.

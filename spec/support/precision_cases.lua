@@ -1,7 +1,7 @@
--- Products in bf16 mode against loops over inputs that were rounded beforehand: the cases that every instruction set
--- has to pass. Each is a name, a function that returns the difference, relative to the largest result, and the limit of
--- it: float32 sums in another order, or by Winograd, where nothing else is said. Rounding to bfloat16 makes some
--- hundred times that.
+-- Products of rounded inputs against loops over inputs that were rounded beforehand: the cases that every instruction
+-- set has to pass. Each is a name, a function that returns the difference, relative to the largest result, and the
+-- limit of it: float32 sums in another order, or by Winograd, where nothing else is said. Rounding to bfloat16 makes
+-- some hundred times that.
 local core = require "laterna.core"
 local naive = require "spec.support.naive"
 
@@ -33,10 +33,10 @@ local function case(name, run, limit)
   end }
 end
 
--- Runs f in bf16 mode, whatever happens.
-function precision.in_bf16(f, ...)
+-- Runs f with the inputs of all products rounded, whatever happens.
+function precision.in_rounded(f, ...)
   local before = core.precision()
-  core.precision "bf16"
+  core.precision "rounded"
   local results = table.pack(pcall(f, ...))
   core.precision(before)
   assert(results[1], results[2])
@@ -59,8 +59,8 @@ for _, size in ipairs(sizes) do
   case(("linear and its gradients %d %d %d"):format(m, k, n), function()
     local x, w = randn(m, k):requires_grad_(true), randn(n, k):requires_grad_(true)
     local b, dy = randn(n):requires_grad_(true), randn(m, n)
-    precision.in_bf16(function() core.linear(x, w, b):backward(dy) end)
-    local y = precision.in_bf16(core.linear, x, w, b)
+    precision.in_rounded(function() core.linear(x, w, b):backward(dy) end)
+    local y = precision.in_rounded(core.linear, x, w, b)
     local rx, rw, rdy = rounded(x), rounded(w), rounded(dy)
     local ey, bias = naive.matmul(rx, turned(rw, n, k), m, k, n), naive.flat(b)
     for i = 1, #ey do ey[i] = ey[i] + bias[(i - 1) % n + 1] end
@@ -75,8 +75,8 @@ for _, size in ipairs { { 3, 5, 7, 9 }, { 20, 12, 33, 40 } } do
   case(("batched matmul and its gradients %d x %d %d %d"):format(batch, m, k, n), function()
     local a, b = randn(batch, m, k):requires_grad_(true), randn(batch, k, n):requires_grad_(true)
     local dy = randn(batch, m, n)
-    precision.in_bf16(function() core.matmul(a, b):backward(dy) end)
-    local y = precision.in_bf16(core.matmul, a, b)
+    precision.in_rounded(function() core.matmul(a, b):backward(dy) end)
+    local y = precision.in_rounded(core.matmul, a, b)
     local most = 0
     for i = 1, batch do
       local ra, rb, rdy = rounded(a:detach()[i]), rounded(b:detach()[i]), rounded(dy[i])
@@ -114,7 +114,7 @@ for name, a in pairs(shapes) do
     local w = randn(s.cout, s.kh, s.kw, s.cin // s.groups):requires_grad_(true)
     local b = randn(s.cout):requires_grad_(true)
     local dy = randn(table.unpack(core.conv2d(x, w, b, options).shape))
-    local y = precision.in_bf16(function()
+    local y = precision.in_rounded(function()
       core.conv2d(x, w, b, options):backward(dy)
       return core.conv2d(x, w, b, options)
     end)
@@ -188,7 +188,7 @@ for _, a in ipairs {
     local q = (randn(s.n, s.lq, s.heads, s.d) * 4):requires_grad_(true)
     local k = (randn(s.n, s.lk, s.heads, s.d) * 4):requires_grad_(true)
     local v, dout = randn(s.n, s.lk, s.heads, s.d):requires_grad_(true), randn(s.n, s.lq, s.heads, s.d)
-    local y = precision.in_bf16(function()
+    local y = precision.in_rounded(function()
       core.attention(q, k, v):backward(dout)
       return core.attention(q, k, v)
     end)

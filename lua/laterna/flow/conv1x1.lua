@@ -52,7 +52,7 @@ function Conv1x1:matrix()
   return self.p:matmul(l:matmul(u)), logs:sum()
 end
 
--- f(...) in float32 also where lt.precision is bf16: a rounded product has another determinant, and another inverse.
+-- f(...) in float32 whatever lt.precision is: a rounded product has another determinant, and another inverse.
 local function exactly(f, ...)
   local was = core.precision()
   if was == "float32" then return f(...) end
