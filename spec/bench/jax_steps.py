@@ -24,6 +24,7 @@ if hasattr(os, "sched_setaffinity"):  # before jax makes its threads
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
 from jax import lax  # noqa: E402
 
 MODE = {"fp32": jnp.float32, "bf16": jnp.bfloat16}
@@ -32,14 +33,14 @@ MODE = {"fp32": jnp.float32, "bf16": jnp.bfloat16}
 class Maker:
     """Weights by name, made where a layer first asks for them, as PyTorch would: uniform, 1 / sqrt(fan in)."""
     def __init__(self, weights=None, cast=jnp.float32):
-        self.weights, self.made, self.cast, self.key = weights, {}, cast, jax.random.key(0)
+        self.weights, self.made, self.cast, self.random = weights, {}, cast, np.random.default_rng(0)
 
     def get(self, name, shape, fan=None, value=0.0):
         if self.weights is not None:
             return self.weights[name]
-        self.key, key = jax.random.split(self.key)
-        bound = fan and fan ** -0.5
-        self.made[name] = jax.random.uniform(key, shape, minval=-bound, maxval=bound) if fan else jnp.full(shape, value)
+        bound = (fan or 1) ** -0.5
+        made = self.random.uniform(-bound, bound, shape) if fan else np.full(shape, value)
+        self.made[name] = made.astype(np.float32)
         return self.made[name]
 
     def linear(self, name, x, outputs):
@@ -133,13 +134,13 @@ WORKLOADS = {
 
 def training(net, shape, cast):
     """A step of AdamW (lr 1e-3, decay 0.01) on the denoiser's loss; as `denoiser` in torch_steps.py."""
-    x, eps, t = jax.random.normal(jax.random.key(1), shape), jax.random.normal(jax.random.key(2), shape), None
-    t = jax.random.uniform(jax.random.key(3), shape[:1]) * 1000
-    maker = Maker()
-    net(maker, x, t)
+    random, maker = np.random.default_rng(1), Maker()
+    x, eps = (random.standard_normal(shape).astype(np.float32) for _ in range(2))
+    t = (random.random(shape[:1]) * 1000).astype(np.float32)
+    jax.eval_shape(lambda x, t: net(maker, x, t), x, t)  # asks for every weight, computes nothing
     weights = maker.made
-    zeros = jax.tree.map(jnp.zeros_like, weights)
-    state = [weights, zeros, jax.tree.map(jnp.zeros_like, weights), jnp.zeros(())]
+    zeros = lambda: {name: np.zeros_like(w) for name, w in weights.items()}
+    state = [weights, zeros(), zeros(), np.zeros((), np.float32)]
 
     def update(weights, first, second, count):
         loss, grad = jax.value_and_grad(lambda w: jnp.mean((net(Maker(w, cast), x + eps, t) - eps) ** 2))(weights)
