@@ -158,19 +158,32 @@ static void input_tiles(const job *j, int64_t part, int64_t begin, int64_t end, 
         lt_wino_tiles(&j->source, of, begin, end, v, j->source.c, j->v_step, 5, 5);
 }
 
+// Do tiles [begin, end) belong to extreme pictures alone, whose results the direct way replaces?
+static bool all_extreme(const job *j, int64_t begin, int64_t end)
+{
+    const int64_t a_picture = j->source.tiles_h * j->source.tiles_w;
+    for (int64_t n = begin / a_picture; n <= (end - 1) / a_picture; n++)
+        if (!lt_wino_is_set(&j->source.extreme[n]))
+            return false;
+    return true;
+}
+
 static void block_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     float *v = j->scratch + lt_thread_index() * j->area, *m = v + j->frequencies * j->v_step;
     for (int64_t block = begin; block < end; block++) {
         const int64_t first = block * j->block, last = lt_min_i64(first + j->block, j->tiles);
-        for (int64_t part = 0; part < j->weights.parts; part++) {
+        bool wanted = true;
+        for (int64_t part = 0; wanted && part < j->weights.parts; part++) {
             input_tiles(j, part, first, last, v);
-            for (int64_t f = 0; f < j->frequencies; f++)
+            wanted = !all_extreme(j, first, last);
+            for (int64_t f = 0; wanted && f < j->frequencies; f++)
                 for (int64_t panel = 0; panel < j->p->groups * j->panels; panel++)
                     panel_product(j, part, f, panel, last - first, v, m);
         }
-        output_tiles(j, first, last, m);
+        if (wanted)
+            output_tiles(j, first, last, m);
     }
 }
 
@@ -211,12 +224,16 @@ static void run(job *j, bool shared)
     }
     for (j->first = 0; j->first < j->tiles; j->first += j->block) {
         j->count = lt_min_i64(j->block, j->tiles - j->first);
-        const int64_t strips = (j->count + STRIP - 1) / STRIP;
-        for (j->at = 0; j->at < j->weights.parts; j->at++) {
+        const int64_t strips = (j->count + STRIP - 1) / STRIP, end = j->first + j->count;
+        bool wanted = true;
+        for (j->at = 0; wanted && j->at < j->weights.parts; j->at++) {
             lt_parallel(j->count, 8, shared_input, j);
-            lt_parallel(strips * j->p->groups * j->panels * j->frequencies, 1, shared_products, j);
+            wanted = !all_extreme(j, j->first, end);
+            if (wanted)
+                lt_parallel(strips * j->p->groups * j->panels * j->frequencies, 1, shared_products, j);
         }
-        lt_parallel(j->count, 8, shared_output, j);
+        if (wanted)
+            lt_parallel(j->count, 8, shared_output, j);
     }
 }
 
