@@ -4,9 +4,10 @@
 // frequency, and the sums transformed back into pictures. With few channels a block fits the second-level cache of a
 // thread, which takes it through all three steps alone. With more channels a block is shared: all threads transform,
 // then multiply, then transform back, and what lies between stays in the last-level cache; there the work on a value
-// grows with the channels, so its way is short in comparison. The transforms know nothing of groups, the products take
-// the channels of one at a time. Parts that are summed are transformed and multiplied one after another, and so are the
-// phases of an input gradient: what lies between is small.
+// grows with the channels, so its way is short in comparison. A picture or two make so few blocks that some threads
+// would have none: those are shared too. The transforms know nothing of groups, the products take the channels of one
+// at a time. Parts that are summed are transformed and multiplied one after another, and so are the phases of an input
+// gradient: what lies between is small.
 #include <string.h>
 
 #include "base/error.h"
@@ -18,6 +19,9 @@
 // Tiles come in multiples of STEP, a multiple of every height of a product's tile. A thread's own block is as many as
 // fill OWN_BYTES, two thirds of a second-level cache; down to STEP of them, in up to MOST_BYTES, still beats sharing.
 enum { STEP = 24, OWN_BYTES = 640 << 10, MOST_BYTES = 900 << 10, SHARED_BYTES = 4 << 20, STRIP = 96 };
+
+// So many blocks of their own, or fewer, threads share instead.
+enum { FEW = 5 };
 
 typedef struct {
     const lt_conv_plan *p;
@@ -307,8 +311,9 @@ static bool cut(job *j)
     j->row = p->groups * j->width;
     j->panels = (p->columns + LT_NR_MAX - 1) / LT_NR_MAX;
     const int64_t a_tile = j->frequencies * (p->source_c + j->row) * (int64_t)sizeof(float);
-    const bool shared = STEP * a_tile > MOST_BYTES;
-    const int64_t most = lt_max_i64(STEP, (shared ? SHARED_BYTES : OWN_BYTES) / a_tile / STEP * STEP);
+    const int64_t own = lt_max_i64(STEP, OWN_BYTES / a_tile / STEP * STEP);
+    const bool shared = STEP * a_tile > MOST_BYTES || j->tiles <= FEW * own;
+    const int64_t most = shared ? lt_max_i64(STEP, SHARED_BYTES / a_tile / STEP * STEP) : own;
     const int64_t blocks = (j->tiles + most - 1) / most;
     j->block = ((j->tiles + blocks - 1) / blocks + STEP - 1) / STEP * STEP;
     j->v_step = lt_wino_step(j->block, p->source_c);

@@ -132,7 +132,7 @@ describe("Winograd's convolution #slow", function()
     local before = core.threads()
     for _, a in ipairs { { 9, 21, 18, 64, 70, { 1, 1 } }, { 3, 9, 8, 260, 256, { 1, 1 } },
       { 9, 21, 18, 64, 64, { 1, 1 }, 4 }, { 33, 14, 15, 48, 70, { 1, 1 }, 1, 4, 2 },
-      { 40, 8, 8, 260, 256, { 1, 1 }, 1, 4, 2 } } do
+      { 40, 8, 8, 260, 256, { 1, 1 }, 1, 4, 2 }, { 1, 16, 15, 64, 64, { 1, 1 } } } do
       local s, x, w, b, dy = case(a)
       local results = {}
       for threads = 1, 3 do
