@@ -6,16 +6,39 @@
 #include "base/threads.h"
 #include "kernel/conv_winograd.h"
 
+// So many taps, and so far from the first to the last, down and across.
+static bool spans(const lt_conv_phase *f, int64_t taps, int64_t span)
+{
+    if (f->taps != taps)
+        return false;
+    const int64_t down = f->tap[taps - 1].dy - f->tap[0].dy, across = f->tap[taps - 1].dx - f->tap[0].dx;
+    return down * down == span * span && across * across == span * span;
+}
+
 // 3x3 taps without gaps, stride 1. The only phase of a gradient has fewer of the taps where a stride is larger than the
 // picture.
-static bool suits_winograd(const lt_conv_plan *p)
+static bool is_3x3(const lt_conv_plan *p)
 {
-    if (p->phases != 1 || p->phase->taps != 9 || p->taps != 9 || p->source_step_h != 1 || p->source_step_w != 1)
-        return false;
-    const lt_conv_tap *tap = p->phase->tap;
-    const int64_t down = tap[8].dy - tap[0].dy, across = tap[8].dx - tap[0].dx;
-    return down * down == 4 && across * across == 4 &&
-           lt_wino_pays(p->n, p->dest_h, p->dest_w, p->groups, p->k, p->columns);
+    return p->phases == 1 && p->taps == 9 && p->source_step_h == 1 && p->source_step_w == 1 && spans(p->phase, 9, 2);
+}
+
+// 4x4 taps without gaps, stride 2: forward, or the four phases of a gradient.
+static bool is_4x4_strided(const lt_conv_plan *p)
+{
+    const lt_conv_phase *f = p->phase;
+    if (p->taps != 16 || p->phases == 1)
+        return p->taps == 16 && p->source_step_h == 2 && p->source_step_w == 2 && spans(f, 16, 3);
+    return p->phases == 4 && p->step_h == 2 && p->step_w == 2 && spans(&f[0], 4, 1) && spans(&f[1], 4, 1) &&
+           spans(&f[2], 4, 1) && spans(&f[3], 4, 1);
+}
+
+// The side of the tiles of Winograd's way (see conv_winograd.h) where it suits a plan; else 0.
+static int64_t winograd_side(const lt_conv_plan *p)
+{
+    if (is_3x3(p) && lt_wino_pays(p->n, p->dest_h, p->dest_w, p->groups, p->k, p->columns))
+        return 6;
+    const lt_conv_phase *f = p->phase;
+    return is_4x4_strided(p) && lt_wino_pays_strided(p->n, f->grid_h, f->grid_w, p->groups, p->k, p->columns) ? 5 : 0;
 }
 
 typedef struct {
@@ -64,7 +87,8 @@ int LT_NAME(lt_conv_direct)(const lt_conv_plan *p)
 
 static int carry_out(const lt_conv_plan *p)
 {
-    return suits_winograd(p) ? LT_NAME(lt_conv_winograd)(p) : LT_NAME(lt_conv_direct)(p);
+    const int64_t side = winograd_side(p);
+    return side ? LT_NAME(lt_conv_winograd)(p, side) : LT_NAME(lt_conv_direct)(p);
 }
 
 int LT_NAME(lt_conv_forward_by)(const lt_conv_shape *s, const float *x, const float *weight, const lt_conv_terms *terms,

@@ -62,8 +62,8 @@ int LT_NAME(lt_conv_wide)(const lt_conv_plan *p);
 int LT_NAME(lt_conv_narrow)(const lt_conv_plan *p);
 // Whichever of the routines above suits, and all terms.
 int LT_NAME(lt_conv_direct)(const lt_conv_plan *p);
-// 3x3 taps, stride 1, lt_conv_winograd.h: fewer multiplications.
-int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p);
+// Fewer multiplications, by tiles of `side` inputs a side: see conv_winograd.h.
+int LT_NAME(lt_conv_winograd)(const lt_conv_plan *p, int64_t side);
 int LT_NAME(lt_conv_winograd_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight);
 // Every channel on its own.
 int LT_NAME(lt_conv_depthwise)(const lt_conv_plan *p);

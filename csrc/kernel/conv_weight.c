@@ -194,6 +194,6 @@ int LT_NAME(lt_conv_weight_gradient)(const lt_conv_shape *s, const float *x, con
     }
     if (s->groups > 1 && s->cin == s->groups && s->cout == s->groups)
         return LT_NAME(lt_conv_depthwise_weight)(s, x, dy, dweight);
-    return lt_wino_takes(s) ? LT_NAME(lt_conv_winograd_weight)(s, x, dy, dweight)
-                            : LT_NAME(lt_conv_direct_weight)(s, x, dy, dweight);
+    return lt_wino_takes(s) || lt_wino_takes_strided(s) ? LT_NAME(lt_conv_winograd_weight)(s, x, dy, dweight)
+                                                        : LT_NAME(lt_conv_direct_weight)(s, x, dy, dweight);
 }

@@ -1,7 +1,7 @@
-// The weight gradient of 3x3 convolutions with stride 1 by Winograd's F(3x3, 4x4), with the points of conv_winograd.h:
-// the adjoint of the forward transforms. Tiles of x are transformed as in forward, tiles of dy by the adjoint of the
-// output's transform; 36 products a group sum over tiles, sums[frequency][group][out][in]; the adjoint of the weights'
-// transform makes the gradient of them.
+// The weight gradient by Winograd's way, F(3x3, 4x4) or, for 4x4 taps with stride 2, four times F(2x2, 4x4), with the
+// points of conv_winograd_points.h: the adjoint of the forward transforms. Tiles of x are transformed as in forward,
+// tiles of dy by the adjoint of the output's transform; the products of a group sum over tiles,
+// sums[frequency][group][out][part][in]; the adjoint of the weights' transform makes the gradient of them.
 //
 // Tiles are taken in blocks of a few megabytes that all threads share and that the last-level cache holds: they
 // transform, then each takes items of the products (a frequency, a panel of x's channels, a strip of dy's), so that
@@ -17,6 +17,14 @@
 #include "base/threads.h"
 #include "kernel/conv_winograd.h"
 
+// A block's part of a panel of x, read again for every tile of the products, stays in the nearest cache, together with
+// its rows of dy. AVX-512 has panels four times as wide, and caches beyond it that keep up.
+#if defined(__AVX512F__)
+enum { MOST = 1 << 20 };
+#else
+enum { MOST = 144 };
+#endif
+
 // ROWS: a multiple of every height of a product's tile (6, 8, 12), so that whole tiles fit the sums.
 enum { BLOCK_BYTES = 8 << 20, FEWEST = 48, CHUNK = 8, ROWS = 24, STRIP = 2 * ROWS };
 
@@ -28,7 +36,9 @@ typedef struct {
     float *x_tiles, *dy_tiles;   // [frequency][tile][channel]
     float *sums;
     float *dweight;
-    int64_t ins, outs, rows, width; // of a group: channels of x, of dy; rows and columns of its sums
+    int64_t side, frequencies, taps, parts, x_row;
+    lt_wino_part part[LT_WINO_PARTS]; // of x
+    int64_t ins, outs, rows, width; // of a group: channels of x and all its parts, of dy; rows and columns of its sums
     int64_t x_step, dy_step, sums_step, panels, strips;
 } job;
 
@@ -36,8 +46,19 @@ static void transform_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
     const int64_t first = j->first + begin, last = j->first + end;
-    lt_wino_tiles(&j->x, first, last, j->x_tiles + begin * j->s->cin, j->x_step, 6);
-    lt_wino_tiles(&j->dy, first, last, j->dy_tiles + begin * j->s->cout, j->dy_step, 4);
+    const lt_wino_part whole = {0};
+    float *dy = j->dy_tiles + begin * j->dy.c;
+    if (j->side == 6)
+        lt_wino_tiles(&j->dy, &whole, first, last, dy, j->dy.c, j->dy_step, 4, 6);
+    else
+        lt_wino_tiles(&j->dy, &whole, first, last, dy, j->dy.c, j->dy_step, 4, 5);
+    for (int64_t part = 0; part < j->parts; part++) {
+        float *x = j->x_tiles + begin * j->x_row + part * j->x.c;
+        if (j->side == 6)
+            lt_wino_tiles(&j->x, &j->part[part], first, last, x, j->x_row, j->x_step, 6, 6);
+        else
+            lt_wino_tiles(&j->x, &j->part[part], first, last, x, j->x_row, j->x_step, 5, 5);
+    }
 }
 
 // Rows and columns past the last channel sum what lies there; they are never read.
@@ -76,10 +97,30 @@ static void product_piece(void *context, int64_t begin, int64_t end)
         const int64_t group = item / (j->panels * j->strips) % s->groups;
         const int64_t f = item / (j->panels * j->strips * s->groups), rows = lt_min_i64(STRIP, j->outs - o);
         const int nv = lt_panel_vectors(column, j->ins);
-        product(j->dy_tiles + f * j->dy_step + group * j->outs + o, s->cout, rows,
-                j->x_tiles + f * j->x_step + group * j->ins + column, s->cin, j->count,
+        product(j->dy_tiles + f * j->dy_step + group * j->outs + o, j->dy.c, rows,
+                j->x_tiles + f * j->x_step + group * j->ins + column, j->x_row, j->count,
                 j->sums + f * j->sums_step + (group * j->rows + o) * j->width + column, j->width, j->begun,
                 lt_outer_height(nv, rows), nv);
+    }
+}
+
+// A vector of channels of one filter and part: to[tap*cin] from from[frequency*step].
+LT_INLINE void weight_vector(const float *from, int64_t step, const int32_t *tap, float *to, int64_t cin,
+                             const int side)
+{
+    lt_vec half[3][6], g[3];
+    for (int x = 0; x < side; x++) {
+        lt_vec u[6];
+        for (int y = 0; y < side; y++)
+            u[y] = *(const lt_vec_u *)(from + (side * y + x) * step);
+        lt_wino_weight_adjoint(u, g, side);
+        for (int y = 0; y < side - 3; y++)
+            half[y][x] = g[y];
+    }
+    for (int y = 0; y < side - 3; y++) {
+        lt_wino_weight_adjoint(half[y], g, side);
+        for (int x = 0; x < side - 3; x++)
+            *(lt_vec_u *)(to + tap[(side - 3) * y + x] * cin) = g[x];
     }
 }
 
@@ -87,27 +128,20 @@ static void product_piece(void *context, int64_t begin, int64_t end)
 static void weight_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    const int64_t cin = j->ins, step = j->sums_step;
-    for (int64_t o = begin; o < end; o++)
-        for (int64_t at = 0; at < cin; at += LT_LANES) {
-            const int64_t channel = lt_wino_channel(at, cin);
-            const float *from = j->sums + (o / j->outs * j->rows + o % j->outs) * j->width + channel;
-            float *to = j->dweight + o * 9 * cin + channel;
-            lt_vec half[3][6], g[3];
-            for (int x = 0; x < 6; x++) {
-                lt_vec u[6];
-                for (int y = 0; y < 6; y++)
-                    u[y] = *(const lt_vec_u *)(from + (6 * y + x) * step);
-                lt_wino_weight_adjoint(u, g);
-                for (int y = 0; y < 3; y++)
-                    half[y][x] = g[y];
+    const int64_t cin = j->ins / j->parts;
+    for (int64_t o = begin; o < end; o++) {
+        const float *from = j->sums + (o / j->outs * j->rows + o % j->outs) * j->width;
+        float *to = j->dweight + o * j->taps * cin;
+        for (int64_t part = 0; part < j->parts; part++, from += cin)
+            for (int64_t at = 0; at < cin; at += LT_LANES) {
+                const int64_t channel = lt_wino_channel(at, cin);
+                const int32_t *tap = j->part[part].tap;
+                if (j->side == 6)
+                    weight_vector(from + channel, j->sums_step, tap, to + channel, cin, 6);
+                else
+                    weight_vector(from + channel, j->sums_step, tap, to + channel, cin, 5);
             }
-            for (int y = 0; y < 3; y++) {
-                lt_wino_weight_adjoint(half[y], g);
-                for (int x = 0; x < 3; x++)
-                    *(lt_vec_u *)(to + (3 * y + x) * cin) = g[x];
-            }
-        }
+    }
 }
 
 // Adds pictures [from, to) to the sums; false, and the sums are half of it, where one of them turns out extreme.
@@ -120,7 +154,7 @@ static bool add_pictures(job *j, int64_t from, int64_t to)
         for (int64_t n = j->first / a_picture; n <= (j->first + j->count - 1) / a_picture; n++)
             if (lt_wino_is_set(&j->x.extreme[n]))
                 return false;
-        lt_parallel(LT_WINO_FREQUENCIES * j->s->groups * j->strips * j->panels, 1, product_piece, j);
+        lt_parallel(j->frequencies * j->s->groups * j->strips * j->panels, 1, product_piece, j);
         j->begun = true;
     }
     return true;
@@ -147,7 +181,8 @@ static int add_direct(const job *j, int64_t first, int64_t last, float *sum)
 {
     lt_conv_shape s = *j->s;
     s.n = last - first;
-    const int64_t xs = s.n * s.h * s.w * s.cin, dys = s.n * s.oh * s.ow * s.cout, size = s.cout * 9 * j->ins;
+    const int64_t xs = s.n * s.h * s.w * s.cin, dys = s.n * s.oh * s.ow * s.cout,
+                  size = s.cout * j->taps * s.cin / s.groups;
     const float *x = j->x.first + first * s.h * s.w * s.cin, *dy = j->dy.first + first * s.oh * s.ow * s.cout;
     float *copy = NULL;
     if (lt_precision() == LT_PRECISION_ROUNDED) {
@@ -166,10 +201,10 @@ static int add_direct(const job *j, int64_t first, int64_t last, float *sum)
 }
 
 // Some pictures are extreme: the others, in stretches, and then those.
-static int apart(job *j)
+static int without_extremes(job *j)
 {
     const lt_wino_flag *extreme = j->x.extreme;
-    const int64_t n = j->s->n, size = j->s->cout * 9 * j->ins;
+    const int64_t n = j->s->n, size = j->s->cout * j->taps * j->s->cin / j->s->groups;
     lt_parallel(n, 1, look_piece, j);
     j->begun = false;
     for (int64_t first = 0, end; first < n; first = end) {
@@ -195,38 +230,66 @@ static int apart(job *j)
 static int run(job *j)
 {
     if (!add_pictures(j, 0, j->s->n))
-        return apart(j);
+        return without_extremes(j);
     lt_parallel(j->s->cout, lt_grain(64 * j->ins), weight_piece, j);
     return LT_OK;
 }
 
+// The parts of x: those of its pixels that meet the same taps of every (side - 3)th row and column.
+static void cut_parts(job *j)
+{
+    const lt_conv_shape *s = j->s;
+    const int64_t step = s->stride_h, across = s->kw / step;
+    for (int64_t part = 0; part < step * step; part++) {
+        lt_wino_part *to = &j->part[part];
+        to->top = part / step - s->padding_h;
+        to->left = part % step - s->padding_w;
+        for (int64_t t = 0; t < across * across; t++)
+            to->tap[t] = (int32_t)((t / across * step + part / step) * s->kw + t % across * step + part % step);
+    }
+    j->parts = step * step;
+}
+
+// Says how large everything is.
+static void cut(job *j)
+{
+    const lt_conv_shape *s = j->s;
+    const int64_t tiles = s->n * j->x.tiles_h * j->x.tiles_w;
+    j->x_row = s->groups * j->ins;
+    j->rows = (j->outs + ROWS - 1) / ROWS * ROWS;
+    j->width = lt_panel_room(j->ins);
+    j->panels = (j->ins + LT_NR_MAX - 1) / LT_NR_MAX;
+    j->strips = (j->outs + STRIP - 1) / STRIP;
+    const int64_t a_tile = j->frequencies * (j->x_row + j->dy.c) * (int64_t)sizeof(float);
+    const int64_t most = lt_max_i64(FEWEST, lt_min_i64(MOST, BLOCK_BYTES / a_tile)), blocks = (tiles + most - 1) / most;
+    j->block = ((tiles + blocks - 1) / blocks + CHUNK - 1) / CHUNK * CHUNK;
+    j->x_step = lt_wino_step(j->block, j->x_row);
+    j->dy_step = lt_wino_step(j->block, j->dy.c);
+    j->sums_step = lt_wino_step(s->groups * j->rows, j->width);
+}
+
 int LT_NAME(lt_conv_winograd_weight)(const lt_conv_shape *s, const float *x, const float *dy, float *dweight)
 {
-    job j = {.s = s, .dweight = dweight, .ins = s->cin / s->groups, .outs = s->cout / s->groups};
-    j.rows = (j.outs + ROWS - 1) / ROWS * ROWS;
-    j.width = lt_panel_room(j.ins);
-    const int64_t tiles_h = (s->oh + LT_WINO_SIDE - 1) / LT_WINO_SIDE,
-                  tiles_w = (s->ow + LT_WINO_SIDE - 1) / LT_WINO_SIDE;
+    const int64_t tiles_h = (s->oh + LT_WINO_OUT - 1) / LT_WINO_OUT, tiles_w = (s->ow + LT_WINO_OUT - 1) / LT_WINO_OUT;
     float *zeros = lt_alloc_zeroed((size_t)lt_max_i64(s->w * s->cin, s->ow * s->cout) * sizeof(float));
     lt_wino_flag *extreme = lt_alloc_zeroed((size_t)s->n * sizeof *extreme);
-    j.x = (lt_wino_pictures){x, extreme, s->h, s->w, s->cin, -s->padding_h, -s->padding_w, tiles_h, tiles_w, zeros};
-    j.dy = (lt_wino_pictures){dy, extreme, s->oh, s->ow, s->cout, 0, 0, tiles_h, tiles_w, zeros};
-    const int64_t tiles = s->n * tiles_h * tiles_w;
-    j.panels = (j.ins + LT_NR_MAX - 1) / LT_NR_MAX;
-    j.strips = (j.outs + STRIP - 1) / STRIP;
-    const int64_t most =
-        lt_max_i64(FEWEST, BLOCK_BYTES / (LT_WINO_FREQUENCIES * (s->cin + s->cout) * (int64_t)sizeof(float)));
-    const int64_t blocks = (tiles + most - 1) / most;
-    j.block = ((tiles + blocks - 1) / blocks + CHUNK - 1) / CHUNK * CHUNK;
-    j.x_step = lt_wino_step(j.block, s->cin);
-    j.dy_step = lt_wino_step(j.block, s->cout);
-    j.sums_step = lt_wino_step(s->groups * j.rows, j.width);
+    job j = {.s = s,
+             .dweight = dweight,
+             .x = {x, extreme, s->h, s->w, s->cin, tiles_h, tiles_w, zeros, .step = s->stride_h},
+             .dy = {dy, extreme, s->oh, s->ow, s->cout, tiles_h, tiles_w, zeros, .step = 1},
+             .taps = s->kh * s->kw,
+             .side = s->stride_h == 2 ? 5 : 6};
+    cut_parts(&j);
+    j.frequencies = j.side * j.side;
+    j.ins = j.parts * s->cin / s->groups;
+    j.outs = s->cout / s->groups;
+    cut(&j);
     // Whole vectors are read of the last channels: of the last tile, past its end.
-    j.x_tiles = lt_alloc((size_t)(LT_WINO_FREQUENCIES * (j.x_step + j.dy_step) + LT_NR_MAX) * sizeof(float));
-    j.sums = lt_alloc((size_t)(LT_WINO_FREQUENCIES * j.sums_step) * sizeof(float));
+    j.x_tiles = lt_alloc((size_t)(j.frequencies * (j.x_step + j.dy_step) + LT_NR_MAX) * sizeof(float));
+    j.sums = lt_alloc((size_t)(j.frequencies * j.sums_step) * sizeof(float));
     int status = LT_FAIL;
     if (zeros && extreme && j.x_tiles && j.sums) {
-        j.dy_tiles = j.x_tiles + LT_WINO_FREQUENCIES * j.x_step;
+        j.dy_tiles = j.x_tiles + j.frequencies * j.x_step;
         status = run(&j);
     }
     lt_free(extreme);

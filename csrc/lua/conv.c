@@ -12,13 +12,14 @@ order.
 
 3x3 kernels with stride 1 and dilation 1, from 32 channels on both sides (16 in groups), go by Winograd's F(4x4, 3x3)
 (Lavin and Gray 2016, arXiv 1509.09308), and their gradients likewise: faster, and the rounding error is about twice
-that of the direct sum. That of an output is relative to the largest number of the tile, 6x6 pixels, that it is computed
-from: with 64 channels and weights of size 1 an output beside a number v is off by up to 1.3e-5 |v|, measured: 0.0065 in
-a sum of 576 beside 511. So a picture that holds 512 or more, an infinity or NaN goes the direct way, by itself: every
-result is the direct one, the other pictures of the batch are as they would be without it. Where the weight holds such a
-number all pictures go the direct way; in the gradient of the weight those pictures that hold one in x or in the
-gradient of the result. Such a picture takes two to three and a half times as long (AVX2). `lt.convolution "direct"`
-sends everything there.
+that of the direct sum. So do 4x4 kernels with stride 2, whose even and odd rows and columns are 2x2 kernels, in batches
+that are not small; what follows holds for them with half the error. That of an output is relative to the largest number
+of the tile, 6x6 pixels, that it is computed from: with 64 channels and weights of size 1 an output beside a number v is
+off by up to 1.3e-5 |v|, measured: 0.0065 in a sum of 576 beside 511. So a picture that holds 512 or more, an infinity
+or NaN goes the direct way, by itself: every result is the direct one, the other pictures of the batch are as they would
+be without it. Where the weight holds such a number all pictures go the direct way; in the gradient of the weight those
+pictures that hold one in x or in the gradient of the result. Such a picture takes two to three and a half times as long
+(AVX2). `lt.convolution "direct"` sends everything there.
 
 Padding counts as zeros: an infinite weight on it may give NaN.
 @function conv2d

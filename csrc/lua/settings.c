@@ -76,10 +76,9 @@ static int debug_bf16_gain(lua_State *L)
 
 /*** How convolutions are computed: "auto" (at first) or "direct"; with a name, sets it.
 
-"auto" takes Winograd's F(4x4, 3x3) for 3x3 kernels with stride 1 and 32 channels or more on both sides: about three
-times faster, at about twice the (tiny) rounding error. It works on tiles of 4x4 outputs, so a NaN or infinity in x, or
-a weight that is one, shows as NaN in all outputs of the tiles that read it, not only in those that the definition
-names. "direct" always sums as the definition says. The mode is read at each call, backward's included.
+"auto" takes Winograd's way for 3x3 kernels with stride 1 and for 4x4 kernels with stride 2, from 32 channels on both
+sides: up to three times faster, at about twice the (tiny) rounding error; conv2d says what becomes of NaN, infinities
+and large numbers. "direct" always sums as the definition says. The mode is read at each call, backward's included.
 @function convolution
 @tparam[opt] string name "auto" or "direct"
 @treturn string the one in use

@@ -13,6 +13,7 @@ local title = {
   glow_b32 = "Glow, 3 x 8 steps, 32 x 32, batch 32",
   dcgan_b64 = "DCGAN, 32 x 32, batch 64",
   ddim50_unet32_b16 = "50 steps of DDIM, U-Net 32, 16 pictures",
+  unet_b1 = "U-Net 32, one picture of 64 x 64",
   tour_b32 = "the tour: extractor, four painters, critic, batch 32",
   mlp_2d = "GAN and flow of the plane, batch 512",
 }

@@ -27,8 +27,9 @@ function Attn:forward(x)
   return x + self.proj(core.attention_qkv(qkv, self.heads):view(b, h, w, c))
 end
 
-local UNet = nn.class("UNet", function(self, cin, d)
-  local t, widths = 4 * d, { d, 2 * d, 4 * d }
+local UNet = nn.class("UNet", function(self, cin, d, multipliers)
+  local t, widths = 4 * d, {}
+  for i, k in ipairs(multipliers or { 1, 2, 4 }) do widths[i] = k * d end
   self.d, self.temb1, self.temb2 = d, nn.Linear(d, t), nn.Linear(t, t)
   self.inp = nn.Conv2d(cin, d, 3, same)
   local c = d
@@ -70,6 +71,12 @@ local unet = { UNet = UNet }
 
 function unet.training(d, batch)
   return function() return step.denoiser(UNet(1, d), { batch, 32, 32, 1 }) end
+end
+
+-- What a picture that is painted at the prompt waits for, again and again: one evaluation at one picture of 64 x 64.
+function unet.latency()
+  local model, x, t = UNet(3, 32, { 1, 2, 2 }), lt.randn(1, 64, 64, 3), lt.full({ 1 }, 500)
+  return function() return lt.no_grad(model, x, t) end, step.count(model)
 end
 
 -- Fifty steps of DDIM (eta 0) with the linear betas of DDPM.

@@ -24,9 +24,11 @@ local function vae_conv(n)
   return ALL * (mirrored + encoder) + FIRST * conv(n, 14, 1, 32, 4)
 end
 
--- U-Net of widths d, 2d, 4d on h x h: the sum of one pass, and what of it are first layers.
-local function unet(n, h, d)
-  local t, first, sum = 4 * d, linear(n, d, 4 * d) + conv(n, h, 1, d, 3), linear(n, 4 * d, 4 * d)
+-- U-Net of three widths, d, 2d, 4d if none are named, on h x h pictures of 1 channel or `channels`: the sum of one
+-- pass, and what of it are first layers.
+local function unet(n, h, d, widths, channels)
+  widths, channels = widths or { d, 2 * d, 4 * d }, channels or 1
+  local t, first, sum = 4 * d, linear(n, d, 4 * d) + conv(n, h, channels, d, 3), linear(n, 4 * d, 4 * d)
   local function add(x) sum = sum + x end
   local function res(size, cin, cout)
     add(conv(n, size, cin, cout, 3) + conv(n, size, cout, cout, 3) + linear(n, t, cout))
@@ -34,7 +36,7 @@ local function unet(n, h, d)
   end
   local c, size = d, h
   for level = 0, 2 do
-    local k = d << level
+    local k = widths[level + 1]
     res(size, c, k)
     res(size, k, k)
     c = k
@@ -47,7 +49,7 @@ local function unet(n, h, d)
   add(conv(n, size, c, 3 * c, 1) + conv(n, size, c, c, 1) + 2 * n * size ^ 4 * c)
   res(size, c, c)
   for level = 2, 0, -1 do
-    local k = d << level
+    local k = widths[level + 1]
     res(size, c + k, k)
     res(size, 2 * k, k)
     c = k
@@ -56,7 +58,7 @@ local function unet(n, h, d)
       add(conv(n, size, k, k, 3))
     end
   end
-  return sum + conv(n, h, d, 1, 3), first
+  return sum + conv(n, h, d, channels, 3), first
 end
 
 local function denoiser(n, h, d)
@@ -96,6 +98,11 @@ local function sampling(n, steps)
   return steps * FORWARD * (sum + first)
 end
 
+local function latency()
+  local sum, first = unet(1, 64, 32, { 32, 64, 64 }, 3)
+  return FORWARD * (sum + first)
+end
+
 local multiply_adds = {
   vae_mlp_b128 = vae_mlp(128),
   vae_conv_b128 = vae_conv(128),
@@ -106,6 +113,7 @@ local multiply_adds = {
   glow_b32 = glow(32, 8, 128),
   dcgan_b64 = dcgan(64),
   ddim50_unet32_b16 = sampling(16, 50),
+  unet_b1 = latency(),
 }
 
 -- Multiply-adds of a training step of any size: denoiser(n, h, d) of the U-Net, dit(n, d, depth, tokens, patch).

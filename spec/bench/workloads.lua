@@ -18,6 +18,7 @@ return {
   { name = "glow_b32", make = glow(32) },
   { name = "dcgan_b64", make = dcgan(64) },
   { name = "ddim50_unet32_b16", make = unet.sampling(16, 50) },
+  { name = "unet_b1", make = unet.latency },
   { name = "tour_b32", make = tour.workload(32) },
   { name = "mlp_2d", make = plane.workload },
 }

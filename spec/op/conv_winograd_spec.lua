@@ -1,4 +1,5 @@
--- Winograd's convolution, which "auto" takes for 3x3 kernels, against loops and against the direct one.
+-- Winograd's convolution, which "auto" takes for 3x3 kernels and for 4x4 kernels with stride 2, against loops and
+-- against the direct one.
 local core = require "laterna.core"
 local fails = require "spec.support.fails"
 local gradcheck = require "spec.support.gradcheck"
@@ -7,7 +8,8 @@ local naive = require "spec.support.naive"
 local generator = core.generator(33)
 local function randn(...) return core.randn({ ... }, { generator = generator }) end
 
--- n h w cin cout padding groups; sides that are no multiple of 4, channels that are no multiple of a vector
+-- n h w cin cout padding groups kernel stride; sides that are no multiple of 4, channels that are no multiple of a
+-- vector
 local shapes = {
   even = { 1, 8, 8, 32, 32, { 1, 1 } },
   odd = { 2, 9, 7, 33, 35, { 1, 1 } },
@@ -18,20 +20,25 @@ local shapes = {
   groups = { 2, 9, 7, 32, 64, { 1, 1 }, 2 },
   groups_to_fewer = { 1, 11, 5, 144, 48, { 0, 2 }, 3 },
   groups_wider_than_a_panel = { 1, 6, 6, 160, 160, { 1, 1 }, 2 },
+  strided = { 32, 8, 6, 32, 32, { 1, 1 }, 1, 4, 2 },
+  strided_odd = { 8, 13, 15, 33, 35, { 1, 1 }, 1, 4, 2 },
+  strided_no_padding = { 16, 16, 9, 36, 32, { 0, 0 }, 1, 4, 2 },
+  strided_uneven_padding = { 8, 12, 13, 32, 36, { 3, 2 }, 1, 4, 2 },
 }
 
 local function case(a)
-  local s = { n = a[1], h = a[2], w = a[3], cin = a[4], cout = a[5], kh = 3, kw = 3, stride = { 1, 1 }, padding = a[6],
-    dilation = { 1, 1 }, groups = a[7] or 1 }
-  local x, w, b = randn(s.n, s.h, s.w, s.cin), randn(s.cout, 3, 3, s.cin // s.groups), randn(s.cout)
-  local dy = randn(s.n, s.h + 2 * s.padding[1] - 2, s.w + 2 * s.padding[2] - 2, s.cout)
+  local k, stride = a[8] or 3, a[9] or 1
+  local s = { n = a[1], h = a[2], w = a[3], cin = a[4], cout = a[5], kh = k, kw = k, stride = { stride, stride },
+    padding = a[6], dilation = { 1, 1 }, groups = a[7] or 1 }
+  local x, w, b = randn(s.n, s.h, s.w, s.cin), randn(s.cout, k, k, s.cin // s.groups), randn(s.cout)
+  local dy = randn(s.n, (s.h + 2 * s.padding[1] - k) // stride + 1, (s.w + 2 * s.padding[2] - k) // stride + 1, s.cout)
   return s, x:requires_grad_(true), w:requires_grad_(true), b:requires_grad_(true), dy
 end
 
 -- y, dx, dweight
 local function passes(mode, s, x, w, b, dy)
   core.convolution(mode)
-  local y = core.conv2d(x, w, b, { padding = s.padding, groups = s.groups })
+  local y = core.conv2d(x, w, b, { padding = s.padding, groups = s.groups, stride = s.stride })
   return { y, table.unpack(core.grad(y, { x, w }, { grad_output = dy })) }
 end
 
@@ -76,7 +83,8 @@ describe("Winograd's convolution #slow", function()
   end)
 
   it("takes more channels than a block of tiles has room for", function()
-    for _, a in ipairs { { 2, 14, 10, 260, 250, { 1, 1 } }, { 2, 14, 10, 256, 288, { 1, 1 }, 2 } } do
+    for _, a in ipairs { { 2, 14, 10, 260, 250, { 1, 1 } }, { 2, 14, 10, 256, 288, { 1, 1 }, 2 },
+      { 32, 8, 8, 260, 270, { 1, 1 }, 1, 4, 2 } } do
       local s, x, w, b, dy = case(a)
       local auto, direct = passes("auto", s, x, w, b, dy), passes("direct", s, x, w, b, dy)
       for i = 1, 3 do assert.is_true(error_of(auto[i], naive.flat(direct[i])) < 5e-6) end
@@ -86,9 +94,13 @@ describe("Winograd's convolution #slow", function()
   it("is left where it would not pay or does not hold", function()
     for _, a in ipairs { { 31, 32, 3, {} }, { 32, 31, 3, {} }, { 32, 32, 3, { stride = 2 } },
       { 32, 32, 3, { dilation = 2 } }, { 64, 60, 3, { groups = 2 } },
-      { 32, 32, 3, { groups = 4 } }, { 32, 32, 2, {} } } do
+      { 32, 32, 3, { groups = 4 } }, { 32, 32, 2, {} }, { 64, 64, 4, {} }, { 64, 64, 4, { stride = { 2, 1 } } },
+      { 64, 64, 4, { stride = 2, groups = 2 } }, { 64, 64, 2, { stride = 2 } },
+      { 64, 64, { 2, 8 }, { stride = 2 } } } do
       local cin, cout, kernel, options = table.unpack(a)
-      local x, w = randn(2, 9, 9, cin), randn(cout, kernel, kernel, cin // (options.groups or 1))
+      local kh, kw = kernel, kernel
+      if type(kernel) == "table" then kh, kw = table.unpack(kernel) end
+      local x, w = randn(20, 9, 9, cin), randn(cout, kh, kw, cin // (options.groups or 1))
       local bits = {}
       for i, mode in ipairs { "auto", "direct" } do
         core.convolution(mode)
@@ -107,10 +119,20 @@ describe("Winograd's convolution #slow", function()
     end, { randn(1, 5, 6, 2), randn(3), randn(32) }, { second = true })
   end)
 
+  it("with stride 2 has gradients of first and second order #slow", function()
+    local from, weights, scale = randn(2, 8 * 32), randn(3, 32 * 16 * 32) * 0.05, randn(32, 8, 8, 32)
+    gradcheck.check(function(x, w)
+      local picture = core.matmul(x, from):view(1, 8, 8, 32):expand(32, 8, 8, 32) * scale
+      local kernel = core.matmul(w:view(1, 3), weights):view(32, 4, 4, 32)
+      return core.conv2d(picture, kernel, nil, { padding = 1, stride = 2 })[{ { 1, 2 }, {}, {}, { 1, 2 } }]
+    end, { randn(8, 2) * 0.3, randn(3) }, { second = true })
+  end)
+
   it("gives the same bits on any number of threads", function()
     local before = core.threads()
     for _, a in ipairs { { 9, 21, 18, 64, 70, { 1, 1 } }, { 3, 9, 8, 260, 256, { 1, 1 } },
-      { 9, 21, 18, 64, 64, { 1, 1 }, 4 } } do
+      { 9, 21, 18, 64, 64, { 1, 1 }, 4 }, { 33, 14, 15, 48, 70, { 1, 1 }, 1, 4, 2 },
+      { 40, 8, 8, 260, 256, { 1, 1 }, 1, 4, 2 }, { 1, 16, 15, 64, 64, { 1, 1 } } } do
       local s, x, w, b, dy = case(a)
       local results = {}
       for threads = 1, 3 do
