@@ -15,7 +15,7 @@ local PRIVATE = {
     .. "begin_stream append_stream finish_stream",
   naming = "nearest set_home is_tensor",
   machinery = "backward_inside catch_interrupt interrupted isatty terminal_size profile_rows saved_pieces "
-    .. "debug_fail_allocation",
+    .. "debug_fail_allocation debug_bf16_gain",
 }
 
 -- All names of `lt` in a fresh process, sorted, and those that are neither function, nor table, nor callable.

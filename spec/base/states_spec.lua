@@ -22,6 +22,7 @@ local SHARED <const> = {
   ["interrupt.c: before"] = "its lock",
   ["lt_changes"] = "atomic",
   ["tape.c: next_order"] = "atomic",
+  ["tensor.c: held"] = "atomic",
   ["walk.c: runs"] = "atomic",
 }
 
