@@ -23,10 +23,7 @@
 #include "base/processor.h"
 #include "base/settings.h"
 
-// To wake a sleeper takes the system longer than many an operation lasts. So a worker without work looks out for the
-// next job: SPINS times by itself, about 100 microseconds, and then YIELDS times, about a millisecond in all, with the
-// processor left to whoever else wants it in between.
-enum { SPINS = 4000, YIELDS = 2000 };
+enum { SPINS = 4000 }; // about 100 microseconds, longer than a script takes between two operations
 #define OPEN 0x80000000u
 
 static struct {
@@ -92,13 +89,10 @@ static bool enter(void)
 
 static void wait_for_work(void)
 {
-    for (int i = 0; i < SPINS + YIELDS; i++) {
+    for (int i = 0; i < SPINS; i++) {
         if (work_there())
             return;
-        if (i < SPINS)
-            relax();
-        else
-            sched_yield();
+        relax();
     }
     pthread_mutex_lock(&pool.lock);
     atomic_fetch_add(&pool.sleepers, 1);
