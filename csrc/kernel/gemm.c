@@ -36,9 +36,9 @@ typedef struct {
     int64_t step, columns;              // sizes of the chunks of k and of n
     int64_t blocks;                     // of rows
     float *packed, *scratch, *copies;
-    float *turned;  // all blocks of a transposed A, `room` floats each; NULL: each is packed where it is used
-    int64_t room;   // floats of one packed block of A; what a thread needs for itself
-    int64_t slices; // of k
+    bool beforehand; // scratch holds all blocks of a transposed A; else each thread has room for one, packed where used
+    int64_t room;    // floats of one packed block of A; what a thread needs for itself
+    int64_t slices;  // of k
 } job;
 
 // Length of the chunks of k: as few as there must be, of equal length.
@@ -60,12 +60,16 @@ static int64_t turned_size(const lt_gemm_args *p, int64_t step)
     return p->trans_a ? lt_transposed_room(step, lt_min_i64(p->m, LT_ROWS)) : 0;
 }
 
-// Columns [i, i + m) of the chunk of a transposed A. Gives the height of their panels.
-static int turn(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, float *turned)
+// Of the panels of a transposed A.
+static int height(const lt_gemm_args *p, const job *j)
 {
-    const int mr = lt_outer_height(lt_panel_vectors(0, j->n), p->m);
-    lt_pack_transposed(p->a + j->k0 * p->lda + i, p->lda, j->k, m, mr, turned);
-    return mr;
+    return lt_outer_height(lt_panel_vectors(0, j->n), p->m);
+}
+
+// Columns [i, i + m) of the chunk of a transposed A.
+static void turn(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, float *turned)
+{
+    lt_pack_transposed(p->a + j->k0 * p->lda + i, p->lda, j->k, m, height(p, j), turned);
 }
 
 // Rows [i, i + m) of the chunk's product into C, columns [from, to) of the chunk. A transposed A is packed into
@@ -78,8 +82,9 @@ static void block(const lt_gemm_args *p, const job *j, int64_t i, int64_t m, int
     const float beta = first ? p->beta : 1;
     float *c = p->c + i * p->ldc + j->n0;
     if (p->trans_a) {
-        const int mr = j->turned ? lt_outer_height(lt_panel_vectors(0, j->n), p->m) : turn(p, j, i, m, turned);
-        lt_transposed_times_panels(turned, mr, m, &b, from, to, bias, beta, c, p->ldc);
+        if (!j->beforehand)
+            turn(p, j, i, m, turned);
+        lt_transposed_times_panels(turned, height(p, j), m, &b, from, to, bias, beta, c, p->ldc);
     } else {
         lt_rows_times_panels(p->a + i * p->lda + j->k0, p->lda, m, &b, from, to, bias, beta, c, p->ldc);
     }
@@ -92,14 +97,14 @@ static const float *chunk_of_b(const lt_gemm_args *p, const job *j)
 
 static float *turned_block(const job *j, int64_t block)
 {
-    return j->turned ? j->turned + block * j->room : j->scratch + lt_thread_index() * j->room;
+    return j->scratch + (j->beforehand ? block : lt_thread_index()) * j->room;
 }
 
 // Items: blocks of a transposed A, where they are packed beforehand, then panels of B.
 static void pack_piece(void *context, int64_t begin, int64_t end)
 {
     const job *j = context;
-    const int64_t blocks = j->turned ? j->blocks : 0, from = lt_max_i64(0, begin - blocks);
+    const int64_t blocks = j->beforehand ? j->blocks : 0, from = lt_max_i64(0, begin - blocks);
     for (int64_t i = begin; i < lt_min_i64(end, blocks); i++)
         turn(j->p, j, i * j->rows, lt_min_i64(j->rows, j->p->m - i * j->rows), turned_block(j, i));
     if (end > blocks)
@@ -242,13 +247,13 @@ static void cut_rows(job *j)
 static void cut_panels(job *j)
 {
     j->panels = (j->n + LT_NR_MAX - 1) / LT_NR_MAX;
-    const bool whole = j->blocks >= ITEMS || (j->p->trans_a && !j->turned);
+    const bool whole = j->blocks >= ITEMS || (j->p->trans_a && !j->beforehand);
     j->shares = whole ? 1 : lt_min_i64(j->panels, (ITEMS + j->blocks - 1) / j->blocks);
 }
 
 static void multiply_chunk(job *j)
 {
-    const int64_t turned = j->turned ? j->blocks : 0, least = j->k * LT_NR_MAX;
+    const int64_t turned = j->beforehand ? j->blocks : 0, least = j->k * LT_NR_MAX;
     cut_panels(j);
     lt_parallel(turned + j->panels, 1 + PACK / least, pack_piece, j);
     lt_parallel(j->blocks * j->shares, lt_grain(j->rows * j->k * j->n / j->shares), block_piece, j);
@@ -270,13 +275,12 @@ static int run(const lt_gemm_args *p)
     cut_rows(&j);
     j.columns = chunk_n(p->n, j.step);
     const int64_t packed = j.step * lt_panel_room(lt_min_i64(p->n, j.columns));
-    const bool beforehand = p->trans_a && j.blocks < FEW;
+    j.beforehand = p->trans_a && j.blocks < FEW;
     j.room = turned_size(p, j.step);
-    j.packed = lt_alloc((size_t)(packed + j.room * (beforehand ? j.blocks : lt_threads())) * sizeof(float));
+    j.packed = lt_alloc((size_t)(packed + j.room * (j.beforehand ? j.blocks : lt_threads())) * sizeof(float));
     if (!j.packed)
         return LT_FAIL;
     j.scratch = j.packed + packed;
-    j.turned = beforehand ? j.scratch : NULL;
     for (j.n0 = 0; j.n0 < p->n; j.n0 += j.columns)
         for (j.k0 = 0; j.k0 < p->k; j.k0 += j.step) {
             j.n = lt_min_i64(j.columns, p->n - j.n0);
