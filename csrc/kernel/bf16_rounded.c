@@ -1,6 +1,6 @@
 // Products of inputs rounded to bfloat16, by the float32 kernels: each input is rounded into a copy, which costs one
-// pass over it and its size in memory for as long as the product takes. Winograd's
-// convolution alone needs no copies: its transforms round.
+// pass over it and its size in memory for as long as the product takes. Winograd's convolution
+// alone needs no copies: its transforms round.
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/threads.h"
